@@ -1,0 +1,55 @@
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+
+#include "extractor.h"
+#include "mel_config.h"
+#include "ort_api.h"
+#include "register.h"
+#include "threads.h"
+
+namespace maest::bindings {
+
+namespace py = pybind11;
+
+void register_model(py::module_& module) {
+  module.def("set_ort_library", &set_ort_library);
+  module.def("ort_version", [] { return ort_api().version; });
+  module.def("available_cpus", &available_cpus);
+
+  py::enum_<OutputKind>(module, "OutputKind")
+      .value("activations", OutputKind::activations)
+      .value("logits", OutputKind::logits)
+      .value("embeddings", OutputKind::embeddings)
+      .value("tokens", OutputKind::tokens);
+
+  py::class_<ModelInfo>(module, "ModelInfo")
+      .def_readonly("name", &ModelInfo::name)
+      .def_readonly("trained", &ModelInfo::trained)
+      .def_readonly("precision", &ModelInfo::precision)
+      .def_readonly("segment_frames", &ModelInfo::segment_frames)
+      .def_readonly("segment_hop_frames", &ModelInfo::segment_hop_frames)
+      .def_property_readonly("grid_rows", [](const ModelInfo& info) { return info.grid.rows; })
+      .def_property_readonly("grid_columns",
+                             [](const ModelInfo& info) { return info.grid.columns; })
+      .def_readonly("depth", &ModelInfo::depth)
+      .def_readonly("dim", &ModelInfo::dim)
+      .def_readonly("classes", &ModelInfo::classes)
+      .def_readonly("labels", &ModelInfo::labels)
+      .def_readonly("license", &ModelInfo::license)
+      .def_readonly("source", &ModelInfo::source)
+      .def_readonly("source_sha256", &ModelInfo::source_sha256)
+      .def_readonly("essentia_metadata", &ModelInfo::essentia_metadata)
+      .def_property_readonly("official", [](const ModelInfo& info) {
+        return info.kind == GraphKind::melspectrogram;
+      });
+
+  py::class_<Extractor, std::shared_ptr<Extractor>>(module, "Extractor")
+      .def(py::init<const std::string&, int>(), py::arg("path"), py::arg("threads"),
+           py::call_guard<py::gil_scoped_release>())
+      .def_property_readonly("info", &Extractor::info, py::return_value_policy::reference_internal)
+      .def_property_readonly("threads", &Extractor::threads);
+}
+
+}  // namespace maest::bindings

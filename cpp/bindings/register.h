@@ -1,0 +1,12 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace maest::bindings {
+
+void register_exceptions(pybind11::module_& module);
+void register_mel_frontend(pybind11::module_& module);
+void register_model(pybind11::module_& module);
+void register_stream(pybind11::module_& module);
+
+}  // namespace maest::bindings

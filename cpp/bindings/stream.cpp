@@ -1,0 +1,85 @@
+#include "stream.h"
+
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "arrays.h"
+#include "register.h"
+#include "request.h"
+
+namespace maest::bindings {
+
+namespace py = pybind11;
+
+namespace {
+
+// A stream has state, and the GIL is not held while it computes: calls from several threads queue.
+class GuardedStream {
+ public:
+  GuardedStream(std::shared_ptr<const Extractor> extractor, const Request& request)
+      : stream_(std::move(extractor), request) {}
+
+  template <typename Work>
+  py::tuple outputs_of(const Work& work) {
+    Outputs outputs;
+    {
+      const py::gil_scoped_release release;
+      const std::lock_guard<std::mutex> lock(mutex_);
+      outputs = work(stream_);
+    }
+    return to_arrays(std::move(outputs));
+  }
+
+  void reset() {
+    const py::gil_scoped_release release;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stream_.reset();
+  }
+
+ private:
+  std::mutex mutex_;
+  Stream stream_;
+};
+
+}  // namespace
+
+void register_stream(py::module_& module) {
+  py::class_<Request>(module, "Request")
+      .def(py::init(&make_request), py::kw_only(), py::arg("outputs"), py::arg("block"),
+           py::arg("tokens"), py::arg("patchout"), py::arg("hop"), py::arg("tail"),
+           py::arg("batch_size"));
+
+  py::class_<GuardedStream>(module, "Stream")
+      .def(py::init<std::shared_ptr<Extractor>, const Request&>(), py::arg("extractor"),
+           py::arg("request"))
+      .def("push",
+           [](GuardedStream& self, const Samples& samples) {
+             const float* data = samples.data();
+             const auto count = static_cast<std::size_t>(samples.size());
+             return self.outputs_of([&](Stream& stream) { return stream.push(data, count); });
+           })
+      .def("finish",
+           [](GuardedStream& self) {
+             return self.outputs_of([](Stream& stream) { return stream.finish(); });
+           })
+      .def("reset", &GuardedStream::reset);
+
+  module.def(
+      "extract",
+      [](std::shared_ptr<Extractor> extractor, const Request& request, const Samples& samples) {
+        const float* data = samples.data();
+        const auto count = static_cast<std::size_t>(samples.size());
+        Outputs outputs;
+        {
+          const py::gil_scoped_release release;
+          outputs = extract(std::move(extractor), request, data, count);
+        }
+        return to_arrays(std::move(outputs));
+      },
+      py::arg("extractor"), py::arg("request"), py::arg("samples"));
+}
+
+}  // namespace maest::bindings

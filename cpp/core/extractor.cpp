@@ -1,0 +1,212 @@
+#include "extractor.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "error.h"
+#include "mel_config.h"
+#include "patch_gather.h"
+#include "threads.h"
+
+namespace maest {
+namespace {
+
+constexpr double kFrameSeconds = static_cast<double>(kHopSize) / kSampleRate;
+constexpr double kLongestHopSeconds = 86400;
+
+int checked_threads(int threads) {
+  if (threads < 0) {
+    throw InvalidArgument(message("num_threads is ", threads,
+                                  "; wanted is 1 or more, or 0 for all CPUs this process may use"));
+  }
+  return threads == 0 ? available_cpus() : threads;
+}
+
+bool is_block_output(OutputKind kind) {
+  return kind == OutputKind::embeddings || kind == OutputKind::tokens;
+}
+
+Output pool(const Tensor& tokens, const std::vector<Pooling>& pooling) {
+  const std::int64_t count = tokens.shape()[1];
+  const std::int64_t dim = tokens.shape()[2];
+  Output output{OutputKind::embeddings, {static_cast<std::int64_t>(pooling.size()) * dim}, 1, {}};
+  output.values.reserve(static_cast<std::size_t>(output.segment_shape[0]));
+  for (const Pooling kind : pooling) {
+    if (kind != Pooling::avg) {
+      const float* row = tokens.data() + (kind == Pooling::cls ? 0 : dim);
+      output.values.insert(output.values.end(), row, row + dim);
+      continue;
+    }
+    std::vector<double> sum(static_cast<std::size_t>(dim), 0.0);
+    for (std::int64_t token = 2; token < count; ++token) {
+      const float* row = tokens.data() + token * dim;
+      for (std::int64_t i = 0; i < dim; ++i) sum[static_cast<std::size_t>(i)] += row[i];
+    }
+    for (const double value : sum) {
+      output.values.push_back(static_cast<float>(value / static_cast<double>(count - 2)));
+    }
+  }
+  return output;
+}
+
+// A tensor of one segment without its batch dimension.
+Output copy(OutputKind kind, const Tensor& tensor) {
+  Output output{kind, {tensor.shape().begin() + 1, tensor.shape().end()}, 1, {}};
+  std::size_t size = 1;
+  for (const std::int64_t length : output.segment_shape) size *= static_cast<std::size_t>(length);
+  output.values.assign(tensor.data(), tensor.data() + size);
+  return output;
+}
+
+}  // namespace
+
+Pooling parse_pooling(const std::string& text) {
+  if (text == "cls") return Pooling::cls;
+  if (text == "dist") return Pooling::dist;
+  if (text == "avg") return Pooling::avg;
+  throw InvalidArgument(message("token '", text, "' does not exist; wanted is 'cls', 'dist' or 'avg'"));
+}
+
+void Output::append(const Output& other) {
+  if (segments == 0) segment_shape = other.segment_shape;
+  if (segment_shape != other.segment_shape) {
+    throw InvalidArgument(message("the last segment has ", other.segment_shape[0],
+                                  " tokens and the others have ", segment_shape[0],
+                                  ": tokens of segments of different lengths do not stack; use "
+                                  "tail 'repeat' or 'discard'"));
+  }
+  values.insert(values.end(), other.values.begin(), other.values.end());
+  segments += other.segments;
+}
+
+Extractor::Extractor(const std::string& path, int threads)
+    : threads_(checked_threads(threads)),
+      session_(path, threads_),
+      info_(read_model_info(session_)) {}
+
+Plan Extractor::plan(const Request& request) const {
+  Plan plan;
+  plan.request = request;
+  if (request.outputs.empty()) throw InvalidArgument("no output was asked for");
+  for (const OutputKind kind : request.outputs) {
+    if (is_block_output(kind)) {
+      plan.wants_block = true;
+      plan.depth = std::max(plan.depth, request.block);
+    } else {
+      plan.depth = std::max(plan.depth, info_.depth);
+    }
+  }
+  if (plan.wants_block) {
+    if (request.block < 1 || request.block > info_.depth) {
+      throw InvalidArgument(message("block ", request.block, " does not exist; model '", info_.name,
+                                    "' has blocks 1 to ", info_.depth));
+    }
+    plan.graph_outputs.push_back(info_.tokens_output(request.block));
+  }
+  for (const OutputKind kind : request.outputs) {
+    if (is_block_output(kind)) continue;
+    const bool logits = kind == OutputKind::logits;
+    if (logits ? !info_.has_logits : !info_.has_activations) {
+      throw InvalidArgument(message("model '", info_.name, "' has no output '",
+                                    logits ? "logits" : "activations", "'"));
+    }
+    plan.graph_outputs.emplace_back(logits ? "logits" : "activations");
+  }
+  const bool wants_embeddings = std::find(request.outputs.begin(), request.outputs.end(),
+                                          OutputKind::embeddings) != request.outputs.end();
+  if (wants_embeddings && request.pooling.empty()) {
+    throw InvalidArgument("no token was asked for; wanted are some of 'cls', 'dist', 'avg'");
+  }
+  if (request.batch_size < 0) {
+    throw InvalidArgument(
+        message("batch_size is ", request.batch_size, "; wanted is 1 or more, or none"));
+  }
+
+  plan.hop_frames = info_.segment_hop_frames;
+  if (request.hop_seconds != 0) {
+    if (!(request.hop_seconds >= kFrameSeconds / 2) || request.hop_seconds > kLongestHopSeconds) {
+      throw InvalidArgument(message("hop is ", request.hop_seconds,
+                                    " seconds; wanted is from one frame (", kFrameSeconds,
+                                    ") to a day (", kLongestHopSeconds, ")"));
+    }
+    plan.hop_frames = static_cast<int>(std::lround(request.hop_seconds / kFrameSeconds));
+  }
+
+  plan.kept = kept_patches(info_.grid, request.patchout, info_.grid.columns);
+  if (info_.kind == GraphKind::melspectrogram) {
+    const auto all = static_cast<std::size_t>(info_.grid.rows) * info_.grid.columns;
+    if (plan.kept.size() != all || request.tail == Tail::pad) {
+      throw InvalidArgument(message("'", session_.path(),
+                                    "' is one of Essentia's official ONNX files, which take whole "
+                                    "segments only: no patchout and no tail 'pad'; `maest convert` "
+                                    "makes a model of it that takes both"));
+    }
+  }
+  return plan;
+}
+
+Outputs Extractor::empty_outputs(const Plan& plan) const {
+  Outputs outputs;
+  for (const OutputKind kind : plan.request.outputs) {
+    Output output;
+    output.kind = kind;
+    if (kind == OutputKind::embeddings) {
+      output.segment_shape = {static_cast<std::int64_t>(plan.request.pooling.size()) * info_.dim};
+    } else if (kind == OutputKind::tokens) {
+      output.segment_shape = {static_cast<std::int64_t>(plan.kept.size()) + 2, info_.dim};
+    } else {
+      output.segment_shape = {info_.classes};
+    }
+    outputs.push_back(std::move(output));
+  }
+  return outputs;
+}
+
+std::vector<Tensor> Extractor::run_patches(const Plan& plan, const Segment& segment) const {
+  const bool whole = segment.frames == info_.segment_frames;
+  const std::vector<std::int64_t> kept =
+      whole ? plan.kept
+            : kept_patches(info_.grid, plan.request.patchout,
+                           info_.grid.columns_within(segment.frames));
+  const auto count = static_cast<std::int64_t>(kept.size());
+  const std::int64_t depth = plan.depth;
+  const std::int64_t tap = plan.wants_block ? plan.request.block : 0;
+  std::vector<float> patches;
+  gather_patches(segment.data, kMelBands, info_.grid, kept,
+                 {info_.normalization_mean, info_.normalization_divisor}, patches);
+  return session_.run({{"patches", ElementType::float32, patches.data(),
+                        {1, count, info_.grid.patch_values()}},
+                       {"kept", ElementType::int64, kept.data(), {count}},
+                       {"depth", ElementType::int64, &depth, {}},
+                       {"tap", ElementType::int64, &tap, {}}},
+                      plan.graph_outputs);
+}
+
+std::vector<Tensor> Extractor::run_melspectrogram(const Plan& plan, const Segment& segment) const {
+  std::vector<float> values;
+  normalize(segment.data, static_cast<std::size_t>(segment.frames) * kMelBands,
+            {info_.normalization_mean, info_.normalization_divisor}, values);
+  return session_.run(
+      {{"melspectrogram", ElementType::float32, values.data(), {1, segment.frames, kMelBands}}},
+      plan.graph_outputs);
+}
+
+Outputs Extractor::compute(const Plan& plan, const Segment& segment) const {
+  const std::vector<Tensor> tensors = info_.kind == GraphKind::patches
+                                          ? run_patches(plan, segment)
+                                          : run_melspectrogram(plan, segment);
+  Outputs outputs;
+  std::size_t next_tensor = plan.wants_block ? 1 : 0;  // the block's tokens come first
+  for (const OutputKind kind : plan.request.outputs) {
+    if (kind == OutputKind::embeddings) {
+      outputs.push_back(pool(tensors[0], plan.request.pooling));
+    } else if (kind == OutputKind::tokens) {
+      outputs.push_back(copy(kind, tensors[0]));
+    } else {
+      outputs.push_back(copy(kind, tensors[next_tensor++]));
+    }
+  }
+  return outputs;
+}
+
+}  // namespace maest

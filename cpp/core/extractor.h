@@ -1,0 +1,92 @@
+// A model opened once and shared: one segment of mel frames in, the outputs asked for out.
+// stream.h drives it, for whole signals and for pieces alike.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model_info.h"
+#include "ort_session.h"
+#include "patchout.h"
+#include "segmenter.h"
+
+namespace maest {
+
+enum class OutputKind {
+  activations,  // [classes], 0..1
+  logits,       // [classes]
+  embeddings,   // [tokens asked * dim] of one block
+  tokens,       // [2 + kept patches, dim] of one block
+};
+
+// What an embedding is stacked from: the class token, the distillation token, and the average of
+// the patch tokens (the paper's section 3.3).
+enum class Pooling { cls, dist, avg };
+
+// Reads "cls", "dist" or "avg". Throws `InvalidArgument`.
+Pooling parse_pooling(const std::string& text);
+
+struct Request {
+  std::vector<OutputKind> outputs = {OutputKind::activations};
+  int block = 7;  // 1-based
+  std::vector<Pooling> pooling = {Pooling::cls, Pooling::dist, Pooling::avg};
+  Patchout patchout;
+  double hop_seconds = 0;  // between segment starts; 0 is the model's own
+  Tail tail = Tail::discard;
+  int batch_size = 0;  // segments computed at once; 0 is one a thread
+};
+
+// A request checked against a model.
+struct Plan {
+  Request request;
+  int hop_frames = 0;
+  int depth = 0;  // blocks to compute
+  std::vector<std::int64_t> kept;
+  std::vector<std::string> graph_outputs;
+  bool wants_block = false;
+};
+
+// One output of one or more segments.
+struct Output {
+  OutputKind kind = OutputKind::activations;
+  std::vector<std::int64_t> segment_shape;
+  std::int64_t segments = 0;
+  std::vector<float> values;  // [segments, segment_shape...]
+
+  // Appends the segments of `other`. Throws `InvalidArgument` when their shapes differ.
+  void append(const Output& other);
+};
+
+// In the order of Request::outputs.
+using Outputs = std::vector<Output>;
+
+class Extractor {
+ public:
+  // `threads` 0 is as many as this process may use. Throws `ModelError`, `RuntimeUnavailable`.
+  explicit Extractor(const std::string& path, int threads = 0);
+
+  const ModelInfo& info() const { return info_; }
+  const std::string& path() const { return session_.path(); }
+  int threads() const { return threads_; }
+
+  // Throws `InvalidArgument` naming what this model has instead.
+  Plan plan(const Request& request) const;
+
+  // Shapes and no segments: what a plan gives when there is nothing to compute.
+  Outputs empty_outputs(const Plan& plan) const;
+
+  // Computes one segment. Safe to call from several threads.
+  Outputs compute(const Plan& plan, const Segment& segment) const;
+
+ private:
+  std::vector<Tensor> run_patches(const Plan& plan, const Segment& segment) const;
+  std::vector<Tensor> run_melspectrogram(const Plan& plan, const Segment& segment) const;
+
+  int threads_;
+  Session session_;
+  ModelInfo info_;
+};
+
+}  // namespace maest

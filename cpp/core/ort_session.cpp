@@ -1,0 +1,211 @@
+#include "ort_session.h"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "error.h"
+#include "ort_api.h"
+
+namespace maest {
+namespace {
+
+// Owns a handle of the C interface and gives it back through its own release function.
+template <typename Handle>
+using Owned = std::unique_ptr<Handle, void (*)(Handle*)>;
+
+template <typename Handle>
+Owned<Handle> own(Handle* handle, void (*release)(Handle*)) {
+  return Owned<Handle>(handle, release);
+}
+
+ElementType element_type(int type) {
+  if (type == kOrtTensorFloat) return ElementType::float32;
+  if (type == kOrtTensorInt64) return ElementType::int64;
+  return ElementType::other;
+}
+
+std::vector<std::int64_t> dimensions(const OrtTensorTypeAndShapeInfo* info) {
+  const OrtApi& api = ort_api();
+  std::size_t rank = 0;
+  api.check(api.GetDimensionsCount(info, &rank), "reading a tensor's rank");
+  std::vector<std::int64_t> shape(rank);
+  api.check(api.GetDimensions(info, shape.data(), rank), "reading a tensor's shape");
+  return shape;
+}
+
+std::string take_string(char* text, OrtAllocator* allocator) {
+  const OrtApi& api = ort_api();
+  std::string copy = text;
+  api.check(api.AllocatorFree(allocator, text), "freeing a string");
+  return copy;
+}
+
+OrtAllocator* default_allocator() {
+  const OrtApi& api = ort_api();
+  OrtAllocator* allocator = nullptr;
+  api.check(api.GetAllocatorWithDefaultOptions(&allocator), "finding the default allocator");
+  return allocator;
+}
+
+Port read_port(std::string name, OrtTypeInfo* raw_info) {
+  const OrtApi& api = ort_api();
+  const auto info = own(raw_info, api.ReleaseTypeInfo);
+  const OrtTensorTypeAndShapeInfo* tensor = nullptr;  // borrowed from `info`
+  api.check(api.CastTypeInfoToTensorInfo(info.get(), &tensor), "reading the type of '" + name + "'");
+  if (tensor == nullptr) return {std::move(name), ElementType::other, {}};
+  int type = 0;
+  api.check(api.GetTensorElementType(tensor, &type), "reading the type of '" + name + "'");
+  return {std::move(name), element_type(type), dimensions(tensor)};
+}
+
+void require_readable_file(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) {
+    throw ModelError(message("model file '", path, "' does not exist or cannot be read"));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    throw ModelError(message("'", path, "' is not a file; an .onnx model file is wanted"));
+  }
+  if (status.st_size == 0) throw ModelError(message("model file '", path, "' is empty (0 bytes)"));
+}
+
+const Port* find(const std::vector<Port>& ports, const std::string& name) {
+  for (const Port& port : ports) {
+    if (port.name == name) return &port;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+struct Session::Handles {
+  Owned<OrtSession> session{nullptr, nullptr};
+  Owned<OrtModelMetadata> metadata{nullptr, nullptr};
+  Owned<OrtMemoryInfo> memory{nullptr, nullptr};
+};
+
+Tensor::Tensor(void* value) : value_(value), data_(nullptr) {
+  const OrtApi& api = ort_api();
+  OrtTensorTypeAndShapeInfo* raw_info = nullptr;
+  api.check(api.GetTensorTypeAndShape(static_cast<OrtValue*>(value_), &raw_info),
+            "reading an output's shape");
+  const auto info = own(raw_info, api.ReleaseTensorTypeAndShapeInfo);
+  shape_ = dimensions(info.get());
+  void* data = nullptr;
+  api.check(api.GetTensorMutableData(static_cast<OrtValue*>(value_), &data), "reading an output");
+  data_ = static_cast<const float*>(data);
+}
+
+Tensor::~Tensor() {
+  if (value_ != nullptr) ort_api().ReleaseValue(static_cast<OrtValue*>(value_));
+}
+
+Tensor::Tensor(Tensor&& other) noexcept
+    : value_(std::exchange(other.value_, nullptr)),
+      data_(other.data_),
+      shape_(std::move(other.shape_)) {}
+
+Session::Session(const std::string& path, int threads)
+    : path_(path), handles_(std::make_unique<Handles>()) {
+  require_readable_file(path);
+  const OrtApi& api = ort_api();
+  const std::string context = "model file '" + path + "' cannot be loaded";
+
+  OrtSessionOptions* raw_options = nullptr;
+  api.check(api.CreateSessionOptions(&raw_options), context);
+  const auto options = own(raw_options, api.ReleaseSessionOptions);
+  api.check(api.SetIntraOpNumThreads(options.get(), threads), context);
+  // Waiting threads sleep: the engine shares its CPUs with decoders.
+  api.check(api.AddSessionConfigEntry(options.get(), "session.intra_op.allow_spinning", "0"),
+            context);
+
+  OrtSession* raw_session = nullptr;
+  api.check(api.CreateSession(ort_environment(), path.c_str(), options.get(), &raw_session),
+            context);
+  handles_->session = own(raw_session, api.ReleaseSession);
+  OrtModelMetadata* raw_metadata = nullptr;
+  api.check(api.SessionGetModelMetadata(raw_session, &raw_metadata), context);
+  handles_->metadata = own(raw_metadata, api.ReleaseModelMetadata);
+  OrtMemoryInfo* raw_memory = nullptr;
+  api.check(api.CreateCpuMemoryInfo(kOrtArenaAllocator, kOrtMemoryDefault, &raw_memory), context);
+  handles_->memory = own(raw_memory, api.ReleaseMemoryInfo);
+
+  OrtAllocator* allocator = default_allocator();
+  std::size_t count = 0;
+  api.check(api.SessionGetInputCount(raw_session, &count), context);
+  for (std::size_t i = 0; i < count; ++i) {
+    char* name = nullptr;
+    OrtTypeInfo* info = nullptr;
+    api.check(api.SessionGetInputName(raw_session, i, allocator, &name), context);
+    std::string owned_name = take_string(name, allocator);
+    api.check(api.SessionGetInputTypeInfo(raw_session, i, &info), context);
+    inputs_.push_back(read_port(std::move(owned_name), info));
+  }
+  api.check(api.SessionGetOutputCount(raw_session, &count), context);
+  for (std::size_t i = 0; i < count; ++i) {
+    char* name = nullptr;
+    OrtTypeInfo* info = nullptr;
+    api.check(api.SessionGetOutputName(raw_session, i, allocator, &name), context);
+    std::string owned_name = take_string(name, allocator);
+    api.check(api.SessionGetOutputTypeInfo(raw_session, i, &info), context);
+    outputs_.push_back(read_port(std::move(owned_name), info));
+  }
+}
+
+Session::~Session() = default;
+
+const Port* Session::find_input(const std::string& name) const { return find(inputs_, name); }
+
+const Port* Session::find_output(const std::string& name) const { return find(outputs_, name); }
+
+std::optional<std::string> Session::metadata(const std::string& key) const {
+  const OrtApi& api = ort_api();
+  OrtAllocator* allocator = default_allocator();
+  char* value = nullptr;
+  api.check(api.ModelMetadataLookupCustomMetadataMap(handles_->metadata.get(), allocator,
+                                                     key.c_str(), &value),
+            "reading the metadata of '" + path_ + "'");
+  if (value == nullptr) return std::nullopt;
+  return take_string(value, allocator);
+}
+
+std::vector<Tensor> Session::run(const std::vector<TensorView>& inputs,
+                                 const std::vector<std::string>& output_names) const {
+  const OrtApi& api = ort_api();
+  const std::string context = "running model '" + path_ + "'";
+  std::vector<Owned<OrtValue>> values;
+  std::vector<const OrtValue*> input_values;
+  std::vector<const char*> input_names;
+  for (const TensorView& input : inputs) {
+    std::size_t bytes = input.type == ElementType::int64 ? sizeof(std::int64_t) : sizeof(float);
+    for (const std::int64_t size : input.shape) bytes *= static_cast<std::size_t>(size);
+    OrtValue* value = nullptr;
+    // ONNX Runtime takes a mutable pointer but never writes to an input.
+    api.check(api.CreateTensorWithDataAsOrtValue(
+                  handles_->memory.get(), const_cast<void*>(input.data), bytes, input.shape.data(),
+                  input.shape.size(),
+                  input.type == ElementType::int64 ? kOrtTensorInt64 : kOrtTensorFloat, &value),
+              context);
+    values.push_back(own(value, api.ReleaseValue));
+    input_values.push_back(value);
+    input_names.push_back(input.name);
+  }
+  std::vector<const char*> names;
+  for (const std::string& name : output_names) names.push_back(name.c_str());
+  std::vector<OrtValue*> raw_outputs(names.size(), nullptr);
+  api.check(api.Run(handles_->session.get(), nullptr, input_names.data(), input_values.data(),
+                    input_values.size(), names.data(), names.size(), raw_outputs.data()),
+            context);
+  std::vector<Owned<OrtValue>> owned_outputs;
+  for (OrtValue* value : raw_outputs) owned_outputs.push_back(own(value, api.ReleaseValue));
+  std::vector<Tensor> outputs;
+  outputs.reserve(raw_outputs.size());
+  for (auto& value : owned_outputs) {
+    outputs.emplace_back(value.get());
+    value.release();  // now the tensor's
+  }
+  return outputs;
+}
+
+}  // namespace maest

@@ -1,0 +1,109 @@
+#include "stream.h"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "error.h"
+#include "mel_config.h"
+
+namespace maest {
+namespace {
+
+// Samples given to the front end at a time: bounds the frames held while a long signal is pushed.
+constexpr std::size_t kSlice = 10 * kSampleRate;
+
+void append(Outputs& outputs, const Outputs& more) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].append(more[i]);
+}
+
+}  // namespace
+
+Stream::Stream(std::shared_ptr<const Extractor> extractor, const Request& request)
+    : extractor_(std::move(extractor)),
+      plan_(extractor_->plan(request)),
+      segmenter_(extractor_->info().segment_frames, plan_.hop_frames, kMelBands) {}
+
+std::int64_t Stream::batch_size() const {
+  return plan_.request.batch_size > 0 ? plan_.request.batch_size : extractor_->threads();
+}
+
+// Segments are computed side by side, each in a run of its own: a result never depends on its
+// neighbours (int8 ranges are taken over a whole run), nor on the number of threads.
+void Stream::compute_ready(Outputs& outputs, std::int64_t at_least) {
+  while (segmenter_.ready() >= std::max<std::int64_t>(at_least, 1)) {
+    const auto count = static_cast<std::size_t>(std::min(segmenter_.ready(), batch_size()));
+    const auto compute = [&](std::size_t i) {
+      return extractor_->compute(plan_, segmenter_.segment(static_cast<std::int64_t>(i)));
+    };
+    std::vector<std::future<Outputs>> others;  // waited for, whatever is thrown
+    for (std::size_t i = 1; i < count; ++i) {
+      others.push_back(std::async(std::launch::async, compute, i));
+    }
+    append(outputs, compute(0));
+    for (std::future<Outputs>& other : others) append(outputs, other.get());
+    segmenter_.release(static_cast<std::int64_t>(count));
+    segments_ += static_cast<std::int64_t>(count);
+  }
+}
+
+Outputs Stream::push(const float* samples, std::size_t count) {
+  front_end_.require_usable(samples, count);
+  Outputs outputs = extractor_->empty_outputs(plan_);
+  for (std::size_t begin = 0; begin < count; begin += kSlice) {
+    front_end_.push(samples + begin, std::min(kSlice, count - begin), segmenter_.frames());
+    compute_ready(outputs, batch_size());
+  }
+  compute_ready(outputs, 1);
+  return outputs;
+}
+
+Outputs Stream::finish() {
+  if (front_end_.finished()) {
+    throw InvalidArgument("finish() was already called; reset() starts a new signal");
+  }
+  Outputs outputs = extractor_->empty_outputs(plan_);
+  front_end_.finish(segmenter_.frames());
+  compute_ready(outputs, 1);
+  compute_tail(outputs);
+  if (segments_ == 0) refuse_short();
+  return outputs;
+}
+
+void Stream::compute_tail(Outputs& outputs) {
+  const Segment segment = segmenter_.tail(plan_.request.tail);
+  if (extractor_->info().grid.columns_within(segment.frames) == 0) return;
+  append(outputs, extractor_->compute(plan_, segment));
+  ++segments_;
+}
+
+void Stream::refuse_short() const {
+  const ModelInfo& info = extractor_->info();
+  const std::int64_t samples = front_end_.samples_pushed();
+  if (samples == 0) throw InvalidArgument("the audio is empty (0 samples)");
+  const bool padded = plan_.request.tail == Tail::pad;
+  const int wanted_frames = padded ? info.grid.patch_size : info.segment_frames;
+  throw InvalidArgument(
+      message("the audio is too short: ", samples, " samples (",
+              static_cast<double>(samples) / kSampleRate, " s, ", segmenter_.frames_seen(),
+              " frames) do not fill one ", padded ? "patch" : "segment", " of ", wanted_frames,
+              " frames (", static_cast<double>(wanted_frames) * kHopSize / kSampleRate, " s); ",
+              padded ? "tail 'repeat' takes any length"
+                     : "tail 'repeat' or 'pad' takes shorter audio"));
+}
+
+void Stream::reset() {
+  front_end_.reset();
+  segmenter_.reset();
+  segments_ = 0;
+}
+
+Outputs extract(std::shared_ptr<const Extractor> extractor, const Request& request,
+                const float* samples, std::size_t count) {
+  Stream stream(std::move(extractor), request);
+  Outputs outputs = stream.push(samples, count);
+  append(outputs, stream.finish());
+  return outputs;
+}
+
+}  // namespace maest

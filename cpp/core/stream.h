@@ -1,0 +1,48 @@
+// Samples in, results of completed segments out. A whole signal is one push and one finish.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "extractor.h"
+#include "mel_frontend.h"
+#include "segmenter.h"
+
+namespace maest {
+
+class Stream {
+ public:
+  // Throws `InvalidArgument` when the request does not fit the model.
+  Stream(std::shared_ptr<const Extractor> extractor, const Request& request);
+
+  // Mono samples at 16 kHz. Returns the segments that they complete.
+  // Throws `InvalidArgument` for a sample that is not finite, before anything is consumed, and
+  // after finish(). After an error while computing, reset() starts anew.
+  Outputs push(const float* samples, std::size_t count);
+
+  // The end of the signal: returns the segments that its last frames complete, and the tail's.
+  // Throws `InvalidArgument` when the whole signal was too short for a single segment.
+  Outputs finish();
+
+  // Forgets the signal; the model stays.
+  void reset();
+
+ private:
+  std::int64_t batch_size() const;
+  void compute_ready(Outputs& outputs, std::int64_t at_least);
+  void compute_tail(Outputs& outputs);
+  [[noreturn]] void refuse_short() const;
+
+  std::shared_ptr<const Extractor> extractor_;
+  Plan plan_;
+  MelFrontend front_end_;
+  Segmenter segmenter_;
+  std::int64_t segments_ = 0;  // computed since the start
+};
+
+// A whole signal: one push and one finish.
+Outputs extract(std::shared_ptr<const Extractor> extractor, const Request& request,
+                const float* samples, std::size_t count);
+
+}  // namespace maest

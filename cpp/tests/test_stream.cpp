@@ -1,0 +1,153 @@
+// The whole engine on the shipped model. The environment names the files: MAEST_TEST_MODEL, and
+// ESSENTIA_MAEST_ONNXRUNTIME for the library; tests/python/test_core.py sets both.
+#include "stream.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "check.h"
+#include "error.h"
+#include "ort_api.h"
+
+using maest::Extractor;
+using maest::Outputs;
+using maest::Request;
+
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) maest::test::fail(__FILE__, __LINE__, "the variable ", name, " is not set");
+  return value;
+}
+
+std::shared_ptr<const Extractor> open(int threads) {
+  maest::set_ort_library(environment("ESSENTIA_MAEST_ONNXRUNTIME"));
+  return std::make_shared<Extractor>(environment("MAEST_TEST_MODEL"), threads);
+}
+
+std::vector<float> chirp(std::size_t samples) {
+  std::vector<float> signal(samples);
+  for (std::size_t i = 0; i < samples; ++i) {
+    const double seconds = static_cast<double>(i) / maest::kSampleRate;
+    signal[i] = static_cast<float>(0.5 * std::sin(400.0 * seconds * (1.0 + seconds)));
+  }
+  return signal;
+}
+
+Request quick_request() {
+  Request request;
+  request.outputs = {maest::OutputKind::embeddings, maest::OutputKind::activations};
+  request.patchout = maest::parse_patchout("F4T10");
+  request.tail = maest::Tail::repeat;
+  return request;
+}
+
+void check_same(const Outputs& found, const Outputs& wanted) {
+  CHECK_EQUAL(found.size(), wanted.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CHECK_EQUAL(found[i].segments, wanted[i].segments);
+    CHECK(found[i].values == wanted[i].values);
+  }
+}
+
+}  // namespace
+
+TEST(chunks_give_what_one_call_gives) {
+  const auto extractor = open(1);
+  const std::vector<float> signal = chirp(35 * maest::kSampleRate);
+  const Request request = quick_request();
+  const Outputs whole = maest::extract(extractor, request, signal.data(), signal.size());
+  CHECK_EQUAL(whole[0].segments, std::int64_t{4});
+  for (const std::size_t chunk : {std::size_t{997}, std::size_t{160000}, signal.size()}) {
+    maest::Stream stream(extractor, request);
+    for (int round = 0; round < 2; ++round) {  // the second after a reset
+      Outputs pieces = extractor->empty_outputs(extractor->plan(request));
+      const auto take = [&](const Outputs& more) {
+        for (std::size_t i = 0; i < pieces.size(); ++i) pieces[i].append(more[i]);
+      };
+      for (std::size_t begin = 0; begin < signal.size(); begin += chunk) {
+        take(stream.push(signal.data() + begin, std::min(chunk, signal.size() - begin)));
+      }
+      take(stream.finish());
+      check_same(pieces, whole);
+      CHECK_THROWS(stream.finish(), maest::InvalidArgument, "reset()");
+      stream.reset();
+    }
+  }
+}
+
+TEST(threads_share_one_model) {
+  const auto extractor = open(2);
+  const std::vector<float> signal = chirp(12 * maest::kSampleRate);
+  const Request request = quick_request();
+  const Outputs wanted = maest::extract(extractor, request, signal.data(), signal.size());
+  std::vector<Outputs> found(8);
+  std::vector<std::thread> threads;
+  for (Outputs& outputs : found) {
+    threads.emplace_back([&] {
+      outputs = maest::extract(extractor, request, signal.data(), signal.size());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Outputs& outputs : found) check_same(outputs, wanted);
+}
+
+TEST(side_by_side_segments_change_nothing) {
+  const auto extractor = open(1);
+  const std::vector<float> signal = chirp(45 * maest::kSampleRate);
+  Request request = quick_request();
+  request.batch_size = 1;
+  const Outputs wanted = maest::extract(extractor, request, signal.data(), signal.size());
+  request.batch_size = 3;
+  check_same(maest::extract(extractor, request, signal.data(), signal.size()), wanted);
+}
+
+TEST(stream_refuses_bad_audio_and_goes_on) {
+  const auto extractor = open(1);
+  Request request = quick_request();
+  maest::Stream stream(extractor, request);
+  std::vector<float> signal = chirp(1000);
+  stream.push(signal.data(), signal.size());
+  signal[7] = NAN;
+  CHECK_THROWS(stream.push(signal.data(), signal.size()), maest::InvalidArgument, "1007");
+  signal[7] = 0.0F;
+  stream.push(signal.data(), signal.size());
+  CHECK_EQUAL(stream.finish()[0].segments, std::int64_t{1});
+
+  request.tail = maest::Tail::discard;
+  CHECK_THROWS(maest::extract(extractor, request, signal.data(), signal.size()),
+               maest::InvalidArgument, "too short");
+  CHECK_THROWS(maest::extract(extractor, request, signal.data(), 0), maest::InvalidArgument,
+               "empty");
+}
+
+TEST(requests_that_the_model_does_not_have) {
+  const auto extractor = open(1);
+  Request request;
+  request.outputs = {maest::OutputKind::tokens};
+  request.block = 13;
+  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "blocks 1 to 12");
+  request.block = 0;
+  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "block 0");
+  request.block = 12;
+  request.hop_seconds = -1;
+  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "hop is -1");
+  request.hop_seconds = NAN;
+  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "hop is nan");
+  request.hop_seconds = 0;
+  request.batch_size = -2;
+  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "batch_size is -2");
+}
+
+TEST(files_that_are_no_models) {
+  maest::set_ort_library(environment("ESSENTIA_MAEST_ONNXRUNTIME"));
+  CHECK_THROWS(Extractor("no-such-file.onnx", 1), maest::ModelError, "does not exist");
+  CHECK_THROWS(Extractor(".", 1), maest::ModelError, "not a file");
+  CHECK_THROWS(Extractor(__FILE__, 1), maest::ModelError, "cannot be loaded");
+  CHECK_THROWS(Extractor(environment("MAEST_TEST_MODEL"), -1), maest::InvalidArgument, "-1");
+  CHECK_THROWS(maest::set_ort_library("elsewhere.so"), maest::InvalidArgument, "elsewhere.so");
+}

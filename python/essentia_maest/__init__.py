@@ -1,0 +1,45 @@
+"""MAEST, the Music Audio Efficient Spectrogram Transformer, fast on CPUs and made for Essentia.
+
+    >>> import essentia_maest as maest
+    >>> model = maest.Model("default")                    # doctest: +SKIP
+    >>> audio = maest.load_audio("song.mp3")              # doctest: +SKIP
+    >>> activations = model.predict(audio, tail="repeat")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as _version
+
+from .audio import load_audio
+from .convert import convert
+from .errors import (
+    AudioFileError,
+    InvalidArgumentError,
+    MaestError,
+    ModelError,
+    OnnxRuntimeError,
+    UntrainedModelWarning,
+)
+from .model import Model
+from .patchout import Patchout
+from .spectrogram import MelFrontend, mel_spectrogram
+from .stream import Stream
+
+__version__ = _version("essentia-maest")
+
+__all__ = [
+    "AudioFileError",
+    "InvalidArgumentError",
+    "MaestError",
+    "MelFrontend",
+    "Model",
+    "ModelError",
+    "OnnxRuntimeError",
+    "Patchout",
+    "Stream",
+    "UntrainedModelWarning",
+    "__version__",
+    "convert",
+    "load_audio",
+    "mel_spectrogram",
+]
