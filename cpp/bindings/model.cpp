@@ -41,9 +41,8 @@ void register_model(py::module_& module) {
       .def_readonly("source", &ModelInfo::source)
       .def_readonly("source_sha256", &ModelInfo::source_sha256)
       .def_readonly("essentia_metadata", &ModelInfo::essentia_metadata)
-      .def_property_readonly("official", [](const ModelInfo& info) {
-        return info.kind == GraphKind::melspectrogram;
-      });
+      .def_property_readonly(
+          "official", [](const ModelInfo& info) { return info.kind == GraphKind::melspectrogram; });
 
   py::class_<Extractor, std::shared_ptr<Extractor>>(module, "Extractor")
       .def(py::init<const std::string&, int>(), py::arg("path"), py::arg("threads"),

@@ -64,7 +64,8 @@ Pooling parse_pooling(const std::string& text) {
   if (text == "cls") return Pooling::cls;
   if (text == "dist") return Pooling::dist;
   if (text == "avg") return Pooling::avg;
-  throw InvalidArgument(message("token '", text, "' does not exist; wanted is 'cls', 'dist' or 'avg'"));
+  throw InvalidArgument(
+      message("token '", text, "' does not exist; wanted is 'cls', 'dist' or 'avg'"));
 }
 
 void Output::append(const Output& other) {
@@ -174,12 +175,12 @@ std::vector<Tensor> Extractor::run_patches(const Plan& plan, const Segment& segm
   std::vector<float> patches;
   gather_patches(segment.data, kMelBands, info_.grid, kept,
                  {info_.normalization_mean, info_.normalization_divisor}, patches);
-  return session_.run({{"patches", ElementType::float32, patches.data(),
-                        {1, count, info_.grid.patch_values()}},
-                       {"kept", ElementType::int64, kept.data(), {count}},
-                       {"depth", ElementType::int64, &depth, {}},
-                       {"tap", ElementType::int64, &tap, {}}},
-                      plan.graph_outputs);
+  return session_.run(
+      {{"patches", ElementType::float32, patches.data(), {1, count, info_.grid.patch_values()}},
+       {"kept", ElementType::int64, kept.data(), {count}},
+       {"depth", ElementType::int64, &depth, {}},
+       {"tap", ElementType::int64, &tap, {}}},
+      plan.graph_outputs);
 }
 
 std::vector<Tensor> Extractor::run_melspectrogram(const Plan& plan, const Segment& segment) const {

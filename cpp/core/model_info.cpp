@@ -21,8 +21,9 @@ class Metadata {
   std::string text(const std::string& key) const {
     const auto value = session_.metadata("maest." + key);
     if (!value) {
-      throw ModelError(message("model file '", session_.path(), "' lacks the metadata entry 'maest.",
-                               key, "': it is damaged, convert it again with `maest convert`"));
+      throw ModelError(message("model file '", session_.path(),
+                               "' lacks the metadata entry 'maest.", key,
+                               "': it is damaged, convert it again with `maest convert`"));
     }
     return *value;
   }
@@ -179,8 +180,7 @@ ModelInfo read_official_format(const Session& session) {
   info.normalization_divisor = static_cast<float>(kNormalizationDivisor);
   info.license = "CC BY-NC-SA 4.0";
   const Port* input = session.find_input("melspectrogram");
-  require_port(session, input, "input 'melspectrogram'", ElementType::float32,
-               {-1, -1, kMelBands});
+  require_port(session, input, "input 'melspectrogram'", ElementType::float32, {-1, -1, kMelBands});
   if (input->shape[1] < info.grid.patch_size || input->shape[1] > kLargestSize) {
     throw ModelError(message("model file '", session.path(), "' takes a melspectrogram ",
                              shape_text(input->shape),
@@ -221,7 +221,7 @@ ModelInfo read_official_format(const Session& session) {
 
 std::string ModelInfo::tokens_output(int block) const {
   if (kind == GraphKind::patches) return "tokens";  // of the block that the input `tap` names
-  return message("layer_", block - 1, "_tokens");  // their count starts at 0
+  return message("layer_", block - 1, "_tokens");   // their count starts at 0
 }
 
 ModelInfo read_model_info(const Session& session) {

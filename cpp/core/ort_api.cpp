@@ -47,7 +47,8 @@ OrtApi open_library(const std::string& path) {
   const ApiBase* base = entry();
   const std::string version = base->get_version();
   // Asking an older library for a newer table prints to stderr, so the version is read first.
-  if (!new_enough(version)) unavailable(message("found ONNX Runtime ", version, " in '", path, "'"));
+  if (!new_enough(version))
+    unavailable(message("found ONNX Runtime ", version, " in '", path, "'"));
   const auto table = static_cast<void* const*>(base->get_api(kOldestOrtMinor));
   if (table == nullptr) unavailable(message("'", path, "' refuses its function table"));
 
@@ -89,7 +90,8 @@ const OrtEnv* ort_environment() {
   static const OrtEnv* const environment = [] {
     const OrtApi& api = ort_api();
     OrtEnv* created = nullptr;
-    api.check(api.CreateEnv(kOrtLoggingError, "essentia-maest", &created), "creating the environment");
+    api.check(api.CreateEnv(kOrtLoggingError, "essentia-maest", &created),
+              "creating the environment");
     api.check(api.DisableTelemetryEvents(created), "switching telemetry off");
     return created;
   }();

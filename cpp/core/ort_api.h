@@ -31,53 +31,52 @@ inline constexpr int kOrtTensorFloat = 1;
 inline constexpr int kOrtTensorInt64 = 7;
 
 // X(position, return type, name, arguments)
-#define MAEST_ORT_FUNCTIONS(X)                                                                    \
-  X(2, const char*, GetErrorMessage, (const OrtStatus*))                                          \
-  X(3, OrtStatus*, CreateEnv, (int level, const char* id, OrtEnv** out))                          \
-  X(6, OrtStatus*, DisableTelemetryEvents, (const OrtEnv*))                                       \
-  X(7, OrtStatus*, CreateSession,                                                                 \
-    (const OrtEnv*, const char* path, const OrtSessionOptions*, OrtSession** out))                \
-  X(9, OrtStatus*, Run,                                                                           \
-    (OrtSession*, const OrtRunOptions*, const char* const* input_names, const OrtValue* const*,   \
-     std::size_t input_count, const char* const* output_names, std::size_t output_count,          \
-     OrtValue** outputs))                                                                         \
-  X(10, OrtStatus*, CreateSessionOptions, (OrtSessionOptions * *out))                             \
-  X(24, OrtStatus*, SetIntraOpNumThreads, (OrtSessionOptions*, int))                              \
-  X(30, OrtStatus*, SessionGetInputCount, (const OrtSession*, std::size_t* out))                  \
-  X(31, OrtStatus*, SessionGetOutputCount, (const OrtSession*, std::size_t* out))                 \
-  X(33, OrtStatus*, SessionGetInputTypeInfo, (const OrtSession*, std::size_t, OrtTypeInfo** out)) \
-  X(34, OrtStatus*, SessionGetOutputTypeInfo,                                                     \
-    (const OrtSession*, std::size_t, OrtTypeInfo** out))                                          \
-  X(36, OrtStatus*, SessionGetInputName,                                                          \
-    (const OrtSession*, std::size_t, OrtAllocator*, char** out))                                  \
-  X(37, OrtStatus*, SessionGetOutputName,                                                         \
-    (const OrtSession*, std::size_t, OrtAllocator*, char** out))                                  \
-  X(49, OrtStatus*, CreateTensorWithDataAsOrtValue,                                               \
-    (const OrtMemoryInfo*, void* data, std::size_t bytes, const std::int64_t* shape,              \
-     std::size_t rank, int type, OrtValue** out))                                                 \
-  X(51, OrtStatus*, GetTensorMutableData, (OrtValue*, void** out))                                \
-  X(55, OrtStatus*, CastTypeInfoToTensorInfo,                                                     \
-    (const OrtTypeInfo*, const OrtTensorTypeAndShapeInfo** out))                                  \
-  X(60, OrtStatus*, GetTensorElementType, (const OrtTensorTypeAndShapeInfo*, int* out))           \
-  X(61, OrtStatus*, GetDimensionsCount, (const OrtTensorTypeAndShapeInfo*, std::size_t* out))     \
-  X(62, OrtStatus*, GetDimensions,                                                                \
-    (const OrtTensorTypeAndShapeInfo*, std::int64_t* values, std::size_t count))                  \
-  X(65, OrtStatus*, GetTensorTypeAndShape, (const OrtValue*, OrtTensorTypeAndShapeInfo** out))    \
-  X(69, OrtStatus*, CreateCpuMemoryInfo, (int allocator, int memory, OrtMemoryInfo** out))        \
-  X(76, OrtStatus*, AllocatorFree, (OrtAllocator*, void*))                                        \
-  X(78, OrtStatus*, GetAllocatorWithDefaultOptions, (OrtAllocator * *out))                        \
-  X(93, void, ReleaseStatus, (OrtStatus*))                                                        \
-  X(94, void, ReleaseMemoryInfo, (OrtMemoryInfo*))                                                \
-  X(95, void, ReleaseSession, (OrtSession*))                                                      \
-  X(96, void, ReleaseValue, (OrtValue*))                                                          \
-  X(98, void, ReleaseTypeInfo, (OrtTypeInfo*))                                                    \
-  X(99, void, ReleaseTensorTypeAndShapeInfo, (OrtTensorTypeAndShapeInfo*))                        \
-  X(100, void, ReleaseSessionOptions, (OrtSessionOptions*))                                       \
-  X(111, OrtStatus*, SessionGetModelMetadata, (const OrtSession*, OrtModelMetadata** out))        \
-  X(116, OrtStatus*, ModelMetadataLookupCustomMetadataMap,                                        \
-    (const OrtModelMetadata*, OrtAllocator*, const char* key, char** out))                        \
-  X(118, void, ReleaseModelMetadata, (OrtModelMetadata*))                                         \
-  X(130, OrtStatus*, AddSessionConfigEntry,                                                       \
+#define MAEST_ORT_FUNCTIONS(X)                                                                     \
+  X(2, const char*, GetErrorMessage, (const OrtStatus*))                                           \
+  X(3, OrtStatus*, CreateEnv, (int level, const char* id, OrtEnv** out))                           \
+  X(6, OrtStatus*, DisableTelemetryEvents, (const OrtEnv*))                                        \
+  X(7, OrtStatus*, CreateSession,                                                                  \
+    (const OrtEnv*, const char* path, const OrtSessionOptions*, OrtSession** out))                 \
+  X(9, OrtStatus*, Run,                                                                            \
+    (OrtSession*, const OrtRunOptions*, const char* const* input_names, const OrtValue* const*,    \
+     std::size_t input_count, const char* const* output_names, std::size_t output_count,           \
+     OrtValue** outputs))                                                                          \
+  X(10, OrtStatus*, CreateSessionOptions, (OrtSessionOptions * *out))                              \
+  X(24, OrtStatus*, SetIntraOpNumThreads, (OrtSessionOptions*, int))                               \
+  X(30, OrtStatus*, SessionGetInputCount, (const OrtSession*, std::size_t* out))                   \
+  X(31, OrtStatus*, SessionGetOutputCount, (const OrtSession*, std::size_t* out))                  \
+  X(33, OrtStatus*, SessionGetInputTypeInfo, (const OrtSession*, std::size_t, OrtTypeInfo** out))  \
+  X(34, OrtStatus*, SessionGetOutputTypeInfo, (const OrtSession*, std::size_t, OrtTypeInfo** out)) \
+  X(36, OrtStatus*, SessionGetInputName,                                                           \
+    (const OrtSession*, std::size_t, OrtAllocator*, char** out))                                   \
+  X(37, OrtStatus*, SessionGetOutputName,                                                          \
+    (const OrtSession*, std::size_t, OrtAllocator*, char** out))                                   \
+  X(49, OrtStatus*, CreateTensorWithDataAsOrtValue,                                                \
+    (const OrtMemoryInfo*, void* data, std::size_t bytes, const std::int64_t* shape,               \
+     std::size_t rank, int type, OrtValue** out))                                                  \
+  X(51, OrtStatus*, GetTensorMutableData, (OrtValue*, void** out))                                 \
+  X(55, OrtStatus*, CastTypeInfoToTensorInfo,                                                      \
+    (const OrtTypeInfo*, const OrtTensorTypeAndShapeInfo** out))                                   \
+  X(60, OrtStatus*, GetTensorElementType, (const OrtTensorTypeAndShapeInfo*, int* out))            \
+  X(61, OrtStatus*, GetDimensionsCount, (const OrtTensorTypeAndShapeInfo*, std::size_t* out))      \
+  X(62, OrtStatus*, GetDimensions,                                                                 \
+    (const OrtTensorTypeAndShapeInfo*, std::int64_t* values, std::size_t count))                   \
+  X(65, OrtStatus*, GetTensorTypeAndShape, (const OrtValue*, OrtTensorTypeAndShapeInfo** out))     \
+  X(69, OrtStatus*, CreateCpuMemoryInfo, (int allocator, int memory, OrtMemoryInfo** out))         \
+  X(76, OrtStatus*, AllocatorFree, (OrtAllocator*, void*))                                         \
+  X(78, OrtStatus*, GetAllocatorWithDefaultOptions, (OrtAllocator * *out))                         \
+  X(93, void, ReleaseStatus, (OrtStatus*))                                                         \
+  X(94, void, ReleaseMemoryInfo, (OrtMemoryInfo*))                                                 \
+  X(95, void, ReleaseSession, (OrtSession*))                                                       \
+  X(96, void, ReleaseValue, (OrtValue*))                                                           \
+  X(98, void, ReleaseTypeInfo, (OrtTypeInfo*))                                                     \
+  X(99, void, ReleaseTensorTypeAndShapeInfo, (OrtTensorTypeAndShapeInfo*))                         \
+  X(100, void, ReleaseSessionOptions, (OrtSessionOptions*))                                        \
+  X(111, OrtStatus*, SessionGetModelMetadata, (const OrtSession*, OrtModelMetadata** out))         \
+  X(116, OrtStatus*, ModelMetadataLookupCustomMetadataMap,                                         \
+    (const OrtModelMetadata*, OrtAllocator*, const char* key, char** out))                         \
+  X(118, void, ReleaseModelMetadata, (OrtModelMetadata*))                                          \
+  X(130, OrtStatus*, AddSessionConfigEntry,                                                        \
     (OrtSessionOptions*, const char* key, const char* value))
 
 struct OrtApi {
@@ -88,7 +87,8 @@ struct OrtApi {
   std::string library_path;
   std::string version;
 
-  // Throws `ModelError` with ONNX Runtime's own words behind `context` unless `status` is a success.
+  // Throws `ModelError` with ONNX Runtime's own words behind `context` unless `status` is a
+  // success.
   void check(OrtStatus* status, const std::string& context) const;
 };
 

@@ -52,7 +52,8 @@ Port read_port(std::string name, OrtTypeInfo* raw_info) {
   const OrtApi& api = ort_api();
   const auto info = own(raw_info, api.ReleaseTypeInfo);
   const OrtTensorTypeAndShapeInfo* tensor = nullptr;  // borrowed from `info`
-  api.check(api.CastTypeInfoToTensorInfo(info.get(), &tensor), "reading the type of '" + name + "'");
+  api.check(api.CastTypeInfoToTensorInfo(info.get(), &tensor),
+            "reading the type of '" + name + "'");
   if (tensor == nullptr) return {std::move(name), ElementType::other, {}};
   int type = 0;
   api.check(api.GetTensorElementType(tensor, &type), "reading the type of '" + name + "'");
@@ -60,7 +61,7 @@ Port read_port(std::string name, OrtTypeInfo* raw_info) {
 }
 
 void require_readable_file(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (stat(path.c_str(), &status) != 0) {
     throw ModelError(message("model file '", path, "' does not exist or cannot be read"));
   }

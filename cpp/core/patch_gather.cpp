@@ -11,8 +11,7 @@ void gather_patches(const float* frames, int bands, const PatchGrid& grid,
   for (const std::int64_t index : kept) {
     const int row = static_cast<int>(index / grid.columns);
     const int column = static_cast<int>(index % grid.columns);
-    const float* corner = frames +
-                          static_cast<std::ptrdiff_t>(grid.first_frame(column)) * bands +
+    const float* corner = frames + static_cast<std::ptrdiff_t>(grid.first_frame(column)) * bands +
                           grid.first_band(row);
     for (int frame = 0; frame < grid.patch_size; ++frame) {
       const float* from = corner + static_cast<std::ptrdiff_t>(frame) * bands;

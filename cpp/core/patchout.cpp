@@ -30,8 +30,8 @@ std::vector<int> rows_to_keep(const PatchGrid& grid, const Patchout& policy) {
     for (std::size_t i = 0; i < policy.kept_rows.size(); ++i) {
       const int row = policy.kept_rows[i];
       if (row < 0 || row >= grid.rows) {
-        throw InvalidArgument(message("patch row ", row, " does not exist; this model has rows 0 to ",
-                                      grid.rows - 1));
+        throw InvalidArgument(message("patch row ", row,
+                                      " does not exist; this model has rows 0 to ", grid.rows - 1));
       }
       if (i > 0 && row <= policy.kept_rows[i - 1]) {
         throw InvalidArgument(message("kept patch rows must ascend without repeats, found ", row,

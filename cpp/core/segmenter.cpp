@@ -18,7 +18,8 @@ Segmenter::Segmenter(int segment_frames, int hop_frames, int bands)
     : segment_frames_(segment_frames), hop_frames_(hop_frames), bands_(bands) {
   if (segment_frames < 1 || hop_frames < 1 || bands < 1) {
     throw InvalidArgument(message("segments of ", segment_frames, " frames every ", hop_frames,
-                                  " frames of ", bands, " bands cannot be made; all must be 1 or more"));
+                                  " frames of ", bands,
+                                  " bands cannot be made; all must be 1 or more"));
   }
 }
 

@@ -83,13 +83,12 @@ void Stream::refuse_short() const {
   if (samples == 0) throw InvalidArgument("the audio is empty (0 samples)");
   const bool padded = plan_.request.tail == Tail::pad;
   const int wanted_frames = padded ? info.grid.patch_size : info.segment_frames;
-  throw InvalidArgument(
-      message("the audio is too short: ", samples, " samples (",
-              static_cast<double>(samples) / kSampleRate, " s, ", segmenter_.frames_seen(),
-              " frames) do not fill one ", padded ? "patch" : "segment", " of ", wanted_frames,
-              " frames (", static_cast<double>(wanted_frames) * kHopSize / kSampleRate, " s); ",
-              padded ? "tail 'repeat' takes any length"
-                     : "tail 'repeat' or 'pad' takes shorter audio"));
+  throw InvalidArgument(message(
+      "the audio is too short: ", samples, " samples (", static_cast<double>(samples) / kSampleRate,
+      " s, ", segmenter_.frames_seen(), " frames) do not fill one ", padded ? "patch" : "segment",
+      " of ", wanted_frames, " frames (",
+      static_cast<double>(wanted_frames) * kHopSize / kSampleRate, " s); ",
+      padded ? "tail 'repeat' takes any length" : "tail 'repeat' or 'pad' takes shorter audio"));
 }
 
 void Stream::reset() {

@@ -43,8 +43,9 @@ std::string own_group(const std::string& controller) {
     const std::size_t second = line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string names = "," + line.substr(first + 1, second - first - 1) + ",";
-    const bool wanted =
-        controller.empty() ? names == ",," : names.find("," + controller + ",") != std::string::npos;
+    const bool wanted = controller.empty()
+                            ? names == ",,"
+                            : names.find("," + controller + ",") != std::string::npos;
     if (wanted) return line.substr(second + 1) == "/" ? "" : line.substr(second + 1);
   }
   return "";

@@ -1,4 +1,5 @@
-// Runs every TEST, or those whose name holds the first argument. Closing line: 'N passed, N failed'.
+// Runs every TEST, or those whose name holds the first argument. Closing line: 'N passed, N
+// failed'.
 #include <cstdio>
 #include <exception>
 #include <string>

@@ -1,11 +1,10 @@
-#include "segmenter.h"
-
 #include <algorithm>
 #include <string>
 #include <vector>
 
 #include "check.h"
 #include "error.h"
+#include "segmenter.h"
 
 using maest::InvalidArgument;
 using maest::Segment;

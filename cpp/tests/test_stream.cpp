@@ -1,7 +1,5 @@
 // The whole engine on the shipped model. The environment names the files: MAEST_TEST_MODEL, and
 // ESSENTIA_MAEST_ONNXRUNTIME for the library; tests/python/test_core.py sets both.
-#include "stream.h"
-
 #include <cmath>
 #include <cstdlib>
 #include <memory>
@@ -11,6 +9,7 @@
 #include "check.h"
 #include "error.h"
 #include "ort_api.h"
+#include "stream.h"
 
 using maest::Extractor;
 using maest::Outputs;
@@ -88,9 +87,8 @@ TEST(threads_share_one_model) {
   std::vector<Outputs> found(8);
   std::vector<std::thread> threads;
   for (Outputs& outputs : found) {
-    threads.emplace_back([&] {
-      outputs = maest::extract(extractor, request, signal.data(), signal.size());
-    });
+    threads.emplace_back(
+        [&] { outputs = maest::extract(extractor, request, signal.data(), signal.size()); });
   }
   for (std::thread& thread : threads) thread.join();
   for (const Outputs& outputs : found) check_same(outputs, wanted);

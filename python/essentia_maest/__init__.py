@@ -1,9 +1,12 @@
 """MAEST, the Music Audio Efficient Spectrogram Transformer, fast on CPUs and made for Essentia.
 
-    >>> import essentia_maest as maest
-    >>> model = maest.Model("default")                    # doctest: +SKIP
-    >>> audio = maest.load_audio("song.mp3")              # doctest: +SKIP
-    >>> activations = model.predict(audio, tail="repeat")  # doctest: +SKIP
+Examples
+--------
+>>> import essentia_maest as maest
+>>> model = maest.Model("default")
+>>> audio = maest.load_audio("song.mp3")
+>>> activations = model.predict(audio, tail="repeat")
+>>> embeddings = model.embed(audio, patchout="F3T5", tail="repeat")
 """
 
 from __future__ import annotations

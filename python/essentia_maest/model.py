@@ -404,7 +404,8 @@ class Model:
             raise ModelError(f"the metadata of model '{self.path}' is not JSON: {error}") from error
         if not isinstance(info, dict):
             raise ModelError(
-                f"the metadata of model '{self.path}' is a {type(info).__name__}; an object is wanted"
+                f"the metadata of model '{self.path}' is a {type(info).__name__}; "
+                "an object is wanted"
             )
         return info
 

@@ -38,7 +38,9 @@ def as_samples(audio: npt.ArrayLike) -> npt.NDArray[np.float32]:
     if array.dtype.kind in "iu":
         advice = ""
         if array.dtype.itemsize <= 4:  # larger integers are no sample format
-            advice = f" (integer samples: divide by {float(np.iinfo(array.dtype).max) + 1:.0f} first)"
+            advice = (
+                f" (integer samples: divide by {float(np.iinfo(array.dtype).max) + 1:.0f} first)"
+            )
         raise InvalidArgumentError(f"{found}{advice}; {_WANTED}")
     if array.dtype not in (np.float32, np.float64):
         raise InvalidArgumentError(f"{found}; {_WANTED}")

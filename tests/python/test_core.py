@@ -38,7 +38,6 @@ def test_core(tmp_path: Path, sanitizers: str) -> None:
         "UBSAN_OPTIONS": "halt_on_error=1",
         # ONNX Runtime is not instrumented: what happens wholly inside it is not judged.
         "TSAN_OPTIONS": f"halt_on_error=1 suppressions={ROOT}/cpp/tests/tsan_suppressions.txt",
-        "LSAN_OPTIONS": f"suppressions={ROOT}/cpp/tests/lsan_suppressions.txt",
     }
     done = subprocess.run(
         [str(program)], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import essentia_mel
 
 import essentia_maest as maest
+from oracles import essentia_mel
 
 RATE = 16000
 TOLERANCE = 1e-4  # log10 units

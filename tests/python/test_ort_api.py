@@ -1,5 +1,6 @@
 """Positions and signatures of ONNX Runtime's functions as the engine calls them."""
 
+import os
 import re
 import subprocess
 import sys
@@ -32,8 +33,6 @@ def test_every_function_is_older_than_the_oldest_runtime_taken() -> None:
 
 
 def run_python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    import os
-
     return subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, **variables},
@@ -88,7 +87,7 @@ def compiled(tmp_path: Path):
 
 def test_a_runtime_that_is_too_old(compiled) -> None:
     library = compiled(
-        "static const char* version(void) { return \"1.19.2\"; }\n"
+        'static const char* version(void) { return "1.19.2"; }\n'
         "static const struct { void* api; const char* (*version)(void); } base = {0, version};\n"
         "const void* OrtGetApiBase(void) { return &base; }\n"
     )
