@@ -38,8 +38,7 @@ void register_mel_frontend(py::module_& module) {
            [](MelFrontend& self, const Samples& samples) {
              const float* data = samples.data();
              const auto count = static_cast<std::size_t>(samples.size());
-             return frames_of(
-                 [&](std::vector<float>& frames) { self.push(data, count, frames); });
+             return frames_of([&](std::vector<float>& frames) { self.push(data, count, frames); });
            })
       .def("finish",
            [](MelFrontend& self) {

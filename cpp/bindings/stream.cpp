@@ -16,11 +16,17 @@ namespace py = pybind11;
 
 namespace {
 
+// Lets Ctrl-C end a long call: Python's handlers run only when asked.
+void check_signals() {
+  const py::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
 // A stream has state, and the GIL is not held while it computes: calls from several threads queue.
 class GuardedStream {
  public:
   GuardedStream(std::shared_ptr<const Extractor> extractor, const Request& request)
-      : stream_(std::move(extractor), request) {}
+      : stream_(std::move(extractor), request, check_signals) {}
 
   template <typename Work>
   py::tuple outputs_of(const Work& work) {
@@ -75,7 +81,7 @@ void register_stream(py::module_& module) {
         Outputs outputs;
         {
           const py::gil_scoped_release release;
-          outputs = extract(std::move(extractor), request, data, count);
+          outputs = extract(std::move(extractor), request, data, count, check_signals);
         }
         return to_arrays(std::move(outputs));
       },

@@ -47,8 +47,7 @@ class MelFrontend {
 
   // Appends the frames that these samples complete to `frames`, kMelBands values each. Throws
   // InvalidArgument, with nothing changed, after finish(), or if a sample is NaN, infinite or
-  // beyond
-  // +-kLargestSample: the message names the value and its index since the last reset.
+  // beyond +-kLargestSample: the message names the value and its index since the last reset.
   void push(const float* samples, std::size_t count, std::vector<float>& frames);
 
   // Ends the signal: appends the frames that need zeros past its end. A second call adds nothing.
@@ -65,14 +64,16 @@ class MelFrontend {
   bool finished() const { return finished_; }
 
  private:
-  float* take(const float* samples, std::size_t count, float* out);
-  float* emit_completed(float* out);
+  [[noreturn]] void throw_unusable(const float* samples, std::size_t count) const;
+  void take(const float* samples, std::size_t count, std::vector<float>& frames);
+  void emit_completed(std::vector<float>& frames);
 
   const MelKernels* kernels_;
   std::unique_ptr<MelWorkspace> workspace_;
   std::vector<float> partial_frames_;  // where a batch that is not full is written
   std::vector<float> window_;          // samples of the batch being filled; see window_used_
   std::size_t window_used_ = 0;        // it starts where the next frame starts
+  std::vector<float> saved_window_;    // to go back to if a long push fails
   std::int64_t samples_pushed_ = 0;
   std::int64_t frames_emitted_ = 0;
   bool finished_ = false;

@@ -5,6 +5,8 @@
 // it is and whatever the others hold: this is what makes any chunking give the same bits.
 #pragma once
 
+#include <cstddef>
+
 #include "fft.h"
 #include "mel_config.h"
 
@@ -28,9 +30,10 @@ struct MelTables {
 // Computed once, at the first call. Safe from several threads.
 const MelTables& mel_tables();
 
-// Scratch memory of the kernels. Element [i][lane] of an array is at i * lanes + lane.
+// Scratch memory of the kernels. In power and bands, element [i][lane] is at i * lanes + lane.
 struct alignas(64) MelWorkspace {
-  float frames[kFrameSize * kMaxLanes];    // windowed samples
+  float frames[kFrameSize *
+               kMaxLanes];  // windowed samples of the low half of the lanes, then of the high
   double points[kFftPoints * kMaxLanes];   // the complex FFT of half of the lanes
   float power[kSpectrumSize * kMaxLanes];  // four times the power spectrum
   float bands[kMelBands * kMaxLanes];
@@ -38,6 +41,9 @@ struct alignas(64) MelWorkspace {
 
 struct MelKernels {
   int lanes;  // frames computed at once, at most kMaxLanes
+
+  // Whether no sample is NaN, infinite or beyond +-kLargestSample.
+  bool (*all_usable)(const float* samples, std::size_t count);
 
   // Fills workspace.power from (lanes + 1) * kHopSize samples: frame i starts at i * kHopSize.
   void (*power_spectrum)(const MelTables& tables, const float* samples, MelWorkspace& workspace);

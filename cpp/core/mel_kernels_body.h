@@ -8,14 +8,17 @@
 
 namespace maest::MAEST_KERNEL_NAMESPACE {
 
-// Puts sample n of every frame, times the window, into vector n. Even samples thereby become real
-// and odd samples imaginary parts.
+// Puts sample n of every frame, times the window, into vector n of the low and of the high half.
+// Even samples thereby become real and odd samples imaginary parts.
 static inline void window_frames(const float* window, const float* samples, float* frames) {
+  float* const high = frames + kFrameSize * kHalf;
   for (int n = 0; n < kFrameSize; n += 4) {
     Lanes rows[4];
     for (int i = 0; i < 4; ++i) rows[i] = load_quarters(samples + i * kHopSize + n, kHopSize);
     transpose_quarters(rows);
-    for (int i = 0; i < 4; ++i) store(frames + (n + i) * kLanes, rows[i] * window[n + i]);
+    for (int i = 0; i < 4; ++i) {
+      store_halves(frames + (n + i) * kHalf, high + (n + i) * kHalf, rows[i] * window[n + i]);
+    }
   }
 }
 
@@ -40,6 +43,21 @@ static inline void transpose_bands(const float* bands, float* frames) {
   }
 }
 
+static bool all_usable(const float* samples, std::size_t count) {
+  // Without their sign, floats are ordered as their bits are, and NaN is above infinity.
+  const IntLanes largest = reinterpret_cast<IntLanes>(broadcast(kLargestSample));
+  IntLanes beyond = {};
+  std::size_t at = 0;
+  for (; at + kLanes <= count; at += kLanes) {
+    const IntLanes bits = reinterpret_cast<IntLanes>(load_unaligned(samples + at));
+    beyond |= (bits & 0x7fffffff) > largest;
+  }
+  int any = 0;
+  for (int lane = 0; lane < kLanes; ++lane) any |= beyond[lane];
+  for (; at < count; ++at) any |= __builtin_fabsf(samples[at]) <= kLargestSample ? 0 : 1;
+  return any == 0;
+}
+
 static void power_spectrum(const MelTables& tables, const float* samples, MelWorkspace& workspace) {
   window_frames(tables.window, samples, workspace.frames);
   real_fft_power(tables.fft, workspace.frames, workspace.points, workspace.power);
@@ -58,6 +76,7 @@ namespace maest {
 
 extern const MelKernels MAEST_KERNEL_TABLE = {
     MAEST_LANES,
+    MAEST_KERNEL_NAMESPACE::all_usable,
     MAEST_KERNEL_NAMESPACE::power_spectrum,
     MAEST_KERNEL_NAMESPACE::mel_frames,
 };

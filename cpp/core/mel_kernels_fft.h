@@ -1,4 +1,5 @@
-// The real FFT of kLanes frames at once; fft.h has the plan. Included as mel_kernels_lanes.h is.
+// The real FFT of kLanes frames, half of them at once; fft.h has the plan. Included as
+// mel_kernels_lanes.h is.
 #pragma once
 
 #include "fft.h"
@@ -35,14 +36,14 @@ static inline void butterfly(Complex (&z)[4]) {
 }
 
 static inline Complex load_point(const double* points, int index) {
-  const double* const point = points + index * kLanes;
-  return {load(point), load(point + kLanes / 2)};
+  const double* const point = points + index * 2 * kHalf;
+  return {load(point), load(point + kHalf)};
 }
 
 static inline void store_point(double* points, int index, Complex value) {
-  double* const point = points + index * kLanes;
+  double* const point = points + index * 2 * kHalf;
   store(point, value.real);
-  store(point + kLanes / 2, value.imag);
+  store(point + kHalf, value.imag);
 }
 
 // The first pass: from samples, even ones real and odd ones imaginary.
@@ -50,8 +51,8 @@ static inline void first_pass(const Radix4Twiddle* twiddles, const float* sample
   for (int j = 0; j < 64; ++j) {
     Complex z[4];
     for (int i = 0; i < 4; ++i) {
-      const float* const sample = samples + (j + i * 64) * 2 * kLanes;
-      z[i] = {load_doubles(sample), load_doubles(sample + kLanes)};
+      const float* const sample = samples + (j + i * 64) * 2 * kHalf;
+      z[i] = {load_doubles(sample), load_doubles(sample + kHalf)};
     }
     butterfly(z);
     store_point(points, j, z[0]);
@@ -79,8 +80,7 @@ static inline void second_pass(const Radix4Twiddle* twiddles, double* points) {
 }
 
 // What the first two passes leave falls into 16 blocks of 16 points; a block holds the bins of one
-// residue modulo 16. The last two passes of such a block, in double, for half of the lanes:
-// bins[m] is bin 16 m + residue.
+// residue modulo 16. The last two passes of such a block: bins[m] is bin 16 m + residue.
 static inline void last_passes(const Radix4Twiddle* twiddles, const double* points, int residue,
                                Complex (&bins)[16]) {
   const int block = 16 * (residue % 4 * 4 + residue / 4);
@@ -133,13 +133,14 @@ static inline void finish_half(const FftTables& tables, const double* points, fl
   for (int m = 0; m < 8; ++m) separate(tables, 16 * m + 8, bins[m], bins[15 - m], power);
 }
 
-// Four times the power spectrum of kLanes frames of windowed samples.
+// Four times the power spectrum of kLanes frames of windowed samples: first those of the low half
+// of the lanes, then those of the high half.
 static inline void real_fft_power(const FftTables& tables, const float* frames, double* points,
                                   float* power) {
-  for (int half = 0; half < kLanes; half += kLanes / 2) {
-    first_pass(tables.pass_256, frames + half, points);
+  for (int half = 0; half < 2; ++half) {
+    first_pass(tables.pass_256, frames + half * kFrameSize * kHalf, points);
     second_pass(tables.pass_64, points);
-    finish_half(tables, points, power + half);
+    finish_half(tables, points, power + half * kHalf);
   }
 }
 

@@ -11,6 +11,7 @@
 namespace maest::MAEST_KERNEL_NAMESPACE {
 
 constexpr int kLanes = MAEST_LANES;
+constexpr int kHalf = kLanes / 2;
 static_assert(kLanes == 4 || kLanes == 8 || kLanes == 16, "lanes come in fours");
 
 typedef float Lanes __attribute__((vector_size(sizeof(float) * MAEST_LANES)));
@@ -19,6 +20,8 @@ typedef float HalfLanes __attribute__((vector_size(sizeof(float) * MAEST_LANES /
 typedef double Doubles __attribute__((vector_size(sizeof(double) * MAEST_LANES / 2)));
 typedef float Four __attribute__((vector_size(16)));
 typedef Four UnalignedFour __attribute__((aligned(4)));
+typedef Lanes UnalignedLanes __attribute__((aligned(4)));
+typedef UnalignedLanes AliasingUnalignedLanes __attribute__((may_alias));
 typedef Lanes AliasingLanes __attribute__((may_alias));
 typedef HalfLanes AliasingHalfLanes __attribute__((may_alias));
 typedef Doubles AliasingDoubles __attribute__((may_alias));
@@ -30,12 +33,29 @@ static inline Lanes load(const float* from) {
 
 static inline void store(float* to, Lanes value) { *reinterpret_cast<AliasingLanes*>(to) = value; }
 
+static inline Lanes load_unaligned(const float* from) {
+  return *reinterpret_cast<const AliasingUnalignedLanes*>(from);
+}
+
+// The low and the high half of the lanes, each to its own place.
+static inline void store_halves(float* low, float* high, Lanes value) {
+  HalfLanes halves[2];
+  __builtin_memcpy(halves, &value, sizeof(value));
+  *reinterpret_cast<AliasingHalfLanes*>(low) = halves[0];
+  *reinterpret_cast<AliasingHalfLanes*>(high) = halves[1];
+}
+
 // Half of the lanes, in double. GCC 12 splits the general conversion of four and eight numbers into
-// pieces that go through memory, so these are spelled out.
+// pieces that go through memory, so these are spelled out (masked for AVX-512, because its header's
+// unmasked forms do not compile without warnings).
+#if MAEST_LANES == 16
+constexpr unsigned char kAllEight = 0xff;
+#endif
+
 static inline Doubles load_doubles(const float* from) {
   const HalfLanes value = *reinterpret_cast<const AliasingHalfLanes*>(from);
 #if defined(__AVX512F__) && MAEST_LANES == 16
-  return (Doubles)_mm512_cvtps_pd((__m256)value);
+  return (Doubles)_mm512_maskz_cvtps_pd(kAllEight, (__m256)value);
 #elif defined(__AVX__) && MAEST_LANES == 8
   return (Doubles)_mm256_cvtps_pd((__m128)value);
 #else
@@ -45,7 +65,7 @@ static inline Doubles load_doubles(const float* from) {
 
 static inline void store_doubles(float* to, Doubles value) {
 #if defined(__AVX512F__) && MAEST_LANES == 16
-  const HalfLanes rounded = (HalfLanes)_mm512_cvtpd_ps((__m512d)value);
+  const HalfLanes rounded = (HalfLanes)_mm512_maskz_cvtpd_ps(kAllEight, (__m512d)value);
 #elif defined(__AVX__) && MAEST_LANES == 8
   const HalfLanes rounded = (HalfLanes)_mm256_cvtpd_ps((__m256d)value);
 #else

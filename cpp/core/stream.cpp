@@ -19,9 +19,11 @@ void append(Outputs& outputs, const Outputs& more) {
 
 }  // namespace
 
-Stream::Stream(std::shared_ptr<const Extractor> extractor, const Request& request)
+Stream::Stream(std::shared_ptr<const Extractor> extractor, const Request& request,
+               std::function<void()> between)
     : extractor_(std::move(extractor)),
       plan_(extractor_->plan(request)),
+      between_(std::move(between)),
       segmenter_(extractor_->info().segment_frames, plan_.hop_frames, kMelBands) {}
 
 std::int64_t Stream::batch_size() const {
@@ -44,6 +46,7 @@ void Stream::compute_ready(Outputs& outputs, std::int64_t at_least) {
     for (std::future<Outputs>& other : others) append(outputs, other.get());
     segmenter_.release(static_cast<std::int64_t>(count));
     segments_ += static_cast<std::int64_t>(count);
+    if (between_) between_();
   }
 }
 
@@ -98,8 +101,8 @@ void Stream::reset() {
 }
 
 Outputs extract(std::shared_ptr<const Extractor> extractor, const Request& request,
-                const float* samples, std::size_t count) {
-  Stream stream(std::move(extractor), request);
+                const float* samples, std::size_t count, std::function<void()> between) {
+  Stream stream(std::move(extractor), request, std::move(between));
   Outputs outputs = stream.push(samples, count);
   append(outputs, stream.finish());
   return outputs;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -13,8 +14,10 @@ namespace maest {
 
 class Stream {
  public:
-  // Throws `InvalidArgument` when the request does not fit the model.
-  Stream(std::shared_ptr<const Extractor> extractor, const Request& request);
+  // `between` is called in the calling thread between segments; what it throws ends the call: a way
+  // to be interrupted. Throws `InvalidArgument` when the request does not fit the model.
+  Stream(std::shared_ptr<const Extractor> extractor, const Request& request,
+         std::function<void()> between = {});
 
   // Mono samples at 16 kHz. Returns the segments that they complete.
   // Throws `InvalidArgument` for a sample that is not finite, before anything is consumed, and
@@ -36,6 +39,7 @@ class Stream {
 
   std::shared_ptr<const Extractor> extractor_;
   Plan plan_;
+  std::function<void()> between_;
   MelFrontend front_end_;
   Segmenter segmenter_;
   std::int64_t segments_ = 0;  // computed since the start
@@ -43,6 +47,6 @@ class Stream {
 
 // A whole signal: one push and one finish.
 Outputs extract(std::shared_ptr<const Extractor> extractor, const Request& request,
-                const float* samples, std::size_t count);
+                const float* samples, std::size_t count, std::function<void()> between = {});
 
 }  // namespace maest

@@ -218,6 +218,27 @@ TEST(mel_bad_samples_are_refused_and_change_nothing) {
   }
 }
 
+TEST(mel_bad_sample_far_into_a_long_push_changes_nothing) {
+  const std::vector<float> good = noise(100000);
+  for (const std::size_t place : {16383, 16384, 40000, 98999}) {
+    for (const Isa isa : maest::runnable_isas()) {
+      MelFrontend frontend(isa);
+      std::vector<float> frames;
+      frontend.push(good.data(), 1000, frames);
+      const std::vector<float> before = frames;
+      std::vector<float> bad(good.begin() + 1000, good.end());
+      bad[place] = std::nanf("");
+      CHECK_THROWS(frontend.push(bad.data(), bad.size(), frames), maest::InvalidArgument,
+                   maest::message("sample ", place + 1000, " is "));
+      CHECK(same_bits(frames, before));
+      CHECK_EQUAL(frontend.samples_pushed(), std::int64_t{1000});
+      frontend.push(good.data() + 1000, good.size() - 1000, frames);
+      frontend.finish(frames);
+      CHECK(same_bits(frames, one_shot(isa, good)));
+    }
+  }
+}
+
 TEST(mel_push_refuses_a_null_pointer_and_takes_an_empty_chunk) {
   MelFrontend frontend;
   std::vector<float> frames;
