@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from maest_infer.model import MAEST
 
 import essentia_maest as maest
+from reference_models import make_maest
 
 PATCHOUTS = {
     "F0T0": {},
@@ -16,13 +16,9 @@ ROUNDS = {"F0T0": 5, "F3T2": 10, "F3T5": 20}
 
 def torch_runner(patchout):
     torch.set_num_threads(1)
-    model = MAEST(
-        img_size=(96, 1876),
-        stride=(10, 10),
-        num_classes=400,
-        distilled=True,
-        **PATCHOUTS[patchout],
-    ).eval()
+    model = make_maest(1876, 400, dim=768, heads=12, depth=12)
+    for name, value in PATCHOUTS[patchout].items():
+        setattr(model, name, value)
 
     @torch.inference_mode()
     def run(audio):

@@ -1,0 +1,236 @@
+"""Read an audio file as 16 kHz mono float32, exactly as Essentia's ``MonoLoader`` does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+import threading
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import AudioFileError
+
+# Decoders take a second to import, which whoever only imports us is not to pay.
+
+SAMPLE_RATE = 16000
+"""Sample rate of everything the models hear, in Hz."""
+
+RESAMPLE_QUALITY = 4
+"""Essentia's ``resampleQuality`` that the public MAEST models are used with (linear)."""
+
+_FRAMES_PER_READ = 1 << 16
+
+# How the containers begin that libsndfile may be asked for. Not MPEG: Essentia decodes that, and
+# libsndfile's MPEG decoder, given something else, writes complaints to the process's stderr.
+# fmt: off
+_LIBSNDFILE_MAGIC = (
+    b"OggS", b"fLaC", b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"caff", b"riff",
+)
+# fmt: on
+
+# Essentia's log switches belong to the process: one thread at a time may borrow them.
+_essentia_lock = threading.RLock()
+
+
+@contextlib.contextmanager
+def quiet_essentia() -> Iterator[Any]:
+    """Give ``essentia.standard``, imported if need be, with its log lines held back meanwhile.
+
+    The switches of Essentia's log are put back as they were found, also after an exception.
+    Only one thread is inside at a time.
+
+    Yields
+    ------
+    module
+        ``essentia.standard``.
+    """
+    import essentia
+
+    log = essentia.log
+    with _essentia_lock:
+        found = (log.infoActive, log.warningActive)
+        log.infoActive = log.warningActive = False
+        try:
+            import essentia.standard
+
+            yield essentia.standard
+        finally:
+            log.infoActive, log.warningActive = found
+
+
+def load_audio(path: str | os.PathLike[str]) -> npt.NDArray[np.float32]:
+    """Decode an audio file to mono at 16 kHz.
+
+    The samples are those of Essentia's ``MonoLoader(sampleRate=16000, resampleQuality=4)``, bit
+    for bit, for every file that Essentia decodes. What it refuses (Opus in the published wheels,
+    more than two channels) is decoded by libsndfile, if that can, then mixed and resampled with
+    Essentia's own ``Resample``. Two channels are averaged as by ``MonoMixer``, and so are more.
+
+    A damaged or truncated file gives the samples that can still be decoded, as in Essentia.
+    Decoders are native code and some crash on hostile files: read untrusted collections in a
+    process of their own, as ``maest analyze`` does.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A regular file in any format that FFmpeg (as built into Essentia) or libsndfile reads.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape [samples], at least one sample; integer formats are scaled to -1..1,
+        floating point formats are taken as they are.
+
+    Raises
+    ------
+    essentia_maest.errors.AudioFileError
+        The path is missing, not a regular file, empty, unreadable, not decodable, or without a
+        single audio sample. The message names the path and the reason.
+
+    See Also
+    --------
+    Essentia's ``AudioLoader``, ``MonoMixer`` and ``Resample``.
+    """
+    shown = printable_path(path)
+    file, magic = _checked_file(path, shown)
+    reasons = []
+    for decode in (_decode_with_essentia, _decode_with_libsndfile):
+        if decode is _decode_with_libsndfile and magic not in _LIBSNDFILE_MAGIC:
+            continue
+        try:
+            audio = decode(file)
+        except _DecodeError as error:
+            reasons.append(str(error))
+        else:
+            if audio.size:
+                return audio
+            reasons.append("no audio samples could be decoded")
+    raise AudioFileError(f"{shown}: " + "; ".join(dict.fromkeys(reasons)))
+
+
+def printable_path(path: str | os.PathLike[str]) -> str:
+    """Spell a path so that it can be printed: no control characters, no undecodable bytes.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Any path.
+
+    Returns
+    -------
+    str
+        The path, with what cannot be printed written as backslash escapes.
+    """
+    text = os.fsdecode(path)
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+class _DecodeError(Exception):
+    """One decoder's reason for giving nothing."""
+
+
+def _checked_file(path: str | os.PathLike[str], shown: str) -> tuple[str, bytes]:
+    """Return the absolute path of a readable regular file, and how the file begins."""
+    # Absolute, because FFmpeg takes "name:rest" for a protocol.
+    file = os.path.abspath(os.fsdecode(path))
+    try:
+        status = os.stat(file)
+        if stat.S_ISDIR(status.st_mode):
+            raise AudioFileError(f"{shown}: is a folder; an audio file is wanted")
+        if not stat.S_ISREG(status.st_mode):
+            raise AudioFileError(f"{shown}: is not a regular file; an audio file is wanted")
+        if status.st_size == 0:
+            raise AudioFileError(f"{shown}: is empty (0 bytes)")
+        with open(file, "rb") as opened:
+            return file, opened.read(4)
+    except AudioFileError:
+        raise
+    except FileNotFoundError as error:
+        link = " (broken symbolic link)" if os.path.islink(file) else ""
+        raise AudioFileError(f"{shown}: no such file{link}") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise AudioFileError(f"{shown}: cannot be read: {reason}") from error
+
+
+def _decode_with_essentia(file: str) -> npt.NDArray[np.float32]:
+    with quiet_essentia() as standard, tempfile.TemporaryDirectory(prefix="maest-") as folder:
+        try:
+            # MonoLoader's destructor follows an uninitialised pointer if the first file that it is
+            # given has an unknown codec (seen in 2.1b6.dev1389): let it open a good one before.
+            loader = standard.MonoLoader()
+            loader.configure(filename=_write_silence(folder))
+            loader.configure(
+                filename=_essentia_name(file, folder),
+                sampleRate=SAMPLE_RATE,
+                resampleQuality=RESAMPLE_QUALITY,
+            )
+            return np.asarray(loader(), dtype=np.float32)
+        except RuntimeError as error:
+            raise _DecodeError(_essentia_reason(str(error).rstrip(".!"))) from error
+
+
+def _essentia_reason(text: str) -> str:
+    if "Could not open file" in text or "Could not find stream information" in text:
+        return f"not recognised as audio ({text.rpartition('error = ')[2]})"
+    if "found 0 streams" in text:
+        return "no audio stream in it"
+    return "Essentia cannot decode it: " + text.rpartition("AudioLoader: ")[2]
+
+
+def _write_silence(folder: str) -> str:
+    name = os.path.join(folder, "silence.wav")
+    with wave.open(name, "wb") as file:
+        file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", "not compressed"))
+        file.writeframes(bytes(16))
+    return name
+
+
+def _essentia_name(file: str, folder: str) -> str:
+    """Return a name of the file that Essentia's Python can take, which is valid UTF-8 only."""
+    try:
+        file.encode("utf-8")
+        return file
+    except UnicodeEncodeError:
+        suffix = Path(file).suffix
+        link = os.path.join(folder, "track" + (suffix if suffix.isascii() else ""))
+        os.symlink(file, link)
+        return link
+
+
+def _decode_with_libsndfile(file: str) -> npt.NDArray[np.float32]:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(os.fsencode(file)) as source:
+            rate = source.samplerate
+            # Headers may promise any length: only what arrives is kept.
+            blocks = [np.zeros(0, dtype=np.float32)]
+            while (block := source.read(_FRAMES_PER_READ, dtype="float32", always_2d=True)).size:
+                blocks.append(_mix(block))
+        with quiet_essentia() as standard:
+            resample = standard.Resample(
+                inputSampleRate=rate, outputSampleRate=SAMPLE_RATE, quality=RESAMPLE_QUALITY
+            )
+            return np.asarray(resample(np.concatenate(blocks)), dtype=np.float32)
+    except (RuntimeError, TypeError, ValueError, OSError) as error:
+        text = getattr(error, "error_string", None) or str(error)
+        raise _DecodeError("libsndfile cannot decode it: " + text.strip().rstrip(".!")) from error
+
+
+def _mix(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    if block.shape[1] <= 2:
+        # float32 sum, then half of it: MonoMixer's arithmetic.
+        total: npt.NDArray[np.float32] = block.sum(axis=1, dtype=np.float32)
+        return total if block.shape[1] == 1 else total * np.float32(0.5)
+    mean: npt.NDArray[np.float32] = block.mean(axis=1, dtype=np.float64).astype(np.float32)
+    return mean

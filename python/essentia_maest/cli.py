@@ -1,0 +1,365 @@
+"""The command ``maest``: its arguments and its exit codes. The work is done elsewhere.
+
+Exit codes: 0 all done, 1 some files failed, 2 bad usage, 130 and 143 interrupted and terminated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .collection.options import OUTPUTS, TAILS, TOKENS, AnalysisOptions
+from .errors import InvalidArgumentError, MaestError, UntrainedModelWarning
+
+# What computes is imported where it is needed: `maest --help` is to answer at once.
+if TYPE_CHECKING:
+    from .collection.runner import RunReport
+    from .collection.scan import Scan
+    from .model import Model
+
+ALL_DONE, SOME_FAILED, BAD_USAGE = 0, 1, 2
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: end as after Ctrl-C."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows the command's name; None is this process's own.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    SystemExit
+        Help and version were asked for (0), or the arguments cannot be parsed (2).
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+        return code
+    except _Terminated:
+        return _complain("terminated", TERMINATED)
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; do not fail again when Python flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SOME_FAILED
+    except (MaestError, ImportError, OSError) as error:
+        return _complain(str(error), BAD_USAGE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="maest",
+        description="Music embeddings and tags with MAEST models.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, help="print the version")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_analyze(commands)
+    _add_convert(commands)
+    _add_info(commands)
+    models = commands.add_parser("models", help="list the models shipped with the package")
+    models.set_defaults(run=_models)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"maest {version('essentia-maest')}")
+        parser.exit()
+
+
+def _add_analyze(commands: Any) -> None:
+    parser = commands.add_parser(
+        "analyze",
+        help="analyse audio files and folders",
+        description="Analyse audio files, and those in folders, into one JSON file per track and "
+        ".npy arrays beside it. Exit code: 0 all done, 1 some files failed, 2 bad usage.",
+        allow_abbrev=False,
+    )
+    defaults = AnalysisOptions()
+    add = parser.add_argument
+    add("paths", nargs="+", metavar="PATH", help="audio file, or folder to search through")
+    add("-o", dest="results", required=True, metavar="OUT", help="folder for the results")
+    add("--model", default="default", metavar="M", help="model file, or name from `maest models`")
+    add(
+        "--output",
+        choices=OUTPUTS,
+        default=defaults.output,
+        help="what to compute (default: %(default)s)",
+    )
+    add(
+        "--block",
+        type=int,
+        default=defaults.block,
+        metavar="N",
+        help="transformer block of the embeddings, from 1 (default: %(default)s)",
+    )
+    add(
+        "--tokens",
+        type=lambda text: tuple(text.split(",")),
+        default=defaults.tokens,
+        metavar="T,T",
+        help=f"what embeddings are made of, in this order (default: {','.join(TOKENS)})",
+    )
+    add(
+        "--patchout",
+        default=defaults.patchout,
+        metavar="FnTn",
+        help="patches to leave out for speed, such as F3T2 (default: %(default)s, none)",
+    )
+    add(
+        "--hop",
+        type=float,
+        metavar="S",
+        help="seconds between the starts of segments (default: the model's own)",
+    )
+    add(
+        "--tail",
+        choices=TAILS,
+        default=defaults.tail,
+        help="what happens to samples after the last full segment (default: %(default)s)",
+    )
+    add(
+        "--top-k",
+        type=int,
+        default=defaults.top_k,
+        metavar="K",
+        help="labels named per segment and track (default: %(default)s)",
+    )
+    add("--workers", type=int, metavar="N", help="processes that decode (default: one per CPU)")
+    add(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="threads of the model (default: 0, one per CPU that this process may use)",
+    )
+    add("--resume", action="store_true", help="leave alone what the same model and options did")
+    add("--quiet", action="store_true", help="print warnings and failures only")
+    parser.set_defaults(run=_analyze)
+
+
+def _add_convert(commands: Any) -> None:
+    parser = commands.add_parser(
+        "convert",
+        help="make a model file",
+        usage="maest convert [options] SRC DST\n"
+        "       maest convert --random-weights {tiny,base} [options] DST",
+        description="Make a model file out of a public checkpoint, or one with random weights.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "files",
+        nargs="+",
+        metavar="SRC DST",
+        help="MAEST checkpoint, Hugging Face folder or official ONNX file; model file to write",
+    )
+    add("--precision", choices=("fp32", "int8"), default="fp32", help="default: %(default)s")
+    add("--labels", metavar="FILE", help="names of the classes: JSON list, or one a line")
+    add(
+        "--random-weights",
+        choices=("tiny", "base"),
+        help="no SRC: an untrained model of this size, to try things out with",
+    )
+    parser.set_defaults(run=_convert)
+
+
+def _add_info(commands: Any) -> None:
+    parser = commands.add_parser("info", help="describe a model file", allow_abbrev=False)
+    parser.add_argument("model", metavar="MODEL", help="model file, or name from `maest models`")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(run=_info)
+
+
+def _analyze(arguments: argparse.Namespace) -> int:
+    options = AnalysisOptions(
+        output=arguments.output,
+        block=arguments.block,
+        tokens=arguments.tokens,
+        patchout=arguments.patchout,
+        hop=arguments.hop,
+        tail=arguments.tail,
+        top_k=arguments.top_k,
+    )
+    if arguments.workers is not None and arguments.workers < 1:
+        raise InvalidArgumentError(f"workers is {arguments.workers}; 1 or more wanted")
+
+    from . import _core
+    from .collection.describe import untrained_warning
+    from .collection.progress import make_reporter
+    from .collection.results import ResultFolder
+    from .collection.runner import CollectionRun
+    from .collection.scan import scan
+
+    found = scan(arguments.paths)
+    _check_found(found, arguments.paths)
+    folder = ResultFolder(arguments.results)
+    model = _open(arguments.model, arguments.threads)
+    run = CollectionRun(
+        model,
+        options,
+        folder,
+        workers=arguments.workers or _core.available_cpus(),
+        reporter=make_reporter(arguments.quiet),
+        resume=arguments.resume,
+    )
+    if not model.trained:
+        _complain(f"warning: {untrained_warning(model)}")
+    signal.signal(signal.SIGTERM, _terminate)
+    report = run.run(found)
+    if report.stopped:
+        _complain(f"stopped early: {report.stopped}")
+    if not arguments.quiet:
+        _complain(f"{_counts(report)}; results in {folder.path}")
+    return SOME_FAILED if report.failures or report.stopped else ALL_DONE
+
+
+def _check_found(found: Scan, paths: list[str]) -> None:
+    from .audio import printable_path
+    from .collection.scan import AUDIO_EXTENSIONS
+
+    if found.tracks:
+        return
+    for path, reason in found.unreadable:
+        _complain(f"{printable_path(path)}: cannot be listed: {reason}")
+    raise InvalidArgumentError(
+        f"no audio file in {', '.join(printable_path(path) for path in paths)} "
+        f"(taken from folders: {' '.join(sorted(AUDIO_EXTENSIONS))})"
+    )
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def _counts(report: RunReport) -> str:
+    parts = [f"{report.analyzed} analysed ({report.audio_seconds / 60:.1f} min of audio)"]
+    if report.resumed:
+        parts.append(f"{report.resumed} done before and left alone")
+    if report.duplicates:
+        parts.append(f"{report.duplicates} duplicates left out")
+    parts.append(f"{len(report.failures)} failed")
+    return ", ".join(parts)
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    wanted = 1 if arguments.random_weights else 2
+    if len(arguments.files) != wanted:
+        raise InvalidArgumentError(
+            f"convert: {len(arguments.files)} file names found; wanted: "
+            + ("DST alone with --random-weights" if wanted == 1 else "SRC and DST")
+        )
+    if arguments.random_weights and arguments.labels:
+        raise InvalidArgumentError("convert: --labels has no use with --random-weights")
+    destination = arguments.files[-1]
+
+    from .convert import convert, convert_random
+
+    with _one_line_warnings():
+        if arguments.random_weights:
+            convert_random(arguments.random_weights, destination, precision=arguments.precision)
+        else:
+            convert(
+                arguments.files[0],
+                destination,
+                precision=arguments.precision,
+                labels=arguments.labels,
+            )
+    _complain(f"wrote {destination}")
+    return ALL_DONE
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    described = _describe(_open(arguments.model, threads=1))
+    if arguments.json:
+        print(json.dumps(described, indent=1, ensure_ascii=False))
+    else:
+        width = max(map(len, described))
+        for key, value in described.items():
+            shown = "NO (random weights)" if value is False else value
+            print(f"{key.replace('_', ' '):{width}}  {shown}")
+    return ALL_DONE
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from .model_store import DEFAULT, shipped_models
+
+    for name, path in shipped_models().items():
+        mark = "  (default)" if name == DEFAULT else ""
+        print(f"{name}  {path.stat().st_size / 1e6:.1f} MB  {path}{mark}")
+    return ALL_DONE
+
+
+def _open(name: str, threads: int) -> Model:
+    from .model import Model
+
+    with warnings.catch_warnings():
+        # Said by us, in one line, where somebody will see it.
+        warnings.simplefilter("ignore", UntrainedModelWarning)
+        return Model(name, num_threads=threads)
+
+
+@contextlib.contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default", UserWarning)
+        yield
+    for warning in caught:
+        _complain(f"warning: {warning.message}")
+
+
+def _describe(model: Model) -> dict[str, Any]:
+    from .collection.describe import describe_model
+
+    described = describe_model(model)
+    info = model._info  # what the model file says of itself
+    return {
+        "name": described["name"],
+        "trained": described["trained"],
+        "labels": len(model.labels),
+        "segment_seconds": model.segment_seconds,
+        "hop_seconds": model.hop_seconds,
+        "depth": model.depth,
+        "dim": model.dim,
+        "precision": described["precision"],
+        "licence": info.license,
+        "source": info.source,
+        "source_sha256": info.source_sha256,
+        "file": described["path"],
+        "file_bytes": model.path.stat().st_size,
+        "file_sha256": described["sha256"],
+    }
+
+
+def _complain(text: str, code: int = ALL_DONE) -> int:
+    """Print a line on stderr, where results never go."""
+    print(f"maest: {text}", file=sys.stderr, flush=True)
+    return code

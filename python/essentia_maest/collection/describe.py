@@ -1,0 +1,184 @@
+"""What is written about tracks, models and runs, as JSON has it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..audio import SAMPLE_RATE
+from ..model import Model
+from .options import AnalysisOptions
+
+_FRAME_SECONDS = 256 / SAMPLE_RATE
+_ACTIVATION_DIGITS = 6
+
+Arrays = dict[str, npt.NDArray[np.float32]]
+
+
+def describe_track(
+    path: str, samples: int, model: Model, options: AnalysisOptions, arrays: Arrays
+) -> dict[str, Any]:
+    """Describe one track's results.
+
+    Parameters
+    ----------
+    path : str
+        The audio file.
+    samples : int
+        Its length at 16 kHz.
+    model : Model
+        What analysed it.
+    options : AnalysisOptions
+        How.
+    arrays : dict of str to numpy.ndarray
+        "predictions" [segments, classes], "embeddings" [segments, values], or both.
+
+    Returns
+    -------
+    dict
+        ``track``, ``file_size`` in bytes, ``duration`` in seconds, ``segments`` with ``start`` and
+        ``end`` in seconds and, where there are predictions, ``top`` (labels with activations, the
+        strongest first); ``top`` of the whole track is that of the mean over segments.
+
+    Raises
+    ------
+    OSError
+        The file is gone.
+    """
+    duration = samples / SAMPLE_RATE
+    count = len(next(iter(arrays.values())))
+    segments: list[dict[str, Any]] = [
+        {"start": round(start, 3), "end": round(min(start + model.segment_seconds, duration), 3)}
+        for start in (index * _hop_seconds(model, options) for index in range(count))
+    ]
+    described: dict[str, Any] = {
+        "track": path,
+        "file_size": os.stat(path).st_size,
+        "duration": round(duration, 3),
+    }
+    predictions = arrays.get("predictions")
+    if predictions is not None:
+        mean = predictions.mean(axis=0, dtype=np.float64)
+        described["top"] = strongest(mean, model.labels, options.top_k)
+        for segment, activations in zip(segments, predictions, strict=True):
+            segment["top"] = strongest(activations, model.labels, options.top_k)
+    described["segments"] = segments
+    return described
+
+
+def strongest(
+    activations: npt.NDArray[np.floating[Any]], labels: tuple[str, ...], count: int
+) -> list[dict[str, Any]]:
+    """Name the classes that are most present.
+
+    Parameters
+    ----------
+    activations : numpy.ndarray
+        Shape [classes].
+    labels : tuple of str
+        Names of the classes.
+    count : int
+        How many to name at the most.
+
+    Returns
+    -------
+    list of dict
+        ``label`` and ``activation``, the strongest first; equal ones in the order of `labels`.
+    """
+    order = np.argsort(-activations, kind="stable")[:count]
+    return [
+        {"label": labels[index], "activation": round(float(activations[index]), _ACTIVATION_DIGITS)}
+        for index in order
+    ]
+
+
+def describe_model(model: Model) -> dict[str, Any]:
+    """Describe a model so that results made with it can be told from others.
+
+    Parameters
+    ----------
+    model : Model
+        Which one.
+
+    Returns
+    -------
+    dict
+        Name, file, its sha256, precision, and whether it is trained.
+    """
+    return {
+        "name": model.name,
+        "path": str(model.path.absolute()),
+        "sha256": file_sha256(model.path),
+        "precision": model.precision,
+        "trained": model.trained,
+    }
+
+
+def untrained_warning(model: Model) -> str:
+    """Say what the output of a model with random weights is worth.
+
+    Parameters
+    ----------
+    model : Model
+        Which one.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    return (
+        f"model '{model.name}' is untrained (random weights): "
+        "its predictions and embeddings say nothing about the music"
+    )
+
+
+def describe_versions() -> dict[str, str]:
+    """Return the versions of what results depend on."""
+    versions = {"python": platform.python_version(), "onnxruntime": _core.ort_version()}
+    for name in ("essentia-maest", "essentia", "numpy", "soundfile"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Return the sha256 of a file, in hexadecimal digits.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+
+    Returns
+    -------
+    str
+        64 digits.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _hop_seconds(model: Model, options: AnalysisOptions) -> float:
+    if options.hop is None:
+        return model.hop_seconds
+    # The engine starts segments on frames: to the nearest, halves up.
+    return math.floor(options.hop / _FRAME_SECONDS + 0.5) * _FRAME_SECONDS

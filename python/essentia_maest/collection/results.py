@@ -1,0 +1,153 @@
+"""The result folder: written so that what is there is whole, and known for what it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import printable_path
+from ..errors import InvalidArgumentError
+
+SUMMARY = "summary.json"
+_ARRAYS = ("predictions", "embeddings")
+
+
+class ResultFolder:
+    """Where results go.
+
+    Each track has ``NAME.json`` and, beside it, ``NAME.predictions.npy`` and
+    ``NAME.embeddings.npy``. Files appear whole or not at all, the JSON last: where it is, the
+    track is done.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        The folder; made if it does not exist.
+
+    Raises
+    ------
+    essentia_maest.errors.InvalidArgumentError
+        Nothing can be written there; the message says why.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.abspath(folder))
+        shown = printable_path(self.path)
+        if self.path.exists() and not self.path.is_dir():
+            raise InvalidArgumentError(f"{shown}: is a file; a folder for the results is wanted")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise InvalidArgumentError(
+                f"{shown}: no results can be written there: {error.strerror or error}"
+            ) from error
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """Return a track's JSON.
+
+        Parameters
+        ----------
+        name : str
+            `Track.result`.
+
+        Returns
+        -------
+        dict or None
+            None if there is none, it is not readable, or an array that it names is missing.
+        """
+        file = self._file(name, ".json")
+        try:
+            result = json.loads(file.read_bytes())
+            arrays = result["arrays"].values()
+            return result if all((file.parent / array).is_file() for array in arrays) else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def write(
+        self, name: str, result: dict[str, Any], arrays: dict[str, npt.NDArray[np.float32]]
+    ) -> None:
+        """Write a track's arrays, then its JSON, in place of any that are there.
+
+        Parameters
+        ----------
+        name : str
+            `Track.result`.
+        result : dict
+            What the JSON is to hold; ``"arrays"``, the names of the array files, is added.
+        arrays : dict of str to numpy.ndarray
+            "predictions", "embeddings" or both.
+
+        Raises
+        ------
+        OSError
+            Something could not be written. There is no JSON then.
+        """
+        target = self._file(name, ".json")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Not done any more: an old JSON must not speak for new arrays.
+        target.unlink(missing_ok=True)
+        for kind in _ARRAYS:
+            file = self._file(name, f".{kind}.npy")
+            if kind in arrays:
+                _write_atomically(file, _array_writer(arrays[kind]))
+            else:
+                file.unlink(missing_ok=True)
+        names = {kind: self._file(name, f".{kind}.npy").name for kind in arrays}
+        _write_atomically(target, _json_writer({**result, "arrays": names}))
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write the account of a run.
+
+        Parameters
+        ----------
+        summary : dict
+            What `SUMMARY` is to hold.
+
+        Raises
+        ------
+        OSError
+            It could not be written.
+        """
+        _write_atomically(self.path / SUMMARY, _json_writer(summary))
+
+    def _file(self, name: str, ending: str) -> Path:
+        return self.path / (name + ending)
+
+
+def _array_writer(array: npt.NDArray[np.float32]) -> Callable[[IO[bytes]], None]:
+    return lambda file: np.save(file, array, allow_pickle=False)
+
+
+def _json_writer(value: dict[str, Any]) -> Callable[[IO[bytes]], None]:
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    # Undecodable bytes of file names are lone surrogates here. As backslash escapes they are valid
+    # JSON, and Python reads the same name back.
+    data = text.encode("utf-8", "backslashreplace") + b"\n"
+
+    def write(file: IO[bytes]) -> None:
+        file.write(data)
+
+    return write
+
+
+def _write_atomically(target: Path, write: Callable[[IO[bytes]], None]) -> None:
+    temporary = target.with_name(f".maest-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,271 @@
+"""Analyse a collection: decode in workers, infer in this process, keep the results."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from ..audio import SAMPLE_RATE, load_audio
+from ..errors import MaestError
+from ..model import Array, Model
+from .decode import Decoded, DecodeFunction, DecodePool, Failure, time_limit
+from .describe import describe_model, describe_track, describe_versions, untrained_warning
+from .options import AnalysisOptions
+from .progress import Reporter
+from .results import ResultFolder
+from .scan import Scan, Track
+
+# What will not be better with the next track.
+_HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+@dataclasses.dataclass
+class RunReport:
+    """What became of a run.
+
+    Attributes
+    ----------
+    found, analyzed, resumed : int
+        Tracks found, analysed now, and left alone because they were done before.
+    duplicates : int
+        Names left out because they lead to a track already found.
+    failures : list of Failure
+        Tracks and folders that came to nothing.
+    audio_seconds : float
+        Length of what was analysed now.
+    stopped : str or None
+        Why the run ended early, if it did.
+    """
+
+    found: int = 0
+    analyzed: int = 0
+    resumed: int = 0
+    duplicates: int = 0
+    failures: list[Failure] = dataclasses.field(default_factory=list)
+    audio_seconds: float = 0.0
+    stopped: str | None = None
+
+
+class CollectionRun:
+    """One run over a collection.
+
+    Parameters
+    ----------
+    model : Model
+        Shared by all tracks.
+    options : AnalysisOptions
+        What is asked of each.
+    folder : ResultFolder
+        Where results go.
+    workers : int
+        Processes that decode.
+    reporter : Reporter
+        Who is told.
+    resume : bool
+        Leave tracks alone whose results are there and were made from a file of the same size with
+        the same model file and options.
+    decode, limit : callable
+        See `DecodePool`.
+
+    Raises
+    ------
+    essentia_maest.errors.InvalidArgumentError
+        The model cannot do what the options ask.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        options: AnalysisOptions,
+        folder: ResultFolder,
+        *,
+        workers: int,
+        reporter: Reporter,
+        resume: bool = False,
+        decode: DecodeFunction = load_audio,
+        limit: Callable[[str], float] = time_limit,
+    ) -> None:
+        check_options(model, options)
+        self._model = model
+        self._options = options
+        self._folder = folder
+        self._workers = workers
+        self._reporter = reporter
+        self._resume = resume
+        self._decode = decode
+        self._limit = limit
+        self._common: dict[str, Any] = {
+            "trained": model.trained,
+            **({} if model.trained else {"warning": untrained_warning(model)}),
+            "model": describe_model(model),
+            "options": options.as_json(),
+        }
+
+    def run(self, scan: Scan) -> RunReport:
+        """Analyse every track; one that fails is reported and the rest go on.
+
+        The summary is written at the end, also if the run is interrupted.
+
+        Parameters
+        ----------
+        scan : Scan
+            What to analyse.
+
+        Returns
+        -------
+        RunReport
+            What became of it.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After the worker processes were ended and the summary was written.
+        OSError
+            The summary could not be written.
+        """
+        report = RunReport(found=len(scan.tracks), duplicates=scan.duplicates)
+        started = datetime.now(timezone.utc)
+        clock = time.monotonic()
+        with self._reporter:
+            try:
+                for path, reason in scan.unreadable:
+                    self._fail(report, Failure(path, "scan", f"cannot be listed: {reason}"))
+                waiting = [track for track in scan.tracks if not self._is_done(track)]
+                report.resumed = len(scan.tracks) - len(waiting)
+                self._reporter.start(len(waiting))
+                self._run(waiting, report)
+            except KeyboardInterrupt:
+                report.stopped = "interrupted"
+                raise
+            finally:
+                seconds = time.monotonic() - clock
+                self._folder.write_summary(self._summary(report, started, seconds))
+        return report
+
+    def _run(self, waiting: list[Track], report: RunReport) -> None:
+        workers = max(1, min(self._workers, len(waiting)))
+        with DecodePool(workers, self._decode, self._limit) as pool:
+            for outcome in pool.decode(waiting):
+                if isinstance(outcome, Failure):
+                    failure: Failure | None = outcome
+                else:
+                    failure = self._analyze(outcome, report)
+                if failure is not None:
+                    self._fail(report, failure)
+                if report.stopped is not None:
+                    return
+                self._reporter.done()
+                del outcome  # its samples, before the next are waited for
+
+    def _analyze(self, decoded: Decoded, report: RunReport) -> Failure | None:
+        track, audio = decoded.track, decoded.audio
+        try:
+            arrays = self._compute(audio)
+            result = describe_track(track.path, len(audio), self._model, self._options, arrays)
+        except Exception as error:
+            return Failure(track.path, "analyze", _reason(error))
+        try:
+            # The path first, the long list of segments last: for whoever looks into the file.
+            head = {"track": track.path, **self._common}
+            self._folder.write(track.result, {**head, **result}, arrays)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _HOPELESS:
+                report.stopped = f"results cannot be written: {error.strerror}"
+            return Failure(track.path, "write", _reason(error))
+        report.analyzed += 1
+        report.audio_seconds += len(audio) / SAMPLE_RATE
+        return None
+
+    def _compute(self, audio: Array) -> dict[str, Array]:
+        options = self._options
+        segments: dict[str, Any] = {
+            "patchout": options.patchout,
+            "hop": options.hop,
+            "tail": options.tail,
+        }
+        if not options.embeddings:
+            return {"predictions": self._model.predict(audio, **segments)}
+        segments.update(block=options.block, tokens=options.tokens)
+        if not options.predictions:
+            return {"embeddings": self._model.embed(audio, **segments)}
+        predictions, embeddings = self._model.analyze(audio, **segments)
+        return {"predictions": predictions, "embeddings": embeddings}
+
+    def _is_done(self, track: Track) -> bool:
+        found = self._folder.read(track.result) if self._resume else None
+        if found is None:
+            return False
+        try:
+            size = os.stat(track.path).st_size
+        except OSError:
+            return False
+        same = {"track": track.path, "file_size": size, "options": self._common["options"]}
+        model = found.get("model")
+        return (
+            all(found.get(key) == value for key, value in same.items())
+            and isinstance(model, dict)
+            and all(model.get(key) == self._common["model"][key] for key in ("name", "sha256"))
+        )
+
+    def _fail(self, report: RunReport, failure: Failure) -> None:
+        report.failures.append(failure)
+        self._reporter.failed(failure)
+
+    def _summary(self, report: RunReport, started: datetime, seconds: float) -> dict[str, Any]:
+        counts = {
+            "found": report.found,
+            "analyzed": report.analyzed,
+            "resumed": report.resumed,
+            "failed": len(report.failures),
+            "duplicates": report.duplicates,
+        }
+        return {
+            "started": started.isoformat(timespec="seconds"),
+            "wall_seconds": round(seconds, 3),
+            "audio_seconds": round(report.audio_seconds, 3),
+            "stopped": report.stopped,
+            "counts": counts,
+            "failures": [dataclasses.asdict(failure) for failure in report.failures],
+            **self._common,
+            "versions": describe_versions(),
+        }
+
+
+def check_options(model: Model, options: AnalysisOptions) -> None:
+    """Refuse options that a model does not have, before any audio is touched.
+
+    Parameters
+    ----------
+    model : Model
+        Which model.
+    options : AnalysisOptions
+        What is asked.
+
+    Raises
+    ------
+    essentia_maest.errors.InvalidArgumentError
+        The message names what was found and what the model has.
+    """
+    if options.embeddings:
+        model.stream(
+            "embed",
+            block=options.block,
+            tokens=options.tokens,
+            patchout=options.patchout,
+            hop=options.hop,
+            tail=options.tail,
+        )
+    else:
+        model.stream("predict", patchout=options.patchout, hop=options.hop, tail=options.tail)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MaestError):
+        return str(error)
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{type(error).__name__}: {text}"

@@ -1,0 +1,183 @@
+"""Find the audio files that a command line names, and give each a result name of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ..audio import printable_path
+from ..errors import InvalidArgumentError
+
+# fmt: off
+AUDIO_EXTENSIONS = frozenset((
+    ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".ape", ".au", ".caf", ".flac", ".m4a", ".m4b",
+    ".mka", ".mp2", ".mp3", ".mp4", ".mpc", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".spx",
+    ".tak", ".tta", ".w64", ".wav", ".wave", ".weba", ".webm", ".wma", ".wv",
+))
+# fmt: on
+"""File name endings, in lower case, of what is taken from folders."""
+
+LONGEST_NAME = 255 - len(".predictions.npy")
+"""Bytes of a result name that leave room, on common file systems, for what is appended to it."""
+
+RESERVED_NAMES = frozenset({"summary"})
+"""Result names that would overwrite what the run itself writes."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """One audio file and where its results go.
+
+    Attributes
+    ----------
+    path : str
+        Absolute path of the audio file.
+    result : str
+        Path of its results relative to the result folder, without ``.json`` or ``.npy``.
+    """
+
+    path: str
+    result: str
+
+
+@dataclass
+class Scan:
+    """What was found.
+
+    Attributes
+    ----------
+    tracks : list of Track
+        Every audio file once, in the order of the arguments, sorted within a folder.
+    unreadable : list of tuple of str
+        Folders that could not be listed, each with the reason.
+    duplicates : int
+        How many names were left out because they lead to a file already in `tracks`.
+    """
+
+    tracks: list[Track] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    duplicates: int = 0
+
+
+def scan(paths: Iterable[str | os.PathLike[str]]) -> Scan:
+    """Find the audio files among files and folders.
+
+    Folders are searched through all levels, following symbolic links, each folder once; what they
+    hold is taken if its name ends as audio files do (`AUDIO_EXTENSIONS`). Files named themselves
+    are taken whatever their name. One file reached twice is taken once.
+
+    Results mirror the folders: ``FOLDER/a/b.mp3`` becomes ``a/b.mp3``; if several paths were
+    given, ``FOLDER`` itself is kept as the first level. Names that would still collide, also on
+    file systems that ignore case, get a digest of their path.
+
+    Parameters
+    ----------
+    paths : iterable of str or os.PathLike
+        Files and folders.
+
+    Returns
+    -------
+    Scan
+        The tracks; empty if there are none.
+
+    Raises
+    ------
+    essentia_maest.errors.InvalidArgumentError
+        One of `paths` does not exist.
+    """
+    given = [os.path.abspath(os.fsdecode(path)) for path in paths]
+    for path in given:
+        if not os.path.lexists(path):
+            raise InvalidArgumentError(f"{printable_path(path)}: no such file or folder")
+    found = Scan()
+    seen: set[str] = set()
+    named: list[tuple[str, str]] = []
+    for path in given:
+        for file, name in _files_of(path, len(given) > 1, found):
+            target = os.path.realpath(file)
+            if target in seen:
+                found.duplicates += 1
+            else:
+                seen.add(target)
+                named.append((file, name))
+    found.tracks = _without_collisions(named)
+    return found
+
+
+def _files_of(path: str, several: bool, found: Scan) -> Iterator[tuple[str, str]]:
+    if not os.path.isdir(path):
+        yield path, os.path.basename(path)
+        return
+    prefix = os.path.basename(path) if several else ""
+    for file in _walk(path, found):
+        yield file, os.path.join(prefix, os.path.relpath(file, path))
+
+
+def _walk(top: str, found: Scan) -> Iterator[str]:
+    def cannot_list(error: OSError) -> None:
+        found.unreadable.append((os.fsdecode(error.filename), error.strerror or str(error)))
+
+    visited: set[tuple[int, int]] = set()
+    for folder, subfolders, files in os.walk(top, onerror=cannot_list, followlinks=True):
+        try:
+            status = os.stat(folder)
+        except OSError as error:
+            cannot_list(error)
+            subfolders.clear()
+            continue
+        if (status.st_dev, status.st_ino) in visited:
+            subfolders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        subfolders.sort()
+        for name in sorted(files):
+            if _is_audio_name(name) and not _is_special(os.path.join(folder, name)):
+                yield os.path.join(folder, name)
+
+
+def _is_audio_name(name: str) -> bool:
+    # "._x.mp3" is what macOS keeps beside "x.mp3" on foreign disks.
+    return os.path.splitext(name)[1].lower() in AUDIO_EXTENSIONS and not name.startswith("._")
+
+
+def _is_special(path: str) -> bool:
+    """Tell pipes, sockets and devices, which nobody means when they name a folder."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False  # a broken link: to be reported as a track that cannot be read
+    return not stat.S_ISREG(mode)
+
+
+def _without_collisions(named: list[tuple[str, str]]) -> list[Track]:
+    wanted = [(path, _shortened(name)) for path, name in named]
+    taken = Counter(_key(name) for _, name in wanted)
+    taken.update(RESERVED_NAMES)
+    return [
+        Track(path, name if taken[_key(name)] == 1 else _distinct(name, path))
+        for path, name in wanted
+    ]
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _distinct(name: str, path: str, longest: int = LONGEST_NAME) -> str:
+    """Add a digest of the path to a name, keeping its extension and its length within bounds."""
+    folder, base = os.path.split(name)
+    stem, extension = os.path.splitext(base)
+    ending = "~" + hashlib.sha256(os.fsencode(path)).hexdigest()[:12] + extension
+    room = max(longest - len(os.fsencode(ending)), 0)
+    return os.path.join(folder, os.fsencode(stem)[:room].decode("utf-8", "ignore") + ending)
+
+
+def _shortened(name: str) -> str:
+    if len(os.fsencode(os.path.basename(name))) <= LONGEST_NAME:
+        return name
+    return _distinct(name, name)
