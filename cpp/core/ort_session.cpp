@@ -4,6 +4,10 @@
 
 #include <utility>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "error.h"
 #include "ort_api.h"
 
@@ -121,10 +125,18 @@ Session::Session(const std::string& path, int threads)
   api.check(api.AddSessionConfigEntry(options.get(), "session.intra_op.allow_spinning", "0"),
             context);
 
+  // What was repacked for speed is freed rather than kept by the arena: weights are held once.
+  api.check(api.AddSessionConfigEntry(options.get(),
+                                      "session.use_device_allocator_for_initializers", "1"),
+            context);
+
   OrtSession* raw_session = nullptr;
   api.check(api.CreateSession(ort_environment(), path.c_str(), options.get(), &raw_session),
             context);
   handles_->session = own(raw_session, api.ReleaseSession);
+#ifdef __GLIBC__
+  malloc_trim(0);  // reading the file leaves as much free memory behind as it is large
+#endif
   OrtModelMetadata* raw_metadata = nullptr;
   api.check(api.SessionGetModelMetadata(raw_session, &raw_metadata), context);
   handles_->metadata = own(raw_metadata, api.ReleaseModelMetadata);
