@@ -1,0 +1,355 @@
+"""Weights (numpy) to the ONNX graph that runs fast; the one place that knows the graph.
+
+Inputs
+    ``patches`` float32 [batch, kept, 256]: normalised patches, element ``t * 16 + f``.
+    ``kept`` int64 [kept]: indices of those patches in the row-major grid.
+    ``depth`` int64 scalar: how many blocks to compute, 1 to the model's depth.
+    ``tap`` int64 scalar: the block whose tokens come out, 1 to ``depth``; 0 for none.
+Outputs
+    ``tokens`` float32 [batch, 2 + kept, dim]: the tokens of block ``tap`` (the residual stream
+    after it, before the final norm), cls and dist first; [batch, 0, dim] for ``tap`` 0.
+    ``logits``, ``activations`` float32 [batch, classes]: meaningful when ``depth`` is the model's.
+
+Blocks from the second on sit one after another in an ``If`` on ``depth``: ONNX Runtime computes
+every node of a graph whatever outputs are fetched, but only the branch that is taken. The tokens
+leave through one output that ``tap`` selects, because every output of a graph stays in memory
+until the end of the run, fetched or not. The weights are initialisers of the main graph: those of
+a branch are kept twice, once in the graph and once packed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from essentia_maest.errors import ModelError
+from essentia_maest.graph_quantization import quantize_columns
+from essentia_maest.weights import PATCH_VALUES, BlockWeights, FloatArray, ModelWeights
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+
+Precision = Literal["fp32", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+
+MICROSOFT = "com.microsoft"
+OPSET = 20
+"""The first with Gelu; ONNX Runtime 1.20, the oldest supported, knows it."""
+IR_VERSION = 9
+LARGEST_FILE = 2**31 - 1
+"""Bytes of one protobuf message, the most there can be."""
+
+
+def build_model(
+    weights: ModelWeights,
+    *,
+    precision: Precision = "fp32",
+    properties: Mapping[str, str] | None = None,
+) -> ModelProto:
+    """Build the ONNX model of some weights.
+
+    Parameters
+    ----------
+    weights : ModelWeights
+        Any depth, width, number of heads and classes, and grid.
+    precision : {"fp32", "int8"}
+        int8 quantises the four linear layers of every block: weights to 8-bit integers per output
+        column, inputs to 8-bit integers at run time. Patch embedding, attention and head stay fp32.
+    properties : mapping of str to str, optional
+        The file's ``metadata_props``.
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    ModelError
+        If the file would not fit into one protobuf message (2 GB), or the precision is unknown.
+    ImportError
+        If ``onnx`` is not installed.
+    """
+    onnx_helper = _onnx_helper()
+    if precision not in PRECISIONS:
+        raise ModelError(f"precision {precision!r}: wanted one of {', '.join(PRECISIONS)}")
+    size = _weight_bytes(weights, precision)
+    if size > LARGEST_FILE:
+        raise ModelError(
+            f"the weights take {size / 1e9:.1f} GB as {precision}; one model file holds at most "
+            f"{LARGEST_FILE / 1e9:.1f} GB"
+        )
+    builder = _Builder(weights, precision)
+    model: ModelProto = onnx_helper.make_model(
+        builder.build(),
+        opset_imports=[onnx_helper.make_opsetid("", OPSET), onnx_helper.make_opsetid(MICROSOFT, 1)],
+        ir_version=IR_VERSION,
+        producer_name="essentia-maest",
+    )
+    onnx_helper.set_model_props(model, dict(properties or {}))
+    return model
+
+
+class _Scope:
+    """The nodes of one graph, which may be the branch of an `If`, under one prefix of names."""
+
+    def __init__(self, prefix: str, constants: list[TensorProto]) -> None:
+        self.prefix = prefix
+        self.nodes: list[NodeProto] = []
+        self._constants = constants
+
+    def branch(self, prefix: str) -> _Scope:
+        """Open the scope of a branch; its constants still belong to the main graph."""
+        return _Scope(prefix, self._constants)
+
+    def constant(self, name: str, value: NDArray[np.generic] | int | list[int]) -> str:
+        """Add an initialiser; integers become int64."""
+        from onnx import numpy_helper
+
+        array = np.asarray(value, dtype=None if isinstance(value, np.ndarray) else np.int64)
+        self._constants.append(
+            numpy_helper.from_array(np.asarray(array, order="C"), self.prefix + name)
+        )
+        return self.prefix + name
+
+    def node(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        name: str,
+        domain: str = "",
+        **attributes: object,
+    ) -> str:
+        """Add a node with one output, and return the output's name."""
+        return self.split_node(operator, inputs, [name], domain, **attributes)[0]
+
+    def split_node(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        names: Sequence[str],
+        domain: str = "",
+        **attributes: object,
+    ) -> list[str]:
+        """Add a node with several outputs, and return their names."""
+        outputs = [self.prefix + name for name in names]
+        self.nodes.append(
+            _onnx_helper().make_node(
+                operator, list(inputs), outputs, name=outputs[0], domain=domain, **attributes
+            )
+        )
+        return outputs
+
+
+class _Builder:
+    """Builds the graph of one model: state shared by the functions that add its parts."""
+
+    def __init__(self, weights: ModelWeights, precision: Precision) -> None:
+        self.weights = weights
+        self.precision = precision
+        self.constants: list[TensorProto] = []
+        self.main = _Scope("", self.constants)
+        self.first_token = self.main.constant("first_token", [0])
+        self.token_axis = self.main.constant("token_axis", [1])
+        self.two = self.main.constant("two", [2])
+
+    def build(self) -> GraphProto:
+        from onnx import TensorProto, helper
+
+        weights = self.weights
+        tokens = self._embed_patches()
+        ends = self._tap_ends()
+        tapped = []
+        for number, block in enumerate(weights.blocks, start=1):
+            if number == 1:
+                scope = self.main.branch("block_1/")
+                tokens = self._block(scope, tokens, block)
+                self.main.nodes.extend(scope.nodes)
+            else:
+                tokens = self._optional_block(tokens, block, number)
+            tapped.append(self._rows(self.main, tokens, ends[number - 1], f"tap_{number}"))
+        self.main.node("Concat", tapped, "tokens", axis=1)
+        self._classify(tokens)
+        return helper.make_graph(
+            self.main.nodes,
+            "maest",
+            inputs=[
+                _value("patches", ["batch", "kept", PATCH_VALUES]),
+                _value("kept", ["kept"], TensorProto.INT64),
+                _value("depth", [], TensorProto.INT64),
+                _value("tap", [], TensorProto.INT64),
+            ],
+            outputs=[
+                _value("tokens", ["batch", "tokens", weights.dim]),
+                _value("logits", ["batch", weights.classes]),
+                _value("activations", ["batch", weights.classes]),
+            ],
+            initializer=self.constants,
+        )
+
+    def _embed_patches(self) -> str:
+        """Give the tokens that enter block 1: cls, dist, then the patches with their positions."""
+        main, weights = self.main, self.weights
+        projected = main.node(
+            "MatMul", ["patches", main.constant("patch_weight", weights.patch_weight)], "projected"
+        )
+        positions = main.node(
+            "Gather", [main.constant("positions", weights.positions), "kept"], "kept_positions"
+        )
+        patch_tokens = main.node("Add", [projected, positions], "patch_tokens")
+        batch = main.node("Shape", ["patches"], "batch_size", start=0, end=1)
+        pair_shape = main.constant("class_token_shape", [2, weights.dim])
+        class_tokens = main.node(
+            "Expand",
+            [
+                main.constant("class_token_values", weights.class_tokens[np.newaxis]),
+                main.node("Concat", [batch, pair_shape], "class_tokens_shape", axis=0),
+            ],
+            "class_tokens",
+        )
+        return main.node("Concat", [class_tokens, patch_tokens], "block_0", axis=1)
+
+    def _tap_ends(self) -> list[str]:
+        """Give for each block how many of its tokens come out: all or none."""
+        main, depth = self.main, self.weights.depth
+        numbers = main.constant("block_numbers", list(range(1, depth + 1)))
+        everything = main.constant("all_tokens", int(np.iinfo(np.int64).max))
+        ends = main.node(
+            "Where",
+            [
+                main.node("Equal", ["tap", numbers], "tapped_blocks"),
+                everything,
+                main.constant("no_tokens", 0),
+            ],
+            "tap_ends",
+        )
+        names = [f"tap_end_{number}" for number in range(1, depth + 1)]
+        return main.split_node("Split", [ends], names, axis=0, num_outputs=depth)
+
+    def _rows(self, scope: _Scope, tokens: str, end: str, name: str) -> str:
+        """Give the tokens before `end`."""
+        return scope.node("Slice", [tokens, self.first_token, end, self.token_axis], name)
+
+    def _optional_block(self, tokens: str, block: BlockWeights, number: int) -> str:
+        name = f"block_{number}"
+        computed = self.main.branch(f"{name}/")
+        result = self._block(computed, tokens, block)
+        # A skipped block must cost nothing, and the head needs two rows: pass on cls and dist.
+        skipped = self.main.branch(f"{name}/skipped/")
+        pair = self._rows(skipped, tokens, self.two, "tokens")
+        wanted = self.main.node(
+            "GreaterOrEqual",
+            ["depth", self.main.constant(f"{name}/number", number)],
+            f"{name}/wanted",
+        )
+        dim = self.weights.dim
+        return self.main.node(
+            "If",
+            [wanted],
+            name,
+            then_branch=_branch_graph(computed, _value(result, ["batch", "tokens", dim])),
+            else_branch=_branch_graph(skipped, _value(pair, ["batch", 2, dim])),
+        )
+
+    def _block(self, scope: _Scope, tokens: str, block: BlockWeights) -> str:
+        epsilon = self.weights.norm_epsilon
+        normed = _norm(scope, tokens, "norm1", (block.norm1_scale, block.norm1_bias), epsilon)
+        qkv = self._linear(scope, normed, "qkv", block.qkv_weight, block.qkv_bias)
+        parts = scope.split_node("Split", [qkv], ["query", "key", "value"], axis=2, num_outputs=3)
+        # ONNX Runtime's own operator never writes the softmax matrix out.
+        mixed = scope.node(
+            "MultiHeadAttention", parts, "attention", MICROSOFT, num_heads=self.weights.heads
+        )
+        projected = self._linear(
+            scope, mixed, "projection", block.projection_weight, block.projection_bias
+        )
+        attended = scope.node("Add", [tokens, projected], "attended")
+        normed = _norm(scope, attended, "norm2", (block.norm2_scale, block.norm2_bias), epsilon)
+        hidden = self._linear(scope, normed, "fc1", block.fc1_weight, block.fc1_bias)
+        hidden = scope.node("Gelu", [hidden], "gelu")
+        result = self._linear(scope, hidden, "fc2", block.fc2_weight, block.fc2_bias)
+        return scope.node("Add", [attended, result], "tokens")
+
+    def _linear(
+        self, scope: _Scope, inputs: str, name: str, weight: FloatArray, bias: FloatArray
+    ) -> str:
+        bias_name = scope.constant(f"{name}/bias", bias)
+        if self.precision == "fp32":
+            weight_name = scope.constant(f"{name}/weight", weight)
+            product = scope.node("MatMul", [inputs, weight_name], f"{name}/product")
+            return scope.node("Add", [product, bias_name], name)
+        quantized = quantize_columns(weight)
+        return scope.node(
+            "DynamicQuantizeMatMul",
+            [
+                inputs,
+                scope.constant(f"{name}/weight", quantized.values),
+                scope.constant(f"{name}/scale", quantized.scale),
+                scope.constant(f"{name}/zero_point", quantized.zero_point),
+                bias_name,
+            ],
+            name,
+            MICROSOFT,
+        )
+
+    def _classify(self, tokens: str) -> None:
+        main, weights = self.main, self.weights
+        pair = self._rows(main, tokens, self.two, "class_pair")
+        scale_and_bias = (weights.norm_scale, weights.norm_bias)
+        normed = _norm(main, pair, "norm", scale_and_bias, weights.norm_epsilon)
+        mean = main.node("ReduceMean", [normed, self.token_axis], "head/input", keepdims=0)
+        scale_and_bias = (weights.head_norm_scale, weights.head_norm_bias)
+        normed = _norm(main, mean, "head/norm", scale_and_bias, weights.head_norm_epsilon)
+        weight = main.constant("head/weight", weights.head_weight)
+        bias = main.constant("head/bias", weights.head_bias)
+        main.node("Gemm", [normed, weight, bias], "logits")
+        main.node("Sigmoid", ["logits"], "activations")
+
+
+def _norm(
+    scope: _Scope,
+    inputs: str,
+    name: str,
+    scale_and_bias: tuple[FloatArray, FloatArray],
+    epsilon: float,
+) -> str:
+    scale, bias = scale_and_bias
+    parameters = [scope.constant(f"{name}/scale", scale), scope.constant(f"{name}/bias", bias)]
+    return scope.node(
+        "LayerNormalization", [inputs, *parameters], name, axis=-1, epsilon=float(epsilon)
+    )
+
+
+def _value(name: str, shape: list[str | int], element_type: int | None = None) -> ValueInfoProto:
+    from onnx import TensorProto, helper
+
+    return helper.make_tensor_value_info(name, element_type or TensorProto.FLOAT, shape)
+
+
+def _branch_graph(scope: _Scope, output: ValueInfoProto) -> GraphProto:
+    from onnx import helper
+
+    return helper.make_graph(scope.nodes, scope.prefix.rstrip("/"), [], [output])
+
+
+def _weight_bytes(weights: ModelWeights, precision: Precision) -> int:
+    """Give roughly the size of the file."""
+    matrices = sum(
+        block.qkv_weight.size + block.projection_weight.size
+        + block.fc1_weight.size + block.fc2_weight.size
+        for block in weights.blocks
+    )  # fmt: skip
+    rest = weights.patch_weight.size + weights.positions.size + weights.head_weight.size
+    return matrices * (4 if precision == "fp32" else 1) + rest * 4
+
+
+def _onnx_helper() -> Any:
+    try:
+        from onnx import helper
+    except ImportError as error:
+        raise ImportError(
+            "building a model file needs the package onnx: pip install 'essentia-maest[convert]'"
+        ) from error
+    return helper

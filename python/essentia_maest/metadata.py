@@ -1,0 +1,245 @@
+"""What a model file says about itself: its properties, and Essentia's metadata schema."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from essentia_maest.errors import InvalidArgumentError, ModelError
+from essentia_maest.graph import OPSET, Precision
+from essentia_maest.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE, ModelWeights
+
+PREFIX = "maest."
+FORMAT_VERSION = "1"
+SAMPLE_RATE = 16000
+FRAME_SIZE = 512
+HOP_SIZE = 256
+MEL_BANDS = 96
+COMPRESSION = "log10(1+10000x)"
+NORMALIZATION_MEAN = 2.06755686098554
+NORMALIZATION_DIVISOR = 2 * 1.268292820667291
+FRAMES_PER_SECOND = SAMPLE_RATE / HOP_SIZE
+
+_KEPT_FROM_SOURCE = (
+    "link",
+    "version",
+    "description",
+    "author",
+    "email",
+    "release_date",
+    "model_types",
+    "dataset",
+    "citation",
+)
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What is said about a model besides its weights.
+
+    Parameters
+    ----------
+    name : str
+        Title of the model.
+    description : str
+    labels : tuple of str
+        Names of the classes, in order.
+    trained : bool
+        False for random weights.
+    license : str
+        Licence of the weights.
+    source : str
+        What the weights were read from.
+    source_sha256 : str
+        SHA-256 of that file, or empty.
+    upstream : mapping
+        Metadata of the source in Essentia's schema, if there was any.
+    """
+
+    name: str
+    description: str
+    labels: tuple[str, ...]
+    trained: bool
+    license: str
+    source: str
+    source_sha256: str
+    upstream: Mapping[str, Any] = field(default_factory=dict)
+
+
+def segment_frames(columns: int) -> int:
+    """Give the mel frames of a segment that fills a patch grid of so many columns."""
+    return PATCH_SIZE + PATCH_STRIDE * (columns - 1)
+
+
+def grid_columns(seconds: float) -> int:
+    """Give the columns of the patch grid of a segment of so many seconds.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If that is less than one column.
+    """
+    columns = int(seconds * FRAMES_PER_SECOND / PATCH_STRIDE) if math.isfinite(seconds) else 0
+    if columns < 1:
+        raise InvalidArgumentError(
+            f"a segment of {seconds} s: wanted at least {PATCH_STRIDE / FRAMES_PER_SECOND} s"
+        )
+    return columns
+
+
+def segment_seconds(frames: int) -> float:
+    """Give the nominal length of a segment: whole seconds, unless it is shorter than one."""
+    seconds = frames / FRAMES_PER_SECOND
+    return float(math.floor(seconds)) if seconds >= 1 else seconds
+
+
+def segment_hop_frames(frames: int) -> int:
+    """Give the frames between the starts of two segments that lie end to end."""
+    return math.ceil(segment_seconds(frames) * FRAMES_PER_SECOND)
+
+
+def check_labels(labels: Sequence[str], classes: int, origin: str) -> tuple[str, ...]:
+    """Check labels against the number of classes.
+
+    Raises
+    ------
+    ModelError
+        If their number is another one, or a label is empty, has a line break, or comes twice.
+    """
+    if len(labels) != classes:
+        raise ModelError(f"{origin}: found {len(labels)} labels, the model has {classes} classes")
+    for position, label in enumerate(labels):
+        if not isinstance(label, str) or not label.strip() or len(label.splitlines()) != 1:
+            raise ModelError(
+                f"{origin}: label {position} is {label!r}; wanted one line of text, not empty"
+            )
+    label, count = Counter(labels).most_common(1)[0]
+    if count > 1:
+        raise ModelError(f"{origin}: label {label!r} comes {count} times; wanted every label once")
+    return tuple(labels)
+
+
+def essentia_metadata(description: ModelDescription, weights: ModelWeights) -> dict[str, Any]:
+    """Give a model's metadata in Essentia's schema."""
+    frames = segment_frames(weights.columns)
+    classes, dim = weights.classes, weights.dim
+    upstream = {key: description.upstream[key] for key in _KEPT_FROM_SOURCE
+                if key in description.upstream}  # fmt: skip
+    tokens = f"tokens of the transformer block asked for: cls, dist, then patches, {dim} wide each"
+    outputs = [
+        _output("activations", ["batch", classes], "Sigmoid", "class activations", "predictions"),
+        _output("logits", ["batch", classes], "Linear", "class logits", "logits"),
+        _output("tokens", ["batch", "tokens", dim], "Transformer block", tokens, "embeddings"),
+    ]
+    return {
+        "name": description.name,
+        "type": "auto-tagging",
+        "link": "",
+        "version": "1",
+        "description": description.description,
+        "author": "",
+        "email": "",
+        "release_date": "",
+        "framework": "onnx",
+        "framework_version": f"opset {OPSET}",
+        "classes": list(description.labels),
+        "model_types": ["onnx"],
+        "dataset": {"name": "", "citation": "", "size": "", "metrics": {}},
+        "schema": {
+            "inputs": [
+                {
+                    "name": "patches",
+                    "type": "float",
+                    "shape": ["batch", "kept", PATCH_SIZE * PATCH_SIZE],
+                    "description": f"16 x 16 patches of {frames} mel frames x {MEL_BANDS} bands",
+                }
+            ],
+            "outputs": outputs,
+        },
+        "citation": "",
+        **upstream,
+        "license": description.license,
+        "trained": description.trained,
+        "inference": {"sample_rate": SAMPLE_RATE, "algorithm": "OnnxPredictMAEST"},
+    }
+
+
+def _output(
+    name: str, shape: list[str | int], operator: str, description: str, purpose: str
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": "float",
+        "shape": shape,
+        "op": operator,
+        "description": description,
+        "output_purpose": purpose,
+    }
+
+
+def model_properties(
+    description: ModelDescription, weights: ModelWeights, precision: Precision, essentia_text: str
+) -> dict[str, str]:
+    """Give the ``metadata_props`` of a model file.
+
+    Parameters
+    ----------
+    description : ModelDescription
+    weights : ModelWeights
+    precision : {"fp32", "int8"}
+    essentia_text : str
+        The JSON text that is also written beside the model.
+
+    Raises
+    ------
+    ModelError
+        If the model does not fit the mel front end.
+    """
+    if weights.rows != GRID_ROWS:
+        bands = segment_frames(weights.rows)
+        raise ModelError(
+            f"the model has {weights.rows} patch rows ({bands} mel bands or more); wanted "
+            f"{GRID_ROWS}, for the {MEL_BANDS} mel bands of MAEST's front end (is it an "
+            "initialisation for training, such as PaSST?)"
+        )
+    frames = segment_frames(weights.columns)
+    values: dict[str, str | int | float] = {
+        "format_version": FORMAT_VERSION,
+        "name": description.name,
+        "trained": "true" if description.trained else "false",
+        "precision": precision,
+        "sample_rate": SAMPLE_RATE,
+        "frame_size": FRAME_SIZE,
+        "hop_size": HOP_SIZE,
+        "mel_bands": MEL_BANDS,
+        "compression": COMPRESSION,
+        "normalization_mean": NORMALIZATION_MEAN,
+        "normalization_divisor": NORMALIZATION_DIVISOR,
+        "segment_frames": frames,
+        "segment_hop_frames": segment_hop_frames(frames),
+        "patch_size": PATCH_SIZE,
+        "patch_stride": PATCH_STRIDE,
+        "grid_rows": weights.rows,
+        "grid_columns": weights.columns,
+        "depth": weights.depth,
+        "dim": weights.dim,
+        "heads": weights.heads,
+        "labels": "\n".join(description.labels),
+        "license": description.license,
+        "source": description.source,
+        "source_sha256": description.source_sha256,
+        "essentia_metadata": essentia_text,
+    }
+    return {
+        PREFIX + name: value if isinstance(value, str) else repr(value)
+        for name, value in values.items()
+    }
+
+
+def essentia_json(metadata: Mapping[str, Any]) -> str:
+    """Give Essentia's metadata as the text that is stored."""
+    return json.dumps(metadata, indent=4, ensure_ascii=False) + "\n"

@@ -1,0 +1,336 @@
+"""The graph against maest-infer and transformers, run by ONNX Runtime's own Python package."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from essentia_maest.checkpoints.ast_naming import AstSettings, weights_from_ast
+from essentia_maest.checkpoints.checkpoint import Tensors
+from essentia_maest.checkpoints.maest_naming import weights_from_maest
+from essentia_maest.errors import ModelError
+from essentia_maest.graph import build_model
+from essentia_maest.graph_quantization import LARGEST_VALUE, quantize_columns
+from essentia_maest.weights import random_weights
+from reference_models import (
+    ast_from_maest,
+    columns_of,
+    kept_of,
+    make_ast,
+    make_maest,
+    patches_of,
+    random_mel,
+    run_ast,
+    run_maest,
+)
+
+FRAMES = {5: 316, 10: 626, 20: 1256, 30: 1876}
+PATCHOUTS = {
+    "F0T0": {},
+    "F3": {"dropped_rows": (0, 7, 8)},
+    "F4": {"dropped_rows": (0, 1, 7, 8)},
+    "T2": {"time_step": 2},
+    "T3": {"time_step": 3},
+    "T5": {"time_step": 5},
+    "T10": {"time_step": 10},
+    "F3T5": {"dropped_rows": (0, 7, 8), "time_step": 5},
+    "rows 2, 5, 8": {"dropped_rows": (0, 1, 3, 4, 6, 7)},
+}
+TOLERANCE = 1e-4
+
+
+def session_of(model: onnx.ModelProto, **settings) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    for name, value in settings.items():
+        setattr(options, name, value)
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def run(session, segments, depth, tap, outputs=("tokens", "logits", "activations")):
+    patches, kept = segments
+    patches = patches if patches.ndim == 3 else patches[np.newaxis]
+    feed = {
+        "patches": patches,
+        "kept": kept,
+        "depth": np.array(depth, np.int64),
+        "tap": np.array(tap, np.int64),
+    }
+    return session.run(list(outputs), feed)
+
+
+def numpy_arrays(model) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+
+
+def difference(found: np.ndarray, reference: np.ndarray) -> float:
+    """Give the largest difference, relative to the reference's standard deviation."""
+    assert found.shape == reference.shape
+    return float(np.abs(found - reference).max() / reference.std())
+
+
+def check_against(session, references, mel, kept, blocks=None):
+    """Compare the tokens of every block, each computed no further than itself, and the logits."""
+    tokens, logits = references
+    depth = len(tokens)
+    patches = patches_of(mel, kept)
+    for block in blocks or range(1, depth + 1):
+        found = run(session, (patches, kept), block, block, ("tokens",))[0]
+        assert difference(found, tokens[block - 1]) < TOLERANCE, f"block {block}"
+    found, activations = run(session, (patches, kept), depth, 0, ("logits", "activations"))
+    assert difference(found, logits) < TOLERANCE
+    np.testing.assert_allclose(activations, 1 / (1 + np.exp(-logits)), rtol=1e-4, atol=1e-6)
+
+
+@pytest.fixture(scope="module", params=[(s, c) for s in FRAMES for c in (400, 519)], ids=str)
+def small(request):
+    seconds, classes = request.param
+    maest = make_maest(FRAMES[seconds], classes)
+    weights = weights_from_maest(Tensors(numpy_arrays(maest), "test"), heads=4)
+    return maest, FRAMES[seconds], session_of(build_model(weights))
+
+
+@pytest.mark.parametrize("patchout", PATCHOUTS)
+def test_agrees_with_maest_infer(small, patchout):
+    maest, frames, session = small
+    mel = random_mel(frames)
+    kept = kept_of(columns_of(frames), **PATCHOUTS[patchout])
+    check_against(session, run_maest(maest, mel, **PATCHOUTS[patchout]), mel, kept)
+
+
+def test_epsilons_are_those_of_maest_infer():
+    maest = make_maest(FRAMES[5], 400)
+    weights = weights_from_maest(Tensors(numpy_arrays(maest), "test"), heads=4)
+    assert weights.norm_epsilon == maest.norm.eps == maest.blocks[0].norm1.eps
+    assert weights.head_norm_epsilon == maest.head[0].eps
+
+
+@pytest.mark.parametrize(("seconds", "classes"), [(5, 519), (10, 400), (20, 519), (30, 400)])
+def test_agrees_with_transformers(seconds, classes):
+    frames = FRAMES[seconds]
+    ast = make_ast(frames, classes, epsilon=1e-5)
+    weights = weights_from_ast(
+        numpy_arrays(ast), "test", AstSettings(4, columns_of(frames), 1e-5, 1e-5)
+    )
+    session = session_of(build_model(weights))
+    mel = random_mel(frames)
+    for patchout in PATCHOUTS.values():
+        kept = kept_of(columns_of(frames), **patchout)
+        check_against(session, run_ast(ast, mel, kept), mel, kept)
+
+
+def test_agrees_at_full_width_and_depth_with_both_references():
+    maest = make_maest(FRAMES[5], 400, dim=768, heads=12, depth=12)
+    session = session_of(
+        build_model(weights_from_maest(Tensors(numpy_arrays(maest), "test"), heads=None))
+    )
+    mel = random_mel(FRAMES[5])
+    for patchout, blocks in (("F0T0", [1, 7, 12]), ("F3T5", range(1, 13))):
+        kept = kept_of(columns_of(FRAMES[5]), **PATCHOUTS[patchout])
+        references = run_maest(maest, mel, **PATCHOUTS[patchout])
+        check_against(session, references, mel, kept, blocks)
+    ast = ast_from_maest(maest, FRAMES[5], heads=12)
+    check_against(session, run_ast(ast, mel, kept), mel, kept, blocks=[7, 12])
+
+
+def test_agrees_at_full_width_and_length():
+    maest = make_maest(FRAMES[30], 519, dim=768, heads=12, depth=3)
+    session = session_of(
+        build_model(weights_from_maest(Tensors(numpy_arrays(maest), "test"), heads=None))
+    )
+    mel = random_mel(FRAMES[30])
+    kept = kept_of(columns_of(FRAMES[30]))
+    check_against(session, run_maest(maest, mel), mel, kept, blocks=[3])
+
+
+@pytest.fixture(scope="module", params=["fp32", "int8"])
+def deep(request):
+    weights = random_weights(dim=64, heads=2, classes=10, columns=12, depth=12)
+    return build_model(weights, precision=request.param)
+
+
+def random_input(batch: int, columns: int = 12, time_step: int = 1):
+    kept = kept_of(columns, time_step=time_step)
+    generator = np.random.default_rng(3)
+    return generator.standard_normal((batch, len(kept), 256)).astype(np.float32), kept
+
+
+@pytest.mark.parametrize("depth", [1, 2, 7, 11, 12])
+def test_nothing_past_the_depth_is_computed(deep, depth, tmp_path):
+    session = session_of(deep, enable_profiling=True, profile_file_prefix=str(tmp_path / "profile"))
+    run(session, random_input(1), depth, depth)
+    with open(session.end_profiling(), encoding="utf-8") as file:
+        events = json.load(file)
+    ran = Counter(
+        event["args"]["op_name"]
+        for event in events
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
+    )
+    assert ran["MultiHeadAttention"] == depth
+    assert ran["LayerNormalization"] == 2 * depth + 2  # and two before and in the head
+    skipped = [event for event in events if "skipped" in event.get("name", "")]
+    assert all(event["args"]["op_name"] == "Slice" for event in skipped)
+    assert sum(event["name"].endswith("_kernel_time") for event in skipped) == 12 - depth
+
+
+def test_tokens_of_a_block_do_not_depend_on_how_much_more_is_computed(deep):
+    session = session_of(deep)
+    patches, kept = random_input(2)
+    for block in range(1, 13):
+        alone = run(session, (patches, kept), block, block, ("tokens",))[0]
+        assert alone.shape == (2, 2 + len(kept), 64)
+        assert np.array_equal(alone, run(session, (patches, kept), 12, block, ("tokens",))[0])
+
+
+def test_logits_do_not_depend_on_the_block_that_is_tapped(deep):
+    session = session_of(deep)
+    patches, kept = random_input(2)
+    tokens, logits, _ = run(session, (patches, kept), 12, 0)
+    assert tokens.shape == (2, 0, 64)
+    assert logits.std() > 0.1
+    assert np.array_equal(logits, run(session, (patches, kept), 12, 7)[1])
+
+
+def test_every_patch_and_position_matters(deep):
+    session = session_of(deep)
+    patches, kept = random_input(1, time_step=2)
+    reference = run(session, (patches, kept), 12, 0, ("logits",))[0]
+    changed = patches.copy()
+    changed[0, -1, 255] += 3
+    assert not np.array_equal(run(session, (changed, kept), 12, 0, ("logits",))[0], reference)
+    moved = kept.copy()
+    moved[-1] += 1
+    assert not np.array_equal(run(session, (patches, moved), 12, 0, ("logits",))[0], reference)
+
+
+def test_a_batch_gives_what_its_segments_give_alone():
+    weights = random_weights(dim=64, heads=2, classes=10, columns=12, depth=4)
+    session = session_of(build_model(weights))
+    patches, kept = random_input(3)
+    tokens, logits, _ = run(session, (patches, kept), 4, 3)
+    for number in range(3):
+        alone = run(session, (patches[number], kept), 4, 3)
+        np.testing.assert_allclose(tokens[number], alone[0][0], atol=1e-5)
+        np.testing.assert_allclose(logits[number], alone[1][0], atol=1e-5)
+
+
+@pytest.mark.parametrize("time_step", [1, 5])
+def test_int8_is_close_to_fp32(time_step):
+    weights = random_weights(dim=192, heads=3, classes=20, columns=62, depth=12)
+    patches, kept = random_input(1, columns=62, time_step=time_step)
+    results = {
+        precision: run(
+            session_of(build_model(weights, precision=precision)), (patches, kept), 12, 7
+        )
+        for precision in ("fp32", "int8")
+    }
+    for pair in zip(results["fp32"][:2], results["int8"][:2], strict=True):
+        exact, rounded = (values.reshape(-1, values.shape[-1]) for values in pair)
+        lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(rounded, axis=1)
+        cosines = (exact * rounded).sum(axis=1) / lengths
+        assert cosines.min() > 0.998
+        assert not np.array_equal(exact, rounded)
+
+
+def emulate_int8(inputs, weight, bias):
+    """Compute the quantised layer in exact arithmetic: the inputs' range is of the whole tensor."""
+    low, high = min(inputs.min(), 0), max(inputs.max(), 0)
+    step = np.float32((high - low) / np.float32(255))
+    zero = np.clip(np.rint(-low / step), 0, 255)
+    rounded = np.clip(np.rint(inputs / step) + zero, 0, 255) - zero
+    quantized = quantize_columns(weight)
+    sums = rounded.astype(np.float64) @ quantized.values.astype(np.float64)
+    return sums * np.float64(step) * quantized.scale + bias
+
+
+@pytest.mark.parametrize("outlier", [None, 30.0], ids=["normal", "outlier channel"])
+@pytest.mark.parametrize("offset", [0.0, 1.0], ids=["centred", "one sign"])
+def test_int8_layers_are_exact_on_every_machine(offset, outlier):
+    """8-bit weights of one sign overflow 16 bits on machines without VNNI; ours must not."""
+    weights = random_weights(dim=128, heads=2, classes=4, columns=12, depth=1)
+    block = weights.blocks[0]
+    block.qkv_weight[:] += offset
+    block.norm1_bias[:] += 3 * offset
+    if outlier is not None:
+        block.norm1_scale[5] = outlier
+    model = build_model(weights, precision="int8")
+    for name in ("block_1/norm1", "block_1/qkv"):
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    patches, kept = random_input(1)
+    normed, qkv = run(session_of(model), (patches, kept), 1, 0, ("block_1/norm1", "block_1/qkv"))
+    expected = emulate_int8(normed, block.qkv_weight, block.qkv_bias)
+    assert np.abs(qkv - expected).max() < 1e-6 * np.abs(expected).max()
+
+
+def test_quantised_weights_stay_in_seven_bits_and_close():
+    generator = np.random.default_rng(0)
+    weight = generator.standard_normal((300, 40)).astype(np.float32)
+    weight[:, 3] = 0
+    quantized = quantize_columns(weight)
+    assert 2 * 255 * LARGEST_VALUE < 2**15
+    assert np.abs(quantized.values).max() == LARGEST_VALUE
+    restored = quantized.values * quantized.scale
+    assert (np.abs(restored - weight) <= quantized.scale / 2 + 1e-7).all()
+    assert not restored[:, 3].any()
+
+
+def test_int8_file_holds_the_blocks_as_integers(deep):
+    types = {tensor.name: tensor.data_type for tensor in deep.graph.initializer}
+    is_int8 = any(data_type == TensorProto.INT8 for data_type in types.values())
+    for number in range(1, 13):
+        for layer in ("qkv", "projection", "fc1", "fc2"):
+            expected = TensorProto.INT8 if is_int8 else TensorProto.FLOAT
+            assert types[f"block_{number}/{layer}/weight"] == expected
+    assert types["patch_weight"] == types["head/weight"] == TensorProto.FLOAT
+    branches = [a.g for node in deep.graph.node if node.op_type == "If" for a in node.attribute]
+    assert len(branches) == 22
+    assert not any(branch.initializer for branch in branches)
+
+
+def test_the_model_is_valid_onnx():
+    weights = random_weights(dim=64, heads=1, classes=4, columns=3, depth=2)
+    model = build_model(weights, properties={"maest.name": "x"})
+    onnx.checker.check_model(model)
+    assert [entry.key for entry in model.metadata_props] == ["maest.name"]
+
+
+@pytest.mark.parametrize(
+    "shape", [{"dim": 40, "heads": 5}, {"depth": 1}, {"rows": 4}, {"classes": 1}, {"hidden": 50}]
+)
+def test_any_shape_of_model(shape):
+    arguments = {"dim": 64, "heads": 2, "classes": 7, "columns": 4, "depth": 3, "rows": 9} | shape
+    weights = random_weights(**arguments)
+    session = session_of(build_model(weights))
+    kept = np.arange(weights.rows * weights.columns)
+    patches = np.random.default_rng(0).standard_normal((2, len(kept), 256)).astype(np.float32)
+    tokens, logits, _ = run(session, (patches, kept), weights.depth, weights.depth)
+    assert tokens.shape == (2, 2 + len(kept), weights.dim)
+    assert logits.shape == (2, weights.classes)
+    assert np.isfinite(logits).all()
+
+
+def test_unknown_precision_is_refused():
+    weights = random_weights(dim=64, heads=1, classes=4, columns=3, depth=1)
+    with pytest.raises(ModelError, match=r"precision 'fp8': wanted one of fp32, int8"):
+        build_model(weights, precision="fp8")
+
+
+def test_a_file_past_two_gigabytes_is_refused(monkeypatch):
+    monkeypatch.setattr("essentia_maest.graph.LARGEST_FILE", 1000)
+    weights = random_weights(dim=64, heads=1, classes=4, columns=3, depth=1)
+    with pytest.raises(ModelError, match="one model file holds at most"):
+        build_model(weights)
+
+
+def test_initialisers_are_what_was_given():
+    weights = random_weights(dim=64, heads=1, classes=4, columns=3, depth=1)
+    model = build_model(weights)
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    assert np.array_equal(arrays["block_1/fc1/weight"], weights.blocks[0].fc1_weight)
+    assert np.array_equal(arrays["head/bias"], weights.head_bias)

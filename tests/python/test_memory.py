@@ -1,0 +1,92 @@
+"""Memory: weights held once, streams that do not grow. Each case in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from essentia_maest.convert import convert_random
+
+COMMON = """
+import sys, threading, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+import essentia_maest as maest
+
+def megabytes():
+    for line in open("/proc/self/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+
+def noise(seconds):
+    return np.random.default_rng(0).standard_normal(seconds * 16000).astype(np.float32)
+"""
+
+
+def numbers_printed_by(code: str, *arguments: object) -> list[float]:
+    done = subprocess.run(
+        [sys.executable, "-c", COMMON + code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [float(word) for word in done.stdout.split()]
+
+
+@pytest.fixture(scope="module")
+def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return convert_random("base", tmp_path_factory.mktemp("base") / "base.onnx", precision="int8")
+
+
+def test_weights_are_held_once(base_model: Path) -> None:
+    loaded, shared = numbers_printed_by(
+        """
+maest.mel_spectrogram(noise(1))
+before = megabytes()
+model = maest.Model(sys.argv[1], num_threads=1)
+print(megabytes() - before)
+audio = noise(31)
+threads = [
+    threading.Thread(target=model.embed, args=(audio,), kwargs={"patchout": "F4T10"})
+    for _ in range(8)
+]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(megabytes() - before)
+""",
+        base_model,
+    )
+    file = base_model.stat().st_size / 1e6
+    assert loaded < file + 60  # ONNX Runtime's own code is about 35
+    assert shared < loaded + file  # eight copies would be eight times that
+
+
+def test_a_stream_does_not_grow() -> None:
+    after_minute, after_hour = numbers_printed_by(
+        """
+model = maest.Model(num_threads=1)
+stream = model.stream("embed", patchout="F4T10")
+second = noise(1)
+for index in range(3600):
+    stream.push(second)
+    if index == 60: print(megabytes())
+print(megabytes())
+"""
+    )
+    assert after_hour < after_minute + 10
+
+
+def test_one_call_on_an_hour_holds_little_beside_the_audio() -> None:
+    (growth,) = numbers_printed_by(
+        """
+model = maest.Model(num_threads=1)
+audio = noise(3600)
+model.embed(audio[: 16000 * 60], patchout="F4T10")
+before = megabytes()
+model.embed(audio, patchout="F4T10")
+print(megabytes() - before)
+"""
+    )
+    assert growth < 20
