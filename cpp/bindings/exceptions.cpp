@@ -1,5 +1,6 @@
 // The engine's exceptions become those of essentia_maest.errors.
 #include <exception>
+#include <string>
 
 #include "error.h"
 #include "register.h"
@@ -12,7 +13,11 @@ namespace {
 
 void raise(const char* type, const Error& error) {
   const py::object python_type = py::module_::import("essentia_maest.errors").attr(type);
-  py::set_error(python_type, error.what());
+  // A message can quote what a damaged file holds: text or not.
+  const std::string words = error.what();
+  const auto text = py::reinterpret_steal<py::object>(
+      PyUnicode_DecodeUTF8(words.data(), static_cast<Py_ssize_t>(words.size()), "replace"));
+  PyErr_SetObject(python_type.ptr(), text.ptr());
 }
 
 }  // namespace

@@ -163,6 +163,15 @@ Outputs Extractor::empty_outputs(const Plan& plan) const {
   return outputs;
 }
 
+void Extractor::require_finite(const Output& output) const {
+  for (const float value : output.values) {
+    if (!std::isfinite(value)) {
+      throw ModelError(message("model file '", session_.path(), "' computed the value ", value,
+                               " from finite audio: its weights are damaged"));
+    }
+  }
+}
+
 std::vector<Tensor> Extractor::run_patches(const Plan& plan, const Segment& segment) const {
   const bool whole = segment.frames == info_.segment_frames;
   const std::vector<std::int64_t> kept =
@@ -206,6 +215,7 @@ Outputs Extractor::compute(const Plan& plan, const Segment& segment) const {
     } else {
       outputs.push_back(copy(kind, tensors[next_tensor++]));
     }
+    require_finite(outputs.back());
   }
   return outputs;
 }

@@ -77,10 +77,12 @@ class Extractor {
   // Shapes and no segments: what a plan gives when there is nothing to compute.
   Outputs empty_outputs(const Plan& plan) const;
 
-  // Computes one segment. Safe to call from several threads.
+  // Computes one segment. Safe to call from several threads. Throws `ModelError` when ONNX Runtime
+  // fails or the result is not finite.
   Outputs compute(const Plan& plan, const Segment& segment) const;
 
  private:
+  void require_finite(const Output& output) const;
   std::vector<Tensor> run_patches(const Plan& plan, const Segment& segment) const;
   std::vector<Tensor> run_melspectrogram(const Plan& plan, const Segment& segment) const;
 

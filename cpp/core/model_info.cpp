@@ -13,6 +13,30 @@ namespace {
 constexpr char kFormatVersion[] = "1";
 constexpr int kLargestSize = 1 << 20;  // of any size in a model file: beyond it the file is damaged
 
+bool is_utf8(const std::string& text) {
+  int continuations = 0;  // bytes that the current character still wants
+  int lowest = 0x80;      // and what the next of them may be
+  int highest = 0xBF;
+  for (const char character : text) {
+    const int byte = static_cast<unsigned char>(character);
+    if (continuations > 0) {
+      if (byte < lowest || byte > highest) return false;
+      --continuations;
+      lowest = 0x80;
+      highest = 0xBF;
+    } else if (byte >= 0x80) {
+      if (byte < 0xC2 || byte > 0xF4) return false;
+      continuations = byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
+      // No longer form than needed, no surrogates, nothing past U+10FFFF.
+      if (byte == 0xE0) lowest = 0xA0;
+      if (byte == 0xED) highest = 0x9F;
+      if (byte == 0xF0) lowest = 0x90;
+      if (byte == 0xF4) highest = 0x8F;
+    }
+  }
+  return continuations == 0;
+}
+
 // Reads `maest.*` entries; a missing or unreadable one is a ModelError naming it.
 class Metadata {
  public:
@@ -24,6 +48,10 @@ class Metadata {
       throw ModelError(message("model file '", session_.path(),
                                "' lacks the metadata entry 'maest.", key,
                                "': it is damaged, convert it again with `maest convert`"));
+    }
+    if (!is_utf8(*value)) {
+      throw ModelError(message("model file '", session_.path(), "': the metadata entry 'maest.",
+                               key, "' is not UTF-8 text: the file is damaged"));
     }
     return *value;
   }

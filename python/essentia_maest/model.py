@@ -83,7 +83,7 @@ class Model:
     def __init__(self, model: str | os.PathLike[str] = "default", num_threads: int = 0) -> None:
         use_library()
         self.path: Path = resolve(model)
-        self._engine = _core.Extractor(os.fspath(self.path), num_threads)
+        self._engine = _core.Extractor(os.fsencode(self.path), num_threads)
         self._info = self._engine.info
         self.info: dict[str, Any] = self._read_info()
         self.labels: tuple[str, ...] = self._read_labels()
@@ -395,7 +395,7 @@ class Model:
         text = self._info.essentia_metadata
         beside = self.path.with_suffix(".json")
         if not text and beside.is_file():  # an official ONNX file with its official JSON
-            text = beside.read_text(encoding="utf-8")
+            text = beside.read_text(encoding="utf-8", errors="replace")
         if not text:
             return {}
         try:

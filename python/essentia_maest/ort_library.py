@@ -47,4 +47,4 @@ def find_library() -> Path:
 @cache
 def use_library() -> None:
     """Tell the engine which ONNX Runtime to open; it opens it with the first model."""
-    _core.set_ort_library(str(find_library()))
+    _core.set_ort_library(os.fsencode(find_library()))

@@ -1,9 +1,11 @@
 """What Model says of files that are not, or no longer, models."""
 
 import json
+import os
 import warnings
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
@@ -43,6 +45,42 @@ def test_truncated_models(tmp_path: Path, model: maest.Model, part: float) -> No
     path = tmp_path / "model.onnx"
     path.write_bytes(content[: int(len(content) * part)])
     with pytest.raises(maest.ModelError, match=str(path)):
+        maest.Model(path)
+
+
+def test_bytes_that_changed(tmp_path: Path, model: maest.Model) -> None:
+    """Every damage is an error of ours or leaves a model that computes; nothing crashes."""
+    content = model.path.read_bytes()
+    rng = np.random.default_rng(0)
+    audio = rng.standard_normal(11 * 16000).astype(np.float32)
+    path = tmp_path / "damaged.onnx"
+    refused = 0
+    for _ in range(120):
+        damaged = bytearray(content)
+        # The first and the last bytes hold the structure and the metadata, the rest is weights.
+        start, stop = [(0, 4000), (len(content) - 60000, len(content)), (0, len(content))][
+            rng.integers(3)
+        ]
+        for position in rng.integers(start, stop, size=3):
+            damaged[position] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            result = maest.Model(path, num_threads=1).predict(audio, patchout="F4T10")
+        except maest.ModelError:
+            refused += 1
+        else:
+            assert np.isfinite(result).all()
+    assert refused > 20
+
+
+def test_an_undecodable_file_name(tmp_path: Path, model: maest.Model) -> None:
+    path = tmp_path / os.fsdecode(b"mod\xe8le.onnx")
+    with pytest.raises(maest.ModelError, match="neither a file"):
+        maest.Model(path)
+    path.write_bytes(model.path.read_bytes())
+    assert maest.Model(path).labels == model.labels
+    path.write_bytes(b"nonsense")
+    with pytest.raises(maest.ModelError, match="cannot be loaded"):
         maest.Model(path)
 
 
