@@ -308,3 +308,19 @@ def test_workers_do_not_outlive_a_killed_run(tmp_path, model_file):
     wait_for(lambda: not group_members(process.pid))
     for path in out.glob("*.json"):
         json.loads(path.read_text())
+
+
+def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
+    # A script without a guard is run again by each worker that it spawns.
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number}.wav").write_bytes(b"never reached")
+    script = tmp_path / "script.py"
+    script.write_text("import sys\nfrom essentia_maest.cli import main\nsys.exit(main())\n")
+    command = [sys.executable, script, "analyze", folder, "-o", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert "cannot start" in last
+    assert "__main__" in last

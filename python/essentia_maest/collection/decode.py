@@ -141,6 +141,11 @@ class DecodePool:
         ------
         Decoded or Failure
             One for each track, in the order in which they get done.
+
+        Raises
+        ------
+        MaestError
+            No worker process can start.
         """
         waiting = deque(tracks)
         suspects: deque[Track] = deque()
@@ -161,6 +166,7 @@ class DecodePool:
             done = set()
             if broken:
                 self._stop()
+                self._require_workers()
                 if len(running) == 1:
                     (culprit,) = running.values()
                     yield Failure(culprit.path, "decode", "the decoder's process died")
@@ -169,6 +175,11 @@ class DecodePool:
                 running.clear()
 
     def _schedule(self, track: Track) -> Any:
+        return self._submit(
+            _decode_quietly, (self._decode, track.path), timeout=self._limit(track.path)
+        )
+
+    def _submit(self, work: Callable[..., Any], arguments: tuple[Any, ...], timeout: float) -> Any:
         if self._pool is None:
             self._pool = ProcessPool(
                 max_workers=self._workers,
@@ -176,9 +187,19 @@ class DecodePool:
                 context=multiprocessing.get_context("spawn"),
             )
         with _interrupts_held():
-            return self._pool.schedule(
-                _decode_quietly, args=(self._decode, track.path), timeout=self._limit(track.path)
-            )
+            return self._pool.schedule(work, args=arguments, timeout=timeout)
+
+    def _require_workers(self) -> None:
+        """Tell files that break workers from workers that cannot start, as no file would pass."""
+        future = self._submit(os.getpid, (), timeout=_STALL_SECONDS)
+        try:
+            future.result()
+        except Exception as error:
+            self._stop()
+            raise MaestError(
+                "the processes that decode cannot start (what they printed is above); a script "
+                "must call this under `if __name__ == '__main__':`"
+            ) from error
 
     def _outcome(self, track: Track, future: Any) -> Decoded | Failure:
         try:
