@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .errors import InvalidArgumentError, ModelError, UntrainedModelWarning
+from .errors import InvalidArgumentError, UntrainedModelWarning
+from .model_description import read_info, read_labels
 from .model_store import resolve
 from .ort_library import use_library
 from .patchout import Patchout, engine_patchout
@@ -85,8 +85,8 @@ class Model:
         self.path: Path = resolve(model)
         self._engine = _core.Extractor(os.fsencode(self.path), num_threads)
         self._info = self._engine.info
-        self.info: dict[str, Any] = self._read_info()
-        self.labels: tuple[str, ...] = self._read_labels()
+        self.info: dict[str, Any] = read_info(self.path, self._info)
+        self.labels: tuple[str, ...] = read_labels(self.path, self._info, self.info)
         if not self.trained:
             warnings.warn(
                 f"model '{self.name}' has random weights: its output says nothing about the music",
@@ -390,32 +390,3 @@ class Model:
 
     def _extract(self, request: _core.Request, audio: npt.ArrayLike) -> tuple[Array, ...]:
         return _core.extract(self._engine, request, as_samples(audio))
-
-    def _read_info(self) -> dict[str, Any]:
-        text = self._info.essentia_metadata
-        beside = self.path.with_suffix(".json")
-        if not text and beside.is_file():  # an official ONNX file with its official JSON
-            text = beside.read_text(encoding="utf-8", errors="replace")
-        if not text:
-            return {}
-        try:
-            info = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ModelError(f"the metadata of model '{self.path}' is not JSON: {error}") from error
-        if not isinstance(info, dict):
-            raise ModelError(
-                f"the metadata of model '{self.path}' is a {type(info).__name__}; "
-                "an object is wanted"
-            )
-        return info
-
-    def _read_labels(self) -> tuple[str, ...]:
-        labels = tuple(self._info.labels) or tuple(self.info.get("classes", ()))
-        if not labels:
-            return tuple(f"class-{index:03d}" for index in range(self._info.classes))
-        if len(labels) != self._info.classes:
-            raise ModelError(
-                f"model '{self.path}' has {self._info.classes} classes, but the metadata beside it "
-                f"names {len(labels)}"
-            )
-        return labels
