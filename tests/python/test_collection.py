@@ -1,30 +1,28 @@
-"""Scan, decode workers, result folder and runs over collections, on the real model."""
+"""Result folder and runs over collections, on the real model."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from audio_fixtures import (
-    decode_and_leave_a_mark,
     decode_or_misbehave,
     short_limit,
     write_audio,
 )
 from essentia_maest import Model, UntrainedModelWarning, load_audio
-from essentia_maest.collection.decode import Decoded, DecodePool, Failure, time_limit
+from essentia_maest.collection.decode import Failure
 from essentia_maest.collection.describe import file_sha256, strongest
 from essentia_maest.collection.options import AnalysisOptions
 from essentia_maest.collection.progress import SilentReporter, failure_line
 from essentia_maest.collection.results import ResultFolder
 from essentia_maest.collection.runner import CollectionRun, RunReport
-from essentia_maest.collection.scan import LONGEST_NAME, Scan, Track, scan
+from essentia_maest.collection.scan import scan
 from essentia_maest.convert import convert_random
 from essentia_maest.errors import InvalidArgumentError
 
@@ -48,10 +46,6 @@ def analyze(
     ).run(scan(paths))
 
 
-def names(found: Scan) -> list[str]:
-    return [track.result for track in found.tracks]
-
-
 def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
@@ -61,160 +55,6 @@ def result(folder: Path, name: str) -> dict:
 
 
 # --- scan ---------------------------------------------------------------------------------------
-
-
-def touch(folder: Path, *relative: str) -> None:
-    for name in relative:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-
-
-def test_scan_is_recursive_sorted_and_knows_audio(tmp_path):
-    touch(tmp_path, "b.MP3", "a/z.flac", "a/c/d.opus", "a/b.ogg", "a/cover.jpg", "._b.mp3", "noise")
-    found = scan([tmp_path])
-    assert names(found) == ["b.MP3", "a/b.ogg", "a/z.flac", "a/c/d.opus"]
-    assert [track.path for track in found.tracks] == [str(tmp_path / name) for name in names(found)]
-
-
-def test_scan_takes_named_files_whatever_they_are_called(tmp_path):
-    touch(tmp_path, "x.dat", "f/y.mp3")
-    assert names(scan([tmp_path / "x.dat"])) == ["x.dat"]
-    assert names(scan([tmp_path / "x.dat", tmp_path / "f"])) == ["x.dat", "f/y.mp3"]
-
-
-def test_scan_takes_each_file_once_and_survives_loops(tmp_path):
-    touch(tmp_path, "music/a.mp3", "music/b.mp3")
-    (tmp_path / "music" / "loop").symlink_to(tmp_path / "music")
-    (tmp_path / "music" / "up").symlink_to("..")
-    (tmp_path / "music" / "c.mp3").symlink_to("a.mp3")
-    found = scan([tmp_path / "music", tmp_path / "music" / "b.mp3", tmp_path / "music"])
-    assert [os.path.basename(track.path) for track in found.tracks] == ["a.mp3", "b.mp3"]
-    assert found.duplicates == 1 + 1 + 3
-
-
-def test_scan_keeps_broken_links_for_the_report_and_leaves_pipes(tmp_path):
-    (tmp_path / "a.mp3").symlink_to("nowhere.mp3")
-    os.mkfifo(tmp_path / "b.mp3")
-    assert names(scan([tmp_path])) == ["a.mp3"]
-
-
-def test_scan_refuses_what_is_not_there(tmp_path):
-    with pytest.raises(InvalidArgumentError, match=r"nowhere: no such file or folder"):
-        scan([tmp_path / "nowhere"])
-
-
-def test_scan_tells_folders_that_cannot_be_listed(tmp_path, monkeypatch):
-    touch(tmp_path, "a.mp3", "secret/b.mp3")
-    listed = os.scandir
-
-    def refuse(folder):
-        if str(folder).endswith("secret"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
-        return listed(folder)
-
-    monkeypatch.setattr("os.scandir", refuse)  # root may list everything: ask nobody
-    found = scan([tmp_path])
-    assert names(found) == ["a.mp3"]
-    assert found.unreadable == [(str(tmp_path / "secret"), "Permission denied")]
-
-
-def test_results_never_collide(tmp_path):
-    touch(tmp_path, "x/a.mp3", "y/x/a.mp3", "y/x/A.mp3", "x/a.flac", "x/summary", "summary")
-    paths = [tmp_path / "x", tmp_path / "y" / "x", tmp_path / "x" / "summary", tmp_path / "summary"]
-    found = scan(paths)
-    assert len(found.tracks) == 6
-    keys = {name.casefold() for name in names(found)}
-    assert len(keys) == 6
-    assert "summary" not in keys
-    assert "x/a.flac" in keys
-    assert all(os.path.splitext(name)[1] in (".mp3", ".flac", "") for name in names(found))
-    assert names(scan(paths)) == names(found)  # the same at every run
-
-
-def test_results_of_long_names_fit_into_file_systems(tmp_path):
-    stem = "\u00e9" * 124  # 248 bytes
-    touch(tmp_path, f"{stem}.mp3", f"{stem}.ogg")
-    found = names(scan([tmp_path]))
-    assert len(set(found)) == 2
-    assert all(len(os.fsencode(name)) <= LONGEST_NAME for name in found)
-    assert {os.path.splitext(name)[1] for name in found} == {".mp3", ".ogg"}
-
-
-# --- decode workers -----------------------------------------------------------------------------
-
-
-def decode_all(paths: list[Path], workers: int, **more) -> dict[str, Decoded | Failure]:
-    tracks = [Track(str(path), path.name) for path in paths]
-    with DecodePool(workers, **more) as pool:
-        outcomes = list(pool.decode(tracks))
-    assert len(outcomes) == len(tracks)
-    return {
-        os.path.basename(one.path if isinstance(one, Failure) else one.track.path): one
-        for one in outcomes
-    }
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_workers_that_die_or_hang_cost_one_file(tmp_path, workers):
-    bad = ["exits.wav", "segfaults.wav", "hangs.wav", "raises.wav", "segfaults-too.wav"]
-    paths = []
-    for index, name in enumerate(bad):
-        paths += [tmp_path / name, tmp_path / f"good-{index}.wav"]
-    for path in paths:
-        write_audio(path, 0.1)
-    (tmp_path / "empty.wav").touch()
-    outcomes = decode_all(
-        [*paths, tmp_path / "empty.wav"], workers, decode=decode_or_misbehave, limit=short_limit
-    )
-    failures = {name: one.reason for name, one in outcomes.items() if isinstance(one, Failure)}
-    assert set(failures) == {*bad, "empty.wav"}
-    assert failures["hangs.wav"] == "decoding took longer than 4 s"
-    assert failures["raises.wav"] == "RuntimeError: strange decoder"
-    assert "is empty" in failures["empty.wav"]
-    # How a death is told depends on whether the pool saw the worker take the file.
-    assert failures["exits.wav"] in (
-        "the decoder crashed (exit status 3)",
-        "the decoder's process died",
-    )
-    for name in ("segfaults.wav", "segfaults-too.wav"):
-        assert failures[name] in (
-            "the decoder crashed (SIGSEGV)",
-            "the decoder's process died",
-        )
-    for index in range(len(bad)):
-        good = outcomes[f"good-{index}.wav"]
-        assert isinstance(good, Decoded)
-        np.testing.assert_array_equal(good.audio, load_audio(tmp_path / f"good-{index}.wav"))
-
-
-def test_few_tracks_are_decoded_ahead(tmp_path):
-    paths = [write_audio(tmp_path / f"{index}.wav", 0.05) for index in range(8)]
-    tracks = [Track(str(path), path.name) for path in paths]
-    taken = 0
-    with DecodePool(2, decode_and_leave_a_mark) as pool:
-        for outcome in pool.decode(tracks):
-            assert isinstance(outcome, Decoded)
-            taken += 1
-            time.sleep(0.3)
-            decoded = len(list(tmp_path.glob("*.decoded")))
-            assert decoded <= taken + 2 + 1
-    assert taken == 8
-
-
-def test_nothing_to_decode_starts_no_process():
-    with DecodePool(2) as pool:
-        assert list(pool.decode([])) == []
-        assert pool._pool is None
-
-
-def test_time_limit_grows_with_the_file(tmp_path):
-    path = tmp_path / "a"
-    path.write_bytes(bytes(2_000_000))
-    assert time_limit(str(path)) == 140.0
-    assert time_limit(str(tmp_path / "missing")) == 120.0
-
-
-# --- result folder ------------------------------------------------------------------------------
 
 
 def test_result_folder_must_be_writable(tmp_path, monkeypatch):
