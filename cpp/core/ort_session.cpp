@@ -64,6 +64,28 @@ Port read_port(std::string name, OrtTypeInfo* raw_info) {
   return {std::move(name), element_type(type), dimensions(tensor)};
 }
 
+std::vector<Port> read_ports(const OrtSession* session,
+                             OrtStatus* (*get_count)(const OrtSession*, std::size_t*),
+                             OrtStatus* (*get_name)(const OrtSession*, std::size_t, OrtAllocator*,
+                                                    char**),
+                             OrtStatus* (*get_type)(const OrtSession*, std::size_t, OrtTypeInfo**),
+                             const std::string& context) {
+  const OrtApi& api = ort_api();
+  OrtAllocator* allocator = default_allocator();
+  std::size_t count = 0;
+  api.check(get_count(session, &count), context);
+  std::vector<Port> ports;
+  for (std::size_t i = 0; i < count; ++i) {
+    char* name = nullptr;
+    api.check(get_name(session, i, allocator, &name), context);
+    std::string owned_name = take_string(name, allocator);
+    OrtTypeInfo* info = nullptr;
+    api.check(get_type(session, i, &info), context);
+    ports.push_back(read_port(std::move(owned_name), info));
+  }
+  return ports;
+}
+
 void require_readable_file(const std::string& path) {
   struct stat status{};
   if (stat(path.c_str(), &status) != 0) {
@@ -144,26 +166,10 @@ Session::Session(const std::string& path, int threads)
   api.check(api.CreateCpuMemoryInfo(kOrtArenaAllocator, kOrtMemoryDefault, &raw_memory), context);
   handles_->memory = own(raw_memory, api.ReleaseMemoryInfo);
 
-  OrtAllocator* allocator = default_allocator();
-  std::size_t count = 0;
-  api.check(api.SessionGetInputCount(raw_session, &count), context);
-  for (std::size_t i = 0; i < count; ++i) {
-    char* name = nullptr;
-    OrtTypeInfo* info = nullptr;
-    api.check(api.SessionGetInputName(raw_session, i, allocator, &name), context);
-    std::string owned_name = take_string(name, allocator);
-    api.check(api.SessionGetInputTypeInfo(raw_session, i, &info), context);
-    inputs_.push_back(read_port(std::move(owned_name), info));
-  }
-  api.check(api.SessionGetOutputCount(raw_session, &count), context);
-  for (std::size_t i = 0; i < count; ++i) {
-    char* name = nullptr;
-    OrtTypeInfo* info = nullptr;
-    api.check(api.SessionGetOutputName(raw_session, i, allocator, &name), context);
-    std::string owned_name = take_string(name, allocator);
-    api.check(api.SessionGetOutputTypeInfo(raw_session, i, &info), context);
-    outputs_.push_back(read_port(std::move(owned_name), info));
-  }
+  inputs_ = read_ports(raw_session, api.SessionGetInputCount, api.SessionGetInputName,
+                       api.SessionGetInputTypeInfo, context);
+  outputs_ = read_ports(raw_session, api.SessionGetOutputCount, api.SessionGetOutputName,
+                        api.SessionGetOutputTypeInfo, context);
 }
 
 Session::~Session() = default;
