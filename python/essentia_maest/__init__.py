@@ -25,6 +25,12 @@ from .errors import (
 )
 from .model import Model
 from .patchout import Patchout
+from .registration import (
+    UnsupportedEssentiaError,
+    essentia_available,
+    require_essentia,
+    watch_imports,
+)
 from .spectrogram import MelFrontend, mel_spectrogram
 from .stream import Stream
 
@@ -40,9 +46,14 @@ __all__ = [
     "OnnxRuntimeError",
     "Patchout",
     "Stream",
+    "UnsupportedEssentiaError",
     "UntrainedModelWarning",
     "__version__",
     "convert",
+    "essentia_available",
     "load_audio",
     "mel_spectrogram",
+    "require_essentia",
 ]
+
+watch_imports()

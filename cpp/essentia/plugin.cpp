@@ -1,0 +1,65 @@
+#include "plugin.h"
+
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <string>
+
+#include "essentia_headers.h"
+#include "head_standard.h"
+#include "head_streaming.h"
+#include "maest_standard.h"
+#include "maest_streaming.h"
+#include "ort_api.h"
+#include "python_host.h"
+
+namespace maest::plugin {
+namespace {
+
+std::string library_or_default(const char* path) {
+  if (path != nullptr && *path != '\0') return path;
+  const char* named = std::getenv("ESSENTIA_MAEST_ONNXRUNTIME");
+  if (named != nullptr && *named != '\0') return named;
+  return "libonnxruntime.so";
+}
+
+template <typename Standard, typename Streaming>
+void add_algorithm() {
+  const essentia::standard::AlgorithmFactory::Registrar<Standard> standard;
+  const essentia::streaming::AlgorithmFactory::Registrar<Streaming, Standard> streaming;
+}
+
+void add_algorithms() {
+  add_algorithm<StandardMaest, StreamingMaest>();
+  add_algorithm<StandardHead, StreamingHead>();
+}
+
+}  // namespace
+}  // namespace maest::plugin
+
+#define MAEST_EXPORT __attribute__((visibility("default")))
+
+extern "C" MAEST_EXPORT const char* essentia_maest_register(const char* onnxruntime) {
+  static std::mutex mutex;
+  static bool registered = false;
+  static std::string problem;
+  const std::lock_guard<std::mutex> lock(mutex);
+  try {
+    if (registered) return nullptr;
+    maest::set_ort_library(maest::plugin::library_or_default(onnxruntime));
+    maest::plugin::add_algorithms();
+    registered = true;
+    return nullptr;
+  } catch (const std::exception& error) {
+    problem = error.what();
+    return problem.c_str();
+  }
+}
+
+extern "C" MAEST_EXPORT void essentia_maest_use_python(const EssentiaMaestPython* python) {
+  maest::plugin::set_python(*python);
+}
+
+extern "C" MAEST_EXPORT void essentia_maest_raise_interruption() {
+  maest::plugin::raise_interruption();
+}

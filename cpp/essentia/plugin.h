@@ -1,0 +1,30 @@
+// How a program adds the algorithms to an Essentia that it has loaded or is linked to.
+#pragma once
+
+extern "C" {
+
+// Adds OnnxPredictMAEST and OnnxPredict2D to both of Essentia's factories, once. Call it after
+// essentia::init() and not while another thread uses a factory: Essentia's are not thread-safe.
+// `onnxruntime` is the path of a libonnxruntime; null or empty is the one that the environment
+// variable ESSENTIA_MAEST_ONNXRUNTIME names or else the system's libonnxruntime.so. It is opened
+// with the first model. Returns null, or a text that says what went wrong.
+const char* essentia_maest_register(const char* onnxruntime);
+
+// Functions of CPython, handed over so that nothing here is linked to it.
+struct EssentiaMaestPython {
+  int (*holds_turn)();                                                   // PyGILState_Check
+  void* (*give_turn_away)();                                             // PyEval_SaveThread
+  void (*take_turn)(void* thread);                                       // PyEval_RestoreThread
+  int (*check_signals)();                                                // PyErr_CheckSignals
+  void (*fetch_exception)(void** type, void** value, void** traceback);  // PyErr_Fetch
+  void (*restore_exception)(void* type, void* value, void* traceback);   // PyErr_Restore
+};
+
+// For Python: its other threads run while standard mode computes, and signals, such as Ctrl-C's,
+// end a long computation.
+void essentia_maest_use_python(const EssentiaMaestPython* python);
+
+// For Python, after an error: raises the exception by which a signal ended the computation, if one
+// did.
+void essentia_maest_raise_interruption();
+}

@@ -1,0 +1,169 @@
+"""Installs the C++ package, builds the example project against it and runs its programs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cmeel
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+from essentia import _essentia
+
+import essentia_maest as maest
+from essentia_maest.model_store import resolve
+from essentia_maest.ort_library import find_library
+
+ROOT = Path(__file__).parents[2]
+
+Array = npt.NDArray[np.float32]
+
+
+def run(command: list[str], folder: Path) -> str:
+    scripts = Path(sys.executable).parent
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def configure(source: Path, build: Path, **settings: object) -> list[str]:
+    values = {"CMAKE_BUILD_TYPE": "Release", "Python_EXECUTABLE": sys.executable, **settings}
+    return [
+        "cmake", "-S", str(source), "-B", str(build), "-G", "Ninja",
+        *(f"-D{name}={value}" for name, value in values.items()),
+    ]  # fmt: skip
+
+
+def header_folders(build: Path) -> str:
+    """Where building the plugin has put Essentia's headers, and Eigen's."""
+    (essentia,) = build.glob("essentia/*/src/essentia")
+    folders = [
+        essentia,
+        *(essentia / name for name in ("scheduler", "streaming", "utils")),
+        essentia.parent / "3rdparty",
+        build / "essentia" / "generated",
+        Path(cmeel.__file__).parents[1] / "cmeel.prefix/include/eigen3",
+    ]
+    return ";".join(map(str, folders))
+
+
+@pytest.fixture(scope="module")
+def prefix_and_programs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("cpp_package")
+    build, prefix, programs = folder / "build", folder / "prefix", folder / "programs"
+    run(configure(ROOT, build, MAEST_BUILD_ESSENTIA_PLUGIN="ON"), folder)
+    run(["cmake", "--build", str(build)], folder)
+    run(["cmake", "--install", str(build), "--prefix", str(prefix), "--component", "cpp"], folder)
+
+    settings = {
+        "CMAKE_PREFIX_PATH": prefix,
+        "ESSENTIA_LIBRARY": _essentia.__file__,
+        "ESSENTIA_INCLUDE_DIRS": header_folders(build),
+    }
+    run(configure(ROOT / "cpp/examples", programs, **settings), folder)
+    run(["cmake", "--build", str(programs)], folder)
+    return prefix, programs
+
+
+@pytest.fixture(scope="module")
+def programs(prefix_and_programs: tuple[Path, Path]) -> Path:
+    return prefix_and_programs[1]
+
+
+@pytest.fixture(scope="module")
+def audio() -> Array:
+    """Two segments and a tail."""
+    samples = np.arange(25 * 16000)
+    noise = np.random.default_rng(7).standard_normal(samples.size)
+    return (0.1 * noise + 0.3 * np.sin(0.2 * samples)).astype(np.float32)
+
+
+def read_lines(text: str) -> dict[str, Array]:
+    """Read what the programs print: name, segment, values."""
+    found: dict[str, list[list[float]]] = {}
+    for line in text.splitlines():
+        name, segment, *values = line.split()
+        assert int(segment) == len(found.setdefault(name, []))
+        found[name].append([float(value) for value in values])
+    return {name: np.array(rows, np.float32) for name, rows in found.items()}
+
+
+def test_core_example_gives_what_the_package_gives(
+    programs: Path, audio: Array, tmp_path: Path
+) -> None:
+    audio.tofile(tmp_path / "audio.f32")
+    command = [str(programs / "core_example"), str(resolve("default")), str(find_library())]
+    found = read_lines(run([*command, "audio.f32"], tmp_path))
+    model = maest.Model()
+    np.testing.assert_array_equal(found["activations"], model.predict(audio, tail="repeat"))
+    np.testing.assert_array_equal(found["embeddings"], model.embed(audio, tail="repeat"))
+    assert len(found["embeddings"]) == 3
+
+
+def test_essentia_example_gives_what_the_package_gives(
+    programs: Path, audio: Array, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "audio.wav", audio, 16000, subtype="FLOAT")
+    command = [str(programs / "essentia_example"), str(resolve("default")), str(find_library())]
+    found = read_lines(run([*command, "audio.wav"], tmp_path))
+    wanted = maest.Model().embed(audio, tail="repeat")
+    assert wanted.shape == (3, 3 * 64)
+    np.testing.assert_array_equal(found["standard"], wanted)
+    np.testing.assert_array_equal(found["streaming"], wanted)
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "message"),
+    [
+        ("core_example", ["missing.onnx", "{onnxruntime}"], "missing.onnx"),
+        ("core_example", ["{model}", "nowhere/libonnxruntime.so"], "nowhere/libonnxruntime.so"),
+        ("essentia_example", ["missing.onnx", "{onnxruntime}", "audio.wav"], "missing.onnx"),
+        ("essentia_example", ["{model}", "nowhere.so", "audio.wav"], "nowhere.so"),
+    ],
+)
+def test_examples_say_what_is_missing(
+    programs: Path,
+    audio: Array,
+    tmp_path: Path,
+    *,
+    program: str,
+    arguments: list[str],
+    message: str,
+) -> None:
+    soundfile.write(tmp_path / "audio.wav", audio, 16000)
+    names = {"model": resolve("default"), "onnxruntime": find_library()}
+    command = [str(programs / program), *(each.format(**names) for each in arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+
+
+def test_package_refuses_what_it_lacks(
+    prefix_and_programs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A version that is not there, and components by name."""
+    project = tmp_path / "CMakeLists.txt"
+    head = "cmake_minimum_required(VERSION 3.24)\nproject(consumer LANGUAGES CXX)\n"
+    command = configure(tmp_path, tmp_path / "build", CMAKE_PREFIX_PATH=prefix_and_programs[0])
+
+    project.write_text(
+        f"{head}find_package(essentia_maest COMPONENTS core essentia_plugin REQUIRED)"
+    )
+    run(command, tmp_path)
+    for wanted, message in [
+        ("99.0", 'compatible with requested version "99.0"'),
+        ("COMPONENTS tensorflow", "it has no component 'tensorflow'; there are core and"),
+    ]:
+        project.write_text(f"{head}find_package(essentia_maest {wanted} REQUIRED)")
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert message in " ".join(done.stderr.split())
