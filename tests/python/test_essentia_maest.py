@@ -143,7 +143,7 @@ def test_output_names(model: maest.Model, file: str, name: str, kind: str, block
     [
         "layer_", "layer__tokens", "layer_-1_tokens", "layer_12_tokens", "layer_7", "Identity_14",
         "PartitionedCall", "PartitionedCall/Identity_", "PartitionedCall/Identity_7x",
-        "PartitionedCall/Identity_0", "StatefulPartitionedCall:14", "StatefulPartitionedCall:",
+        "StatefulPartitionedCall:14", "StatefulPartitionedCall:",
         "StatefulPartitionedCall:-1", "StatefulPartitionedCall:00000000000000000000", "Activations",
     ],
 )  # fmt: skip
