@@ -16,6 +16,8 @@ from essentia_maest.checkpoints.checkpoint import sha256_of
 from essentia_maest.errors import InvalidArgumentError, ModelError
 from essentia_maest.graph import PRECISIONS, Precision, build_model
 from essentia_maest.metadata import (
+    NORMALIZATION_MEAN,
+    NORMALIZATION_STANDARD_DEVIATION,
     ModelDescription,
     check_labels,
     essentia_json,
@@ -59,8 +61,9 @@ def convert(
     ----------
     source : path
         A MAEST checkpoint (Lightning ``.ckpt``, or a state dict as ``.pt``, ``.pth``, ``.bin`` or
-        ``.safetensors``), a Hugging Face folder, or one of Essentia's official ``.onnx`` files.
-        Where a Lightning file has averaged weights (``net_swa.``), those are taken.
+        ``.safetensors``), a Hugging Face folder, one of Essentia's official ``.onnx`` files, or a
+        checkpoint of a training run of this project. Where a file has averaged weights
+        (``net_swa.``) beside others, those are taken.
     destination : path
         The ``.onnx`` file to write; Essentia's metadata goes beside it as ``.json``.
     precision : {"fp32", "int8"}
@@ -86,13 +89,17 @@ def convert(
     ImportError
         If ``essentia-maest[convert]`` is not installed.
     """
-    source_path, target = Path(source), _checked_destination(destination)
+    source_path, target = Path(source), checked_destination(destination)
     _check_precision(precision)
     if source_path.is_file() and target.exists() and source_path.samefile(target):
         raise InvalidArgumentError(f"{target}: the destination is the source; wanted another file")
     checkpoint = read_checkpoint(source_path, heads)
     weights = checkpoint.weights
     names = _labels(labels, checkpoint)
+    mean, standard_deviation = checkpoint.normalisation or (
+        NORMALIZATION_MEAN,
+        NORMALIZATION_STANDARD_DEVIATION,
+    )
     description = ModelDescription(
         name=checkpoint.name,
         description=f"MAEST converted from {checkpoint.source}",
@@ -102,8 +109,10 @@ def convert(
         source=checkpoint.source,
         source_sha256=sha256_of(checkpoint.path),
         upstream=checkpoint.upstream,
+        mean=mean,
+        standard_deviation=standard_deviation,
     )
-    _write_model(weights, description, precision, target)
+    write_model(weights, description, precision, target)
     return target
 
 
@@ -150,7 +159,7 @@ def convert_random(
     ImportError
         If ``essentia-maest[convert]`` is not installed.
     """
-    target = _checked_destination(destination)
+    target = checked_destination(destination)
     _check_precision(precision)
     if size not in _RANDOM_SIZES:
         raise InvalidArgumentError(f"size {size!r}: wanted one of {', '.join(RANDOM_SIZES)}")
@@ -179,7 +188,7 @@ def convert_random(
         source=f"random weights, size {size}, seed {seed}",
         source_sha256="",
     )
-    _write_model(weights, description, precision, target)
+    write_model(weights, description, precision, target)
     return target
 
 
@@ -233,7 +242,14 @@ def _read_labels(path: Path) -> list[str]:
     return content
 
 
-def _checked_destination(destination: str | os.PathLike[str]) -> Path:
+def checked_destination(destination: str | os.PathLike[str]) -> Path:
+    """Check that a model file can be written to a path.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it does not end in .onnx, is a folder, or its folder does not exist.
+    """
     path = Path(destination)
     if path.suffix.lower() != ".onnx":
         raise InvalidArgumentError(f"{path}: the destination must end in .onnx")
@@ -244,9 +260,28 @@ def _checked_destination(destination: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _write_model(
+def write_model(
     weights: ModelWeights, description: ModelDescription, precision: Precision, target: Path
 ) -> None:
+    """Write a model file, and Essentia's metadata beside it, each as a whole or not at all.
+
+    Parameters
+    ----------
+    weights : ModelWeights
+    description : ModelDescription
+    precision : {"fp32", "int8"}
+    target : Path
+        The ``.onnx`` file; the metadata goes to the same name with ``.json``.
+
+    Raises
+    ------
+    ModelError
+        If the weights do not fit the mel front end, or one file.
+    InvalidArgumentError
+        If the files cannot be written.
+    ImportError
+        If ``essentia-maest[convert]`` is not installed.
+    """
     text = essentia_json(essentia_metadata(description, weights))
     properties = model_properties(description, weights, precision, text)
     model = build_model(weights, precision=precision, properties=properties)

@@ -299,13 +299,34 @@ class _Builder:
         pair = self._rows(main, tokens, self.two, "class_pair")
         scale_and_bias = (weights.norm_scale, weights.norm_bias)
         normed = _norm(main, pair, "norm", scale_and_bias, weights.norm_epsilon)
-        mean = main.node("ReduceMean", [normed, self.token_axis], "head/input", keepdims=0)
+        if weights.second_head_weight is None or weights.second_head_bias is None:
+            mean = main.node("ReduceMean", [normed, self.token_axis], "head/input", keepdims=0)
+            self._head(mean, "logits")
+        else:
+            cls, dist = (
+                main.node("Gather", [normed, main.constant(f"{name}/place", place)], name, axis=1)
+                for place, name in enumerate(("head/cls", "head/dist"))
+            )
+            second = main.node(
+                "Gemm",
+                [
+                    dist,
+                    main.constant("second_head/weight", weights.second_head_weight),
+                    main.constant("second_head/bias", weights.second_head_bias),
+                ],
+                "second_head/logits",
+            )
+            main.node("Mean", [self._head(cls, "head/logits"), second], "logits")
+        main.node("Sigmoid", ["logits"], "activations")
+
+    def _head(self, inputs: str, name: str) -> str:
+        """Apply the head's LayerNorm and matrix to [batch, dim]."""
+        main, weights = self.main, self.weights
         scale_and_bias = (weights.head_norm_scale, weights.head_norm_bias)
-        normed = _norm(main, mean, "head/norm", scale_and_bias, weights.head_norm_epsilon)
+        normed = _norm(main, inputs, "head/norm", scale_and_bias, weights.head_norm_epsilon)
         weight = main.constant("head/weight", weights.head_weight)
         bias = main.constant("head/bias", weights.head_bias)
-        main.node("Gemm", [normed, weight, bias], "logits")
-        main.node("Sigmoid", ["logits"], "activations")
+        return main.node("Gemm", [normed, weight, bias], name)
 
 
 def _norm(

@@ -21,7 +21,8 @@ HOP_SIZE = 256
 MEL_BANDS = 96
 COMPRESSION = "log10(1+10000x)"
 NORMALIZATION_MEAN = 2.06755686098554
-NORMALIZATION_DIVISOR = 2 * 1.268292820667291
+NORMALIZATION_STANDARD_DEVIATION = 1.268292820667291
+"""Both of the data set that the public models were trained on, Discogs20."""
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP_SIZE
 
 _KEPT_FROM_SOURCE = (
@@ -58,6 +59,14 @@ class ModelDescription:
         SHA-256 of that file, or empty.
     upstream : mapping
         Metadata of the source in Essentia's schema, if there was any.
+    mean, standard_deviation : float
+        Of the mel spectrograms of the training set, in log10 units; the model's input is
+        (x - mean) / (2 standard deviations).
+
+    Raises
+    ------
+    ModelError
+        If the mean is not finite, or the standard deviation not positive.
     """
 
     name: str
@@ -68,6 +77,16 @@ class ModelDescription:
     source: str
     source_sha256: str
     upstream: Mapping[str, Any] = field(default_factory=dict)
+    mean: float = NORMALIZATION_MEAN
+    standard_deviation: float = NORMALIZATION_STANDARD_DEVIATION
+
+    def __post_init__(self) -> None:
+        """Check the normalisation."""
+        if not (math.isfinite(self.mean) and 0 < self.standard_deviation < math.inf):
+            raise ModelError(
+                f"{self.name}: found a mean of {self.mean} and a standard deviation of "
+                f"{self.standard_deviation}; wanted a number and a positive number"
+            )
 
 
 def segment_frames(columns: int) -> int:
@@ -217,8 +236,8 @@ def model_properties(
         "hop_size": HOP_SIZE,
         "mel_bands": MEL_BANDS,
         "compression": COMPRESSION,
-        "normalization_mean": NORMALIZATION_MEAN,
-        "normalization_divisor": NORMALIZATION_DIVISOR,
+        "normalization_mean": float(description.mean),
+        "normalization_divisor": 2 * float(description.standard_deviation),
         "segment_frames": frames,
         "segment_hop_frames": segment_hop_frames(frames),
         "patch_size": PATCH_SIZE,

@@ -62,6 +62,11 @@ class ModelWeights:
         Attention heads.
     rows, columns : int
         The patch grid.
+    second_head_weight : ndarray of float32 [dim, classes], optional
+    second_head_bias : ndarray of float32 [classes], optional
+        The head of the dist token in a model with separated heads; then the other head, with its
+        LayerNorm, takes the cls token alone, and logits are the mean of both. Without it the one
+        head takes the mean of the two tokens.
     norm_epsilon, head_norm_epsilon : float
         Epsilon of the LayerNorms in the blocks and after them, and of the one in the head.
 
@@ -84,6 +89,8 @@ class ModelWeights:
     heads: int
     rows: int
     columns: int
+    second_head_weight: FloatArray | None = None
+    second_head_bias: FloatArray | None = None
     norm_epsilon: float = 1e-6
     head_norm_epsilon: float = 1e-5
 
@@ -110,6 +117,11 @@ class ModelWeights:
             "head_weight": (dim, self.classes),
             "head_bias": (self.classes,),
         }
+        if (self.second_head_weight is None) != (self.second_head_bias is None):
+            raise ModelError("second_head_weight and second_head_bias: wanted both, or neither")
+        if self.second_head_weight is not None:
+            wanted["second_head_weight"] = (dim, self.classes)
+            wanted["second_head_bias"] = (self.classes,)
         for name, shape in wanted.items():
             _check_array(name, getattr(self, name), shape)
         for number, block in enumerate(self.blocks, start=1):

@@ -1,5 +1,6 @@
 """The graph against maest-infer and transformers, run by ONNX Runtime's own Python package."""
 
+import dataclasses
 import json
 from collections import Counter
 
@@ -7,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from essentia_maest.checkpoints.ast_naming import AstSettings, weights_from_ast
@@ -334,3 +336,29 @@ def test_initialisers_are_what_was_given():
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     assert np.array_equal(arrays["block_1/fc1/weight"], weights.blocks[0].fc1_weight)
     assert np.array_equal(arrays["head/bias"], weights.head_bias)
+
+
+def test_separated_heads_give_the_mean_of_their_logits():
+    maest = make_maest(166, 7)
+    maest.distilled_type = "separated"
+    tensors = Tensors(numpy_arrays(maest), "test")
+    weights = weights_from_maest(tensors, heads=4, separated=True)
+    session = session_of(build_model(weights))
+    mel = random_mel(166)
+    kept = kept_of(columns_of(166))
+    with torch.no_grad():
+        mel_batch = torch.from_numpy(mel)[None, None]
+        by_cls, by_dist, _ = maest(mel_batch, melspectrogram_input=True)
+    wanted = ((by_cls + by_dist) / 2).numpy()
+    _, logits, activations = run(session, (patches_of(mel, kept), kept), 3, 0)
+    assert np.abs(logits - wanted).max() <= TOLERANCE * np.abs(wanted).max()
+    assert np.abs(activations - 1 / (1 + np.exp(-wanted))).max() <= TOLERANCE
+
+    changes = {"second_head_bias": None}, {"second_head_bias": np.zeros(6, np.float32)}
+    for change in changes:
+        with pytest.raises(ModelError, match="second_head"):
+            dataclasses.replace(weights, **change)
+    arrays = numpy_arrays(maest)
+    del arrays["head_dist.weight"]
+    with pytest.raises(ModelError, match=r"head_dist\.weight"):
+        weights_from_maest(Tensors(arrays, "test"), heads=4, separated=True)

@@ -37,6 +37,9 @@ class Checkpoint:
         Licence, where the source names one.
     upstream : mapping
         Metadata in Essentia's schema, where the source has it.
+    normalisation : tuple of float, optional
+        Mean and standard deviation of the training set, where they are not those of the public
+        models.
     """
 
     weights: ModelWeights
@@ -46,6 +49,7 @@ class Checkpoint:
     labels: tuple[str, ...] | None = None
     license: str | None = None
     upstream: Mapping[str, Any] = field(default_factory=dict)
+    normalisation: tuple[float, float] | None = None
 
 
 class Tensors:

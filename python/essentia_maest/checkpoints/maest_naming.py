@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from essentia_maest.checkpoints.checkpoint import Tensors, attention_heads, listing
 from essentia_maest.errors import ModelError
@@ -53,6 +55,31 @@ def choose_prefix(names: Iterable[str], anchor: str, origin: str) -> str:
     return prefixes[0]
 
 
+def bare_arrays(
+    arrays: Mapping[str, NDArray[Any]], origin: str
+) -> tuple[dict[str, NDArray[Any]], str]:
+    """Give the arrays of the model to take, by their bare names, and the prefix that they had.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+    origin : str
+        The file, for messages.
+
+    Raises
+    ------
+    ModelError
+        If there are several models and none is known to be the one to prefer.
+    """
+    prefix = choose_prefix(arrays, ANCHOR, origin)
+    chosen = {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+    return chosen, prefix
+
+
 def count_blocks(names: Iterable[str], pattern: str, origin: str) -> int:
     """Give the number of blocks, which must be numbered from 0 without gaps.
 
@@ -76,7 +103,9 @@ def count_blocks(names: Iterable[str], pattern: str, origin: str) -> int:
     return len(numbers)
 
 
-def weights_from_maest(tensors: Tensors, heads: int | None) -> ModelWeights:
+def weights_from_maest(
+    tensors: Tensors, heads: int | None, *, separated: bool = False
+) -> ModelWeights:
     """Give the weights of a model in this naming, its prefix removed.
 
     Parameters
@@ -84,6 +113,9 @@ def weights_from_maest(tensors: Tensors, heads: int | None) -> ModelWeights:
     tensors : Tensors
     heads : int, optional
         Attention heads; by default one per 64 of width.
+    separated : bool
+        The head takes the cls token and `head_dist` the dist token, as in a model that learned
+        from a teacher; else `head_dist` is left out.
 
     Returns
     -------
@@ -108,8 +140,14 @@ def weights_from_maest(tensors: Tensors, heads: int | None) -> ModelWeights:
         for number in range(count_blocks(tensors, r"blocks\.(\d+)\.", tensors.origin))
     )
     head_weight = tensors.take("head.1.weight", (None, dim))
-    # Trained as a second head, but the published models take the mean of both tokens instead.
-    tensors.ignore("head_dist.")
+    second_weight = second_bias = None
+    if separated:
+        taken = tensors.take("head_dist.weight", (len(head_weight), dim))
+        second_weight = np.ascontiguousarray(taken.T)
+        second_bias = tensors.take("head_dist.bias", (len(head_weight),))
+    else:
+        # The published models have it, but take the mean of both tokens instead.
+        tensors.ignore("head_dist.")
     return _finish(
         ModelWeights(
             patch_weight=patch_matrix(tensors.take("patch_embed.proj.weight", patch_shape(dim))),
@@ -125,6 +163,8 @@ def weights_from_maest(tensors: Tensors, heads: int | None) -> ModelWeights:
             heads=attention_heads(dim, heads, tensors.origin),
             rows=rows,
             columns=columns,
+            second_head_weight=second_weight,
+            second_head_bias=second_bias,
             norm_epsilon=NORM_EPSILON,
             head_norm_epsilon=HEAD_NORM_EPSILON,
         ),

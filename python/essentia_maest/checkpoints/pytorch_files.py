@@ -42,6 +42,19 @@ def read_pytorch_file(path: Path) -> dict[str, NDArray[Any]]:
     ImportError
         If torch is not installed.
     """
+    return state_dict_arrays(load_pytorch_file(path), path)
+
+
+def load_pytorch_file(path: Path) -> Any:
+    """Read all that a PyTorch file holds; objects of foreign classes become placeholders.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged.
+    ImportError
+        If torch is not installed.
+    """
     try:
         import torch
     except ImportError as error:
@@ -50,11 +63,30 @@ def read_pytorch_file(path: Path) -> dict[str, NDArray[Any]]:
             "pip install 'essentia-maest[convert]'"
         ) from error
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        content = _load_with_placeholders(path)
+        return _load_with_placeholders(path)
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise _damaged(path, error) from error
+
+
+def state_dict_arrays(content: Any, path: Path) -> dict[str, NDArray[Any]]:
+    """Give the arrays of the state dict in what a PyTorch file holds.
+
+    Parameters
+    ----------
+    content
+        What `load_pytorch_file` gave.
+    path : Path
+        The file, for messages.
+
+    Raises
+    ------
+    ModelError
+        If there is no state dict.
+    """
+    import torch
+
     return {
         name: _array(value) for name, value in _state_dict(content, path).items()
         if isinstance(value, torch.Tensor)

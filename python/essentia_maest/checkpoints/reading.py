@@ -13,8 +13,14 @@ from essentia_maest.checkpoints import ast_naming, maest_naming
 from essentia_maest.checkpoints.checkpoint import Checkpoint, Tensors, listing
 from essentia_maest.checkpoints.huggingface import CONFIG, read_config, read_huggingface_folder
 from essentia_maest.checkpoints.official_onnx import read_official_onnx
-from essentia_maest.checkpoints.pytorch_files import read_pytorch_file
+from essentia_maest.checkpoints.pytorch_files import load_pytorch_file, state_dict_arrays
 from essentia_maest.checkpoints.safetensors_files import read_safetensors_file
+from essentia_maest.checkpoints.training_files import (
+    is_training_checkpoint,
+    read_training_checkpoint,
+    training_arrays,
+    training_heads,
+)
 from essentia_maest.errors import ModelError
 
 _log = logging.getLogger(__name__)
@@ -51,6 +57,59 @@ def read_checkpoint(source: Path, heads: int | None = None) -> Checkpoint:
     """
     if source.is_dir():
         return read_huggingface_folder(source, heads)
+    start = _start_of(source)
+    if start.startswith((_ZIP, _PICKLE)):
+        content = load_pytorch_file(source)
+        if is_training_checkpoint(content):
+            return read_training_checkpoint(content, source, heads)
+        return _from_arrays(state_dict_arrays(content, source), source, heads)
+    if start[8:9] == b"{":
+        return _from_arrays(read_safetensors_file(source), source, heads)
+    if source.suffix.lower() == ".onnx":
+        return read_official_onnx(source, heads)
+    raise ModelError(f"{source}: found a file that starts with {start[:8]!r}; wanted {_WANTED}")
+
+
+def read_maest_arrays(source: Path) -> tuple[dict[str, NDArray[Any]], int | None] | None:
+    """Read the arrays of a file whose names are those of timm, PaSST and palonso/MAEST.
+
+    Parameters
+    ----------
+    source : Path
+        A PyTorch or safetensors file; DeiT's and PaSST's are read too.
+
+    Returns
+    -------
+    tuple of dict and int, or None
+        The arrays under their bare names (of averaged weights, where there are any), and the
+        attention heads where the file tells them; None if the source is of another format.
+
+    Raises
+    ------
+    ModelError
+        If the source does not exist or is damaged.
+    ImportError
+        If the package that reads the format is not installed.
+    """
+    if source.is_dir():
+        return None
+    start = _start_of(source)
+    if start.startswith((_ZIP, _PICKLE)):
+        content = load_pytorch_file(source)
+        if is_training_checkpoint(content):
+            return training_arrays(content, source)[0], training_heads(content, source)
+        arrays = state_dict_arrays(content, source)
+    elif start[8:9] == b"{":
+        arrays = read_safetensors_file(source)
+    else:
+        return None
+    if not any(name.endswith(maest_naming.ANCHOR) for name in arrays):
+        return None
+    return maest_naming.bare_arrays(arrays, str(source))[0], None
+
+
+def _start_of(source: Path) -> bytes:
+    """Give the first bytes of a file, which tell its format."""
     if not source.is_file():
         raise ModelError(f"{source}: does not exist; wanted {_WANTED}")
     try:
@@ -62,13 +121,7 @@ def read_checkpoint(source: Path, heads: int | None = None) -> Checkpoint:
         raise ModelError(f"{source}: found an empty file; wanted {_WANTED}")
     if start.startswith(_LFS_POINTER):
         raise ModelError(f"{source}: found a Git LFS pointer; fetch the file with 'git lfs pull'")
-    if start.startswith((_ZIP, _PICKLE)):
-        return _from_arrays(read_pytorch_file(source), source, heads)
-    if start[8:9] == b"{":
-        return _from_arrays(read_safetensors_file(source), source, heads)
-    if source.suffix.lower() == ".onnx":
-        return read_official_onnx(source, heads)
-    raise ModelError(f"{source}: found a file that starts with {start[:8]!r}; wanted {_WANTED}")
+    return start
 
 
 def _from_arrays(arrays: Mapping[str, NDArray[Any]], path: Path, heads: int | None) -> Checkpoint:
@@ -83,12 +136,7 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]], path: Path, heads: int | No
 
 
 def _from_maest(arrays: Mapping[str, NDArray[Any]], path: Path, heads: int | None) -> Checkpoint:
-    prefix = maest_naming.choose_prefix(arrays, maest_naming.ANCHOR, str(path))
-    chosen = {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
+    chosen, prefix = maest_naming.bare_arrays(arrays, str(path))
     if prefix:
         _log.info("%s: taking the weights named %s...", path.name, prefix)
     left = [name for name in arrays if not name.startswith(prefix)]
