@@ -1,0 +1,1 @@
+"""Audio and labels to a data set that trains fast."""

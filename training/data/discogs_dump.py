@@ -1,0 +1,261 @@
+"""Discogs' monthly dumps, read as a stream: https://www.discogs.com/data/.
+
+``discogs_YYYYMMDD_masters.xml.gz`` is about 0.5 GB, ``..._releases.xml.gz`` about 10 GB with
+17 M releases. Both are read once. Of each entry only numbers stay: about 100 bytes a release, so
+2 to 3 GB for all of Discogs, rather than an hour more to read the releases a second time once it is
+known which masters matter.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal, NamedTuple, cast
+
+import numpy as np
+import rich.console
+import rich.progress
+from lxml import etree
+from numpy.typing import NDArray
+
+from training.data.ragged import Ragged
+from training.errors import DataError
+
+Kind = Literal["master", "release"]
+_GZIP_MAGIC = b"\x1f\x8b"
+_LARGEST_ID = 2**31 - 1
+
+
+class Entry(NamedTuple):
+    """A master or a release.
+
+    Parameters
+    ----------
+    id : int
+    master : int
+        Of a release, 0 where it has none; a master's own id.
+    artists : tuple of int
+        The entry's main artists, not those of single tracks or credits.
+    genres, styles : tuple of str
+    """
+
+    id: int
+    master: int
+    artists: tuple[int, ...]
+    genres: tuple[str, ...]
+    styles: tuple[str, ...]
+
+
+class Vocabulary:
+    """Names numbered in the order of their first appearance."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @property
+    def names(self) -> list[str]:
+        """Names, the number being the place."""
+        return list(self._codes)
+
+    def code(self, name: str) -> int:
+        """Look up a name's number; a new name gets the next one."""
+        return self._codes.setdefault(name, len(self._codes))
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Entries of a dump as columns.
+
+    Parameters
+    ----------
+    ids, masters : int64 [entries]
+        As in `Entry`.
+    artists, genres, styles : Ragged [entries]
+        Artist ids; genres and styles as numbers of the vocabularies.
+    """
+
+    ids: NDArray[np.int64]
+    masters: NDArray[np.int64]
+    artists: Ragged
+    genres: Ragged
+    styles: Ragged
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_dump(
+    path: Path,
+    kind: Kind,
+    genres: Vocabulary,
+    styles: Vocabulary,
+    refuse: Callable[[str], None],
+) -> Entries:
+    """Read a whole dump into columns, with a progress bar.
+
+    Parameters
+    ----------
+    path : Path
+        ``.xml.gz`` or ``.xml``.
+    kind : {"master", "release"}
+    genres, styles : Vocabulary
+        Grow by the names found; shared between dumps.
+    refuse : callable
+        Gets a description of every entry without a usable id.
+
+    Raises
+    ------
+    DataError
+        As `iterate_dump`, and when the dump has no entry.
+    """
+    ids, masters = array("i"), array("i")
+    columns = [_Lists(), _Lists(), _Lists()]
+    for entry in iterate_dump(path, kind, refuse):
+        ids.append(entry.id)
+        masters.append(entry.master)
+        columns[0].append(entry.artists)
+        columns[1].append([genres.code(name) for name in entry.genres])
+        columns[2].append([styles.code(name) for name in entry.styles])
+    if not ids:
+        raise DataError(f"{path}: no <{kind}> in it")
+    return Entries(
+        np.frombuffer(ids, np.int32).astype(np.int64),
+        np.frombuffer(masters, np.int32).astype(np.int64),
+        *(column.ragged() for column in columns),
+    )
+
+
+def iterate_dump(path: Path, kind: Kind, refuse: Callable[[str], None]) -> Iterator[Entry]:
+    """Yield a dump's entries one by one; each is freed before the next is read.
+
+    Parameters
+    ----------
+    path : Path
+    kind : {"master", "release"}
+    refuse : callable
+        Gets a description of every entry without a usable id, which is left out.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, is another dump, is cut short or damaged; the message names the
+        last entry read.
+    """
+    path = Path(path)
+    last, read = "", 0
+    try:
+        _check_root(path, kind)
+        with _opened(path, progress=True) as file:
+            elements = etree.iterparse(
+                file, tag=kind, resolve_entities=False, no_network=True, huge_tree=True
+            )
+            for _, element in elements:
+                root = element.getparent()
+                if root is None or root.getparent() is not None:
+                    continue
+                read += 1
+                entry = _entry(element, kind)
+                if entry is None:
+                    shown = etree.tostring(element, encoding="unicode")[:200]
+                    refuse(f"<{kind}> number {read}: {shown}")
+                else:
+                    last = str(entry.id)
+                    yield entry
+                element.clear()
+                while element.getprevious() is not None:
+                    del root[0]
+    except (etree.XMLSyntaxError, EOFError, zlib.error, OSError) as error:
+        where = f"after <{kind}> number {read}, id {last}" if read else "at its beginning"
+        reason = str(error) or type(error).__name__
+        raise DataError(
+            f"{path}: cut short or damaged {where}: {reason}; compare its checksum with the one "
+            "that Discogs publishes and download it again"
+        ) from None
+
+
+def _entry(element: etree._Element, kind: Kind) -> Entry | None:
+    number = _identifier(element.get("id"))
+    if number is None:
+        return None
+    master = number if kind == "master" else 0
+    artists: list[int] = []
+    names: dict[str, tuple[str, ...]] = {"genres": (), "styles": ()}
+    # one pass over the direct children: tracks and credits below them have artists of their own
+    for child in element.iterchildren("artists", "genres", "styles", "master_id"):
+        if child.tag == "artists":
+            ids = (_identifier(text) for artist in child for text in _texts(artist, "id"))
+            artists.extend(artist for artist in ids if artist is not None)
+        elif child.tag != "master_id":
+            names[child.tag] = _texts(child, child.tag[:-1])
+        elif kind == "release":
+            master = _identifier(child.text) or 0
+    return Entry(number, master, tuple(artists), names["genres"], names["styles"])
+
+
+def _identifier(text: str | None) -> int | None:
+    """Read a positive id; Discogs writes 0 for what has no page."""
+    if text is None or not text.strip().isdecimal():
+        return None
+    number = int(text)
+    return number if 0 < number <= _LARGEST_ID else None
+
+
+def _texts(element: etree._Element, tag: str) -> tuple[str, ...]:
+    texts = (child.text for child in element.iterchildren(tag))
+    return tuple(text.strip() for text in texts if text and text.strip())
+
+
+def _check_root(path: Path, kind: Kind) -> None:
+    """Refuse another dump before its gigabytes are read."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; wanted discogs_YYYYMMDD_{kind}s.xml.gz")
+    with _opened(path, progress=False) as file:
+        _, root = next(etree.iterparse(file, events=("start",)))
+        if root.tag != f"{kind}s":
+            raise DataError(f"{path}: begins with <{root.tag}>; wanted Discogs' dump of {kind}s")
+
+
+@contextmanager
+def _opened(path: Path, *, progress: bool) -> Iterator[IO[bytes]]:
+    """Open a plain or gzip file; a progress bar shows the share of the bytes on disk."""
+    with path.open("rb") as start:
+        is_gzip = start.read(2) == _GZIP_MAGIC
+    with ExitStack() as stack:
+        file: IO[bytes]
+        if progress:
+            bar = rich.progress.open(
+                path,
+                "rb",
+                description=f"Reading {path.name}",
+                console=rich.console.Console(stderr=True),
+            )
+            file = stack.enter_context(bar)
+        else:
+            file = stack.enter_context(path.open("rb"))
+        if is_gzip:
+            file = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=file)))
+        yield file
+
+
+class _Lists:
+    """Lists of 32-bit numbers, appended one by one."""
+
+    def __init__(self) -> None:
+        self._offsets = array("q", [0])
+        self._values = array("i")
+
+    def append(self, values: list[int] | tuple[int, ...]) -> None:
+        self._values.extend(values)
+        self._offsets.append(len(self._values))
+
+    def ragged(self) -> Ragged:
+        values = np.array(self._values, np.int64)
+        return Ragged(np.frombuffer(self._offsets, np.int64), values)
