@@ -1,0 +1,91 @@
+"""Reading segments at random from a data set, against a `.npy` file a track as MAEST's code has it.
+
+Entries with workers include the hand-over to the training process. `extra_info` has tracks/s; the
+files are in the page cache, so the disk is not measured.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from spectrogram_fixtures import make_tracks, write_store
+from training.data.segments import TrainingSegments
+
+TRACKS = 512
+STORED_FRAMES = 1876
+BATCH = 16
+READ = 256
+
+
+class NumpyFiles(Dataset):
+    """A random segment of whole float16 `.npy` files, normalised in NumPy."""
+
+    def __init__(self, folder: Path, order: np.ndarray, frames: int, store) -> None:
+        self.folder, self.order, self.frames = folder, order, frames
+        self.mean, self.divisor = np.float32(store.mean), np.float32(2 * store.std)
+        self.targets = {int(i): store.targets(int(i)) for i in order}
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, position: int) -> dict:
+        track = int(self.order[position])
+        mel = np.load(self.folder / f"{track}.npy")
+        start = np.random.default_rng([0, position]).integers(len(mel) - self.frames + 1)
+        mel = mel[start : start + self.frames].T.astype(np.float32)
+        mel = (mel - self.mean) / self.divisor
+        return {"mel": mel, "targets": self.targets[track], "track": track}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("training data")
+    tracks = make_tracks(tracks=TRACKS, classes=48, seed=0)
+    store = write_store(folder / "set", tracks, frames=STORED_FRAMES)
+    for track in range(len(store)):
+        np.save(folder / f"{track}.npy", store.read(track))
+    return store
+
+
+def read_all(loader: DataLoader) -> int:
+    return sum(len(batch["track"]) for batch in loader)
+
+
+@pytest.mark.parametrize("frames", [626, 1876])
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("peer", ["npy_files", "ours"])
+def test_reading(benchmark, store, peer, workers, frames):
+    benchmark.group = f"random segments of {frames} frames, {workers} workers"
+    order = np.random.default_rng(0).permutation(len(store))[:READ]
+    if peer == "ours":
+        segments = TrainingSegments(
+            store, order, segment_frames=frames, seed=0, epoch=0, augment=None
+        )
+    else:
+        segments = NumpyFiles(store.folder.parent, order, frames, store)
+    # Workers stay between rounds, as they do for a whole epoch.
+    loader = DataLoader(
+        segments, batch_size=BATCH, num_workers=workers, persistent_workers=workers > 0
+    )
+    count = benchmark.pedantic(read_all, (loader,), rounds=5, warmup_rounds=1)
+    assert count == READ
+    benchmark.extra_info["tracks_per_second"] = READ / benchmark.stats.stats.min
+
+
+@pytest.mark.parametrize("frames", [626, 1876])
+def test_item(benchmark, store, frames):
+    """One segment in the training process: microseconds."""
+    benchmark.group = "one segment"
+    order = np.random.default_rng(0).permutation(len(store))
+    segments = TrainingSegments(store, order, segment_frames=frames, seed=0, epoch=0, augment=None)
+    positions = iter(np.resize(np.arange(len(order)), 10**6).tolist())
+    item = benchmark.pedantic(
+        lambda: segments[next(positions)], rounds=300, iterations=1, warmup_rounds=20
+    )
+    assert item["mel"].shape == (96, frames)

@@ -1,0 +1,67 @@
+"""An audio file to the mel spectrogram of its middle; runs in worker processes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+import essentia_maest as maest
+from essentia_maest.metadata import SAMPLE_RATE
+
+from .outcomes import Refusal, Spectrogram
+
+UNDECODABLE = "cannot be decoded"
+TOO_SHORT = "too short"
+UNUSABLE = "unusable samples"
+SILENT = "silent"
+
+
+def excerpt(path: str, *, seconds: float, shortest_seconds: float) -> Spectrogram | Refusal:
+    """Decode a file and compute the mel spectrogram of its middle (paper, section 3.1).
+
+    Parameters
+    ----------
+    path : str
+        The audio file.
+    seconds : float
+        Length of the middle; all of a shorter track is taken.
+    shortest_seconds : float
+        A track shorter than this is refused.
+
+    Returns
+    -------
+    Spectrogram or Refusal
+        At 30 s, 1876 frames.
+
+    Notes
+    -----
+    The whole file is decoded and resampled before it is cut, so that the samples are those that
+    the engine hears; only the mel leaves the process.
+    """
+    try:
+        audio = maest.load_audio(path)
+    except maest.AudioFileError as error:
+        return Refusal(UNDECODABLE, str(error))
+    length = len(audio) / SAMPLE_RATE
+    if length < shortest_seconds:
+        return Refusal(TOO_SHORT, f"{length:.2f} s; wanted {shortest_seconds:g} s or more")
+    return mel_of(middle(audio, seconds))
+
+
+def middle(audio: npt.NDArray[np.float32], seconds: float) -> npt.NDArray[np.float32]:
+    """Cut the middle of a signal at 16 kHz; a shorter one is returned whole."""
+    wanted = round(seconds * SAMPLE_RATE)
+    start = max(0, (len(audio) - wanted) // 2)
+    return audio[start : start + wanted]
+
+
+def mel_of(audio: npt.NDArray[np.float32]) -> Spectrogram | Refusal:
+    """Compute the mel spectrogram as it is stored, by the engine's own front end."""
+    try:
+        # Its largest value, for the largest samples that it takes, is 30: a half holds that.
+        mel = maest.mel_spectrogram(audio).astype(np.float16)
+    except maest.InvalidArgumentError as error:
+        return Refusal(UNUSABLE, str(error))
+    if not mel.any():
+        return Refusal(SILENT, "the middle is digital silence")
+    return Spectrogram.of(mel)
