@@ -1,0 +1,1 @@
+"""The networks, their initialisations and baselines."""

@@ -1,0 +1,113 @@
+"""The parts of a transformer, with the parameter names of timm, PaSST and palonso/MAEST."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from essentia_maest.weights import PATCH_SIZE, PATCH_STRIDE
+
+NORM_EPSILON = 1e-6
+
+
+class PatchEmbedding(nn.Module):
+    """Projects patches of 16 mel bands and 16 frames; what is dropped is never projected."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        # Held as the convolution that checkpoints know; computed as a matrix product.
+        self.proj = nn.Conv2d(1, dim, kernel_size=PATCH_SIZE, stride=PATCH_STRIDE)
+
+    def forward(self, mel: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Project the patches at some places of the grid.
+
+        Parameters
+        ----------
+        mel : Tensor [batch, bands, frames]
+        rows, columns : Tensor of int64 [kept]
+
+        Returns
+        -------
+        Tensor [batch, kept, dim]
+        """
+        grid = mel.unfold(1, PATCH_SIZE, PATCH_STRIDE).unfold(2, PATCH_SIZE, PATCH_STRIDE)
+        patches = grid[:, rows, columns].flatten(2)
+        return functional.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+
+
+class Attention(nn.Module):
+    """Self-attention of several heads."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, tokens: Tensor, wanted: int | None = None) -> Tensor:
+        """Mix tokens.
+
+        Parameters
+        ----------
+        tokens : Tensor [batch, tokens, dim]
+        wanted : int, optional
+            How many tokens, from the first, to compute; all attend to every token.
+
+        Returns
+        -------
+        Tensor [batch, wanted, dim]
+        """
+        if wanted is None:
+            query, key, value = self._split(self.qkv(tokens), 3)
+        else:
+            dim = tokens.shape[2]
+            weights = torch.split(self.qkv.weight, [dim, 2 * dim])
+            biases = torch.split(self.qkv.bias, [dim, 2 * dim])
+            first = functional.linear(tokens[:, :wanted], weights[0], biases[0])
+            (query,) = self._split(first, 1)
+            key, value = self._split(functional.linear(tokens, weights[1], biases[1]), 2)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        output: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
+        return output
+
+    def _split(self, projected: Tensor, parts: int) -> tuple[Tensor, ...]:
+        """Split [batch, tokens, parts * dim] into `parts` of [batch, heads, tokens, head dim]."""
+        batch, count, width = projected.shape
+        split = projected.view(batch, count, parts, self.heads, width // (parts * self.heads))
+        return torch.unbind(split.permute(2, 0, 3, 1, 4))
+
+
+class Perceptron(nn.Module):
+    """Two linear layers with a GELU between them."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Transform every token by itself."""
+        output: Tensor = self.fc2(functional.gelu(self.fc1(tokens)))
+        return output
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block."""
+
+    def __init__(self, dim: int, heads: int, hidden: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=NORM_EPSILON)
+        self.attn = Attention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim, eps=NORM_EPSILON)
+        self.mlp = Perceptron(dim, hidden)
+
+    def forward(self, tokens: Tensor, wanted: int | None = None) -> Tensor:
+        """Transform tokens [batch, tokens, dim]; of the result, only the first `wanted` if given.
+
+        The last block's other tokens feed nothing, so that their queries and their perceptron
+        need not be computed.
+        """
+        attended = tokens[:, :wanted] + self.attn(self.norm1(tokens), wanted)
+        output: Tensor = attended + self.mlp(self.norm2(attended))
+        return output
