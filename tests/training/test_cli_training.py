@@ -1,0 +1,173 @@
+"""`python -m training`: arguments, exit codes, and one line for what is wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import training.cli
+from run_fixtures import make_dataset, make_experiment
+from training.cli import COMMANDS, Command, main
+from training.data.report import Report
+from training.run.config_file import write_experiment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Told(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> Told:
+    code = main([str(argument) for argument in arguments])
+    return Told(code, *capsys.readouterr())
+
+
+def only_line(told: Told) -> str:
+    (line,) = told.err.strip().splitlines()
+    return line
+
+
+def test_help_names_every_command_at_once(tmp_path: Path) -> None:
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "--help"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert time.monotonic() - began < 3.0
+    for name in COMMANDS:
+        assert f"  {name}" in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*name.split(), "--help"])
+    assert ended.value.code == 0
+    assert f"usage: python -m training {name}" in capsys.readouterr().out
+
+
+def test_no_command_and_unknown_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys).code == 2
+    told = run(capsys, "fly")
+    assert told.code == 2
+    assert "no command 'fly'" in only_line(told)
+    assert run(capsys, "corpus").code == 2
+
+
+def test_wrong_arguments_are_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for arguments in (["curves"], ["curves", tmp_path, "--colour=1"], ["evaluate", "--split=x"]):
+        told = run(capsys, *arguments)
+        assert told.code == 2
+        assert only_line(told).startswith("python -m training: ")
+
+
+def test_bad_data_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    told = run(capsys, "evaluate", tmp_path / "none.ckpt", "--computing.workers=0")
+    assert told.code == 2
+    assert "none.ckpt: there is no such checkpoint" in only_line(told)
+
+
+def test_a_wrong_configuration_names_file_and_key(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text("recipe: {epohs: 3}\ndata: {dataset: d}\nrun: {folder: r}\n")
+    for arguments in (["--config", path], [f"--config={path}"]):
+        told = run(capsys, "fit", *arguments)
+        assert told.code == 2
+        assert str(path) in only_line(told)
+        assert "epohs" in only_line(told)
+    path.write_text("data: {dataset: d}\nrun: {folder: r}\n")
+    told = run(capsys, "fit", "--config", path, "--recipe.epochs=1")
+    assert "recipe.averaging.start is 50" in only_line(told)
+    assert run(capsys, "fit").code == 2
+
+
+def test_fit_evaluate_and_curves(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "dataset")
+    config = tmp_path / "experiment.yaml"
+    write_experiment(make_experiment(dataset, tmp_path / "run", epochs=2), config)
+    told = run(capsys, "fit", "--config", config, "--run.seed=5")
+    assert told.code == 0
+    assert "epoch 2 of 2: training loss" in told.err
+    again = run(capsys, "fit", "--config", config, "--run.seed=5")
+    assert again.code == 2
+    assert "--resume" in only_line(again)
+    changed = run(capsys, "fit", "--config", config, "--resume")
+    assert changed.code == 2
+    assert "run.seed (was 5, is 0)" in only_line(changed)
+    assert run(capsys, "fit", "--config", config, "--run.seed=5", "--resume").code == 0
+
+    checkpoint = tmp_path / "run" / "final.ckpt"
+    scores = tmp_path / "scores.json"
+    told = run(capsys, "evaluate", checkpoint, "--output", scores, "--computing.workers=0")
+    assert told.code == 0
+    assert "test, 15 tracks: mAP" in told.err
+    assert scores.exists()
+    told = run(capsys, "curves", tmp_path / "run")
+    assert told.out.strip() == str(tmp_path / "run" / "curves.png")
+
+
+def test_refusals_end_with_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = Report()
+    for refused, code in ((False, 0), (True, 1)):
+        if refused:
+            report.add("too short", "track 3")
+
+        monkeypatch.setattr(training.cli, "import_module", lambda name: _Module(report))
+        monkeypatch.setitem(COMMANDS, "table", Command("x", "function", "test"))
+        told = run(capsys, "table")
+        assert told.code == code
+    assert "too short" in told.out
+
+
+class _Module:
+    def __init__(self, report: Report) -> None:
+        self.function = lambda: report
+
+
+def test_a_damaged_shard_is_named(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The error of a reading process is one line here too."""
+    dataset = make_dataset(tmp_path / "dataset")
+    config = tmp_path / "experiment.yaml"
+    experiment = make_experiment(dataset, tmp_path / "run", epochs=2)
+    write_experiment(experiment, config)
+    shard = next(path for path in sorted(dataset.rglob("*")) if path.suffix == ".arrow")
+    shard.write_bytes(bytes(shard.stat().st_size))
+    code = main(["fit", "--config", str(config), "--data.workers=1"])
+    told = capfd.readouterr().err.strip().splitlines()
+    assert code == 2
+    assert shard.name in told[-1]
+    assert not any(line.startswith("Traceback") for line in told)
+
+
+def test_interruption_is_130(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.cli, "_run", interrupted)
+    told = run(capsys, "curves", "x")
+    assert told.code == 130
+    assert "interrupted" in only_line(told)
+
+
+def test_processes_after_the_first_are_quiet(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import training.cli as c, logging; c._set_up_logging(); "
+         "logging.getLogger('training').info('heard')"],
+        cwd=ROOT, env={**os.environ, "LOCAL_RANK": "1"}, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "heard" not in done.stderr

@@ -1,0 +1,1 @@
+"""An experiment: its loop, checkpoints and logs."""

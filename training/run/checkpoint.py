@@ -1,0 +1,174 @@
+"""Checkpoints: one file of plain values with all that a run needs to go on as if never stopped."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.errors import CheckpointError
+
+FORMAT = "essentia-maest training 1"
+# As in the reference's checkpoints, so that its readers, and `maest convert`, find the weights.
+_NETWORK, _AVERAGED = "net.", "net_swa."
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "essentia-maest": version("essentia-maest"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        # str: torch's own is a subclass, which a loader of plain types refuses.
+        "torch": str(torch.__version__),
+    }
+
+
+@dataclass
+class Checkpoint:
+    """A moment of a run.
+
+    Attributes
+    ----------
+    config : dict
+        The experiment, as `config_file.plain` gives it.
+    classes : list of str
+    mean, std : float
+        Of the training set's spectrograms.
+    dataset : str
+        Path of the data set.
+    network : dict of str to Tensor
+        Weights of the last step.
+    averaged : dict of str to Tensor, optional
+        Mean weights, once there are any.
+    averaged_models : int
+        How many sets of weights the mean is of.
+    optimizer : dict
+    progress : dict
+        epoch: epochs that are done; position: steps of the present one that are done; step: steps
+        of all epochs; then sums of losses not yet logged, and the best score.
+    random_state : dict
+        The seed: every draw has a generator of its own, made from it.
+    precision : dict
+        State of the loss scaling of 16-mixed; else empty.
+    versions : dict
+    """
+
+    config: dict[str, Any]
+    classes: list[str]
+    mean: float
+    std: float
+    dataset: str
+    network: dict[str, Tensor]
+    averaged: dict[str, Tensor] | None
+    averaged_models: int
+    optimizer: dict[str, Any]
+    progress: dict[str, Any]
+    random_state: dict[str, Any]
+    precision: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=_versions)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced if it exists.
+    checkpoint : Checkpoint
+        Tensors may be on any device, and are not copied in memory.
+    """
+    values = {name: value for name, value in vars(checkpoint).items() if name not in _WEIGHTS}
+    weights = _prefixed(checkpoint.network, _NETWORK)
+    if checkpoint.averaged is not None:
+        weights |= _prefixed(checkpoint.averaged, _AVERAGED)
+    with _replacing(path) as temporary, temporary.open("wb") as file:
+        torch.save({"format": FORMAT, "state_dict": weights, **values}, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+_WEIGHTS = ("network", "averaged")
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint that `save_checkpoint` wrote, onto the CPU.
+
+    Raises
+    ------
+    CheckpointError
+        It is missing, damaged, or not a checkpoint of this training.
+    """
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no such checkpoint") from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: damaged, or not a checkpoint: {reason}") from None
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        found = values.get("format") if isinstance(values, dict) else type(values).__name__
+        raise CheckpointError(f"{path}: format {found!r}, wanted {FORMAT!r}")
+    try:
+        del values["format"]
+        weights = values.pop("state_dict")
+        return Checkpoint(
+            network=_without(weights, _NETWORK),
+            averaged=_without(weights, _AVERAGED) or None,
+            **values,
+        )
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: incomplete checkpoint: {error}") from None
+
+
+def link_checkpoint(source: Path, destination: Path) -> None:
+    """Give a checkpoint a second name; it is copied only where links are not possible.
+
+    Checkpoints are replaced, never written into, so that the second name keeps what it has.
+    """
+    with _replacing(destination) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    temporary = path.with_name(f"{path.name}.part")
+    temporary.unlink(missing_ok=True)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    # The new name itself is to outlive a power cut; not every file system can promise it.
+    with suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _prefixed(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in weights.items()}
+
+
+def _without(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in weights.items()
+        if name.startswith(prefix)
+    }

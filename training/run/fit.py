@@ -1,0 +1,135 @@
+"""Training from its beginning, or from where it was interrupted, to its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+
+from lightning_fabric import Fabric
+
+from training.config import Experiment
+from training.data.store import SpectrogramStore
+from training.errors import CheckpointError, ConfigError, TrainingError
+from training.model.network import Network
+
+from .checkpoint import Checkpoint, load_checkpoint
+from .experiment import Parts, assemble, initial_weights, make_fabric, make_network
+from .folder import RunFolder
+from .logs import Logs
+from .loop import Loop
+from .progress import Progress
+from .signals import StopRequest
+
+_log = logging.getLogger("training")
+
+
+def fit(experiment: Experiment, *, resume: bool = False) -> None:
+    """Train a network.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    resume : bool
+        Go on with the run in `experiment.run.folder`: from its last checkpoint, as if it had never
+        stopped. A run that has none yet begins.
+
+    Raises
+    ------
+    TrainingError
+        ConfigError, DataError or CheckpointError: the experiment cannot be run, or not resumed.
+    StoppedError
+        A signal asked to end.
+
+    Notes
+    -----
+    On one CPU process the weights of a resumed run equal those of an uninterrupted one bit for
+    bit. Several processes and GPUs add up gradients in an order that may vary.
+    """
+    fabric = make_fabric(experiment.run)
+    fabric.launch()
+    folder = RunFolder(experiment.run.folder)
+    # All that can be wrong comes up before the folder is made: a failure leaves none behind.
+    store = SpectrogramStore(experiment.data.dataset)
+    network = make_network(experiment, len(store.classes))
+    notes = [] if folder.last.exists() else initial_weights(experiment, network)
+    parts = assemble(experiment, fabric, store, network)
+    with ExitStack() as held:
+        opened = folder.opened(experiment, resume=resume)
+        _in_first_process(fabric, lambda: held.enter_context(opened))
+        _train(experiment, parts, folder, notes)
+
+
+def _train(experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[str]) -> None:
+    checkpoint = load_checkpoint(folder.last) if folder.last.exists() else None
+    if checkpoint is not None:
+        _check_data(checkpoint, parts.data.store, folder)
+        load_weights(parts.network, checkpoint, folder.last)
+    writes = parts.fabric.is_global_zero
+    if writes:
+        _report(folder, parts, notes, new=checkpoint is None)
+    done = Progress() if checkpoint is None else Progress.of(checkpoint.progress)
+    log = Logs(folder.path, step=done.step, epoch=done.epoch) if writes else nullcontext()
+    with StopRequest() as stop, log as logs:
+        loop = Loop(experiment, parts, folder, logs, stop)
+        if checkpoint is not None:
+            loop.load(checkpoint)
+            # Up to three times the weights: not needed twice.
+            del checkpoint
+        loop.run()
+
+
+def load_weights(network: Network, checkpoint: Checkpoint, source: object) -> None:
+    """Put a checkpoint's last weights into a network of the same architecture and size.
+
+    Raises
+    ------
+    CheckpointError
+        They do not fit.
+    """
+    try:
+        network.load_state_dict(checkpoint.network)
+    except RuntimeError as error:
+        raise CheckpointError(f"{source}: {' '.join(str(error).split())}") from None
+
+
+def _in_first_process(fabric: Fabric, action: Callable[[], None]) -> None:
+    """Do something once, and let all processes fail if it fails."""
+    error: TrainingError | None = None
+    if fabric.is_global_zero:
+        try:
+            action()
+        except TrainingError as caught:
+            error = caught
+    error = fabric.broadcast(error)
+    if error is not None:
+        raise error
+
+
+def _check_data(checkpoint: Checkpoint, store: SpectrogramStore, folder: RunFolder) -> None:
+    found = (list(store.classes), store.mean, store.std)
+    if found != (checkpoint.classes, checkpoint.mean, checkpoint.std):
+        raise ConfigError(
+            f"cannot resume {folder.last} with {store.folder}: its classes, mean or standard "
+            f"deviation are not those of {checkpoint.dataset}"
+        )
+
+
+def _report(folder: RunFolder, parts: Parts, notes: list[str], *, new: bool) -> None:
+    for note in notes:
+        _log.info(note)
+    unlabelled = parts.data.unlabelled_classes()
+    if unlabelled:
+        names = ", ".join(unlabelled[:10]) + (", ..." if len(unlabelled) > 10 else "")
+        _log.warning("%d classes have no training track: %s", len(unlabelled), names)
+    if len(parts.validation) == 0:
+        _log.warning("the validation split is empty: no mAP, no best.ckpt")
+    if new:
+        folder.note(
+            training_tracks=len(parts.data.indices),
+            validation_tracks=len(parts.validation),
+            classes=len(parts.data.store.classes),
+            classes_without_training_tracks=unlabelled,
+            parameters=sum(p.numel() for p in parts.network.parameters()),
+            initialisation=notes,
+        )

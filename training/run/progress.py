@@ -1,0 +1,56 @@
+"""How far a run is, with the sums that its next log row needs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from training.errors import CheckpointError
+
+
+@dataclass
+class Progress:
+    """A position in a run; all of it goes into checkpoints.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs that are done, validation included.
+    position : int
+        Steps of the present epoch that are done.
+    step : int
+        Steps of all epochs that are done.
+    loss_of_epoch, loss_of_row : float
+        Sums of the steps' losses since the epoch and since the last row of log.csv began.
+    steps_of_row : int
+    best : float, optional
+        Highest validation mAP of either set of weights so far.
+    best_epoch : int
+        How many epochs were done then.
+    """
+
+    epoch: int = 0
+    position: int = 0
+    step: int = 0
+    loss_of_epoch: float = 0.0
+    loss_of_row: float = 0.0
+    steps_of_row: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+
+    @property
+    def is_best(self) -> bool:
+        """Whether the epoch that has just ended is the best so far."""
+        return self.position == 0 and 0 < self.epoch == self.best_epoch
+
+    def plain(self) -> dict[str, Any]:
+        """Turn it into what a checkpoint keeps."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Progress:
+        """Make it from what a checkpoint kept."""
+        names = {item.name for item in fields(cls)}
+        if values.keys() != names:
+            raise CheckpointError(f"progress of {sorted(values)}, wanted {sorted(names)}")
+        return cls(**values)
