@@ -1,0 +1,1 @@
+"""Music from packages, for experiments on a fresh machine."""
