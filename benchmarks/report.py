@@ -13,6 +13,8 @@ from typing import Any
 #: What every other entry is compared with.
 REFERENCES = {"mel": "test_mel[essentia_frame_loop]", "model": "test_model[torch-F0T0]"}
 SECONDS = 30
+#: In the benchmarks of training every group has its own, with this word in its name.
+TRAINING = {"test_training_step": "reference", "test_reading": "npy_files"}
 
 
 def rows(benchmarks: dict[str, dict[str, Any]], reference: str) -> list[str]:
@@ -37,6 +39,26 @@ def rows(benchmarks: dict[str, dict[str, Any]], reference: str) -> list[str]:
     return table
 
 
+def training_rows(entries: list[dict[str, Any]], reference: str) -> list[str]:
+    """One Markdown row an entry of a group: time, tracks a second, ratio to the reference's."""
+    base = next(e["stats"]["min"] for e in entries if reference in e["name"])
+    table = [
+        f"| {entries[0]['group']} | s, best | median | tracks a second | share of the machine's "
+        f"matrix rate | GB on the GPU | times {reference.replace('_', ' ')} |",
+        "|-|-|-|-|-|-|-|",
+    ]
+    for entry in entries:
+        best, extra = entry["stats"]["min"], entry["extra_info"]
+        share, memory = extra.get("share_of_matrix_rate"), extra.get("peak_memory_gb")
+        table.append(
+            f"| {entry['name'].partition('[')[2].rstrip(']').replace('-', ', ')} | {best:.3g} "
+            f"| {entry['stats']['median']:.3g} | {extra['tracks_per_second']:.4g} "
+            f"| {'' if share is None else format(share, '.2f')} "
+            f"| {'' if memory is None else format(memory, '.1f')} | {base / best:.2f} |"
+        )
+    return table
+
+
 def report(result: dict[str, Any]) -> str:
     """All tables, headed by the machine."""
     machine = result["machine_info"]
@@ -53,6 +75,13 @@ def report(result: dict[str, Any]) -> str:
     for reference in REFERENCES.values():
         if reference in benchmarks:
             lines += [*rows(benchmarks, reference), ""]
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for name, entry in benchmarks.items():
+        if name.partition("[")[0].removesuffix("_on_a_gpu") in TRAINING:
+            groups.setdefault(entry["group"], []).append(entry)
+    for entries in groups.values():
+        kind = entries[0]["name"].partition("[")[0].removesuffix("_on_a_gpu")
+        lines += [*training_rows(entries, TRAINING[kind]), ""]
     return "\n".join(lines)
 
 
