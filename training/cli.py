@@ -55,6 +55,9 @@ COMMANDS = {
     "corpus smoke": Command(
         "training.corpus.smoke", "make_smoke_corpus", "small real music corpus from packages"
     ),
+    "corpus default": Command(
+        "training.corpus.default", "make_default_corpus", "the embedded default model's corpus"
+    ),
 }
 
 
@@ -104,7 +107,7 @@ def _usage() -> str:
         "Train MAEST, from audio with tags to a model file. COMMAND --help tells its arguments.",
         "",
     ]
-    lines += [f"  {name:<14}{command.help}" for name, command in COMMANDS.items()]
+    lines += [f"  {name:<16}{command.help}" for name, command in COMMANDS.items()]
     return "\n".join([*lines, "", *(__doc__ or "").split("\n\n")[1:]]).rstrip()
 
 

@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     PATCHOUT = 5
     SPLIT = 6
     NETWORK = 7
+    CORPUS = 8
 
 
 def numpy_generator(seed: int, purpose: Purpose, *keys: int) -> np.random.Generator:
