@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
+from essentia_maest import _core
 from training.config import Experiment
 from training.data.segments import EvaluationSegments
 from training.data.store import SpectrogramStore
@@ -36,13 +37,13 @@ class Computing:
     batch : int
         Segments of a forward pass.
     workers : int
-        Processes that read.
+        Processes that read; by default one for each CPU.
     accelerator : {"auto", "cpu", "cuda"}
     precision : {"32-true", "bf16-mixed", "16-mixed"}
     """
 
     batch: int = 20
-    workers: int = 4
+    workers: int = field(default_factory=_core.available_cpus)
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
 
