@@ -6,20 +6,22 @@ import sys
 from pathlib import Path
 
 _MMA = """#!/usr/bin/env python
-import os, sys
+import os, re, sys
 from pathlib import Path
 import mido
 _, _, midi, chart = sys.argv
 lines = Path(chart).read_text().splitlines()
 style = Path(os.environ["MMA_HOME"], "lib", next(x for x in lines if x.startswith("Use "))[4:])
-if not style.with_name(style.name + ".mma").is_file() or style.name == "broken":
+file = style.with_name(style.name + ".mma")
+if not file.is_file() or style.name == "broken":
     sys.exit("Error: no such groove")
+beats = int(re.search("time (.)", file.read_text().lower())[1])
 tempo = int(next(x for x in lines if x.startswith("Tempo "))[6:])
 track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo))])
 track.append(mido.Message("program_change", channel=0, program=24))
 for bar in range(sum(x[:1].isdigit() for x in lines)):
     track.append(mido.Message("note_on", channel=0, note=60, velocity=90))
-    track.append(mido.Message("note_off", channel=0, note=60, time=4 * 480))
+    track.append(mido.Message("note_off", channel=0, note=60, time=beats * 480))
 mido.MidiFile(type=0, tracks=[track], ticks_per_beat=480).save(midi)
 """
 _ABC2MIDI = """#!{python}

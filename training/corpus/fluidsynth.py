@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from essentia_maest.audio import SAMPLE_RATE
 from training.corpus.packages import debian_package
+from training.corpus.programs import run_program
 from training.errors import DataError
 
 _SECONDS_ALLOWED = 120
@@ -113,22 +114,14 @@ class Fluidsynth:
             command = [self.program, "-niq", "-r", str(SAMPLE_RATE), "-g", "0.5"]
             # only the samples that the piece needs: a big font loads in no time
             command += ["-o", "synth.dynamic-sample-loading=1", "-F", str(wave)]
-            try:
-                done = subprocess.run(
-                    [*command, str(font), str(midi)],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=_SECONDS_ALLOWED,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise DataError(f"fluidsynth took over {_SECONDS_ALLOWED} s for {midi}") from error
-            except OSError as error:
-                raise DataError(f"fluidsynth cannot be run: {error}") from error
-            if done.returncode or not wave.is_file():
-                words = "; ".join(done.stderr.decode(errors="replace").split("\n"))[-400:]
-                raise DataError(f"fluidsynth refuses {midi}: {words}")
+            run_program(
+                "fluidsynth",
+                [*command, str(font), str(midi)],
+                seconds=_SECONDS_ALLOWED,
+                task=str(midi),
+                makes=wave,
+                environment=environment,
+            )
             audio, _ = soundfile.read(wave, dtype="float32", always_2d=True)
         mono: NDArray[np.float32] = audio.mean(1, dtype=np.float32)
         return mono

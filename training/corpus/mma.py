@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.corpus.packages import debian_package
+from training.corpus.programs import run_program
 from training.errors import DataError
 
 _SHARE = Path("usr", "share", "mma")
@@ -92,21 +92,15 @@ class Mma:
             source.write_text(chart, encoding="utf-8")
             # MMA_HOME makes it leave the machine's own settings and styles alone
             environment = {**os.environ, "MMA_HOME": str(self._home), "HOME": folder}
-            try:
-                done = subprocess.run(
-                    [sys.executable, str(self._program), "-f", str(midi), str(source)],
-                    cwd=folder,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    timeout=_SECONDS_ALLOWED,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise DataError(f"mma took over {_SECONDS_ALLOWED} s for a chart") from error
-        if done.returncode or not midi.is_file():
-            words = (done.stdout + done.stderr).decode(errors="replace")
-            raise DataError(f"mma refuses a chart: {'; '.join(words.splitlines())[-400:]}")
+            run_program(
+                "mma",
+                [sys.executable, str(self._program), "-f", str(midi), str(source)],
+                seconds=_SECONDS_ALLOWED,
+                task="a chart",
+                makes=midi,
+                environment=environment,
+                folder=folder,
+            )
 
 
 def _read_style(path: Path, library: Path) -> Style | None:

@@ -17,7 +17,7 @@ from training.data.columns import Kind
 from training.data.discogs_dump import Entries, Vocabulary, read_dump
 from training.data.discogs_styles import Taxonomy, gather_works, work_keys
 from training.data.ragged import Ragged
-from training.data.report import Report
+from training.data.report import Report, reporting
 from training.data.sources import (
     Source,
     read_source,
@@ -27,7 +27,7 @@ from training.data.sources import (
 )
 from training.data.splits import assign_splits, report_splits
 from training.data.tracks import SPLITS, Tracks, make_tracks, write_tracks
-from training.errors import ConfigError, DataError
+from training.errors import ConfigError
 
 LARGEST_EVALUATION_SHARE = 0.2
 _COLUMNS: dict[str, Kind] = {"id": "text", "release": "number", "path": "text"}
@@ -109,15 +109,9 @@ def make_discogs_table(
             f"classes={classes}, most_styles={most_styles}, validation_tracks={validation_tracks}, "
             f"test_tracks={test_tracks}: wanted 1 or more classes and styles, 0 or more tracks"
         )
-    report = Report()
-    try:
+    with reporting(Path(output)) as report:
         made = _make(Path(masters), Path(releases), Path(tracks), report, options)
-    except DataError:
-        if report.refused:
-            report.write(Path(output))
-        raise
-    write_tracks(made, Path(output))
-    report.write(Path(output))
+        write_tracks(made, Path(output))
     return report
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv
+
+from training.errors import DataError
 
 EXAMPLES = 10
 _NOTES_SHOWN = 20
@@ -145,3 +148,26 @@ def _strings(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     return values.cast(pa.string()).fill_null("")
+
+
+@contextmanager
+def reporting(output: Path) -> Iterator[Report]:
+    """Give a report that is written beside `output` in the end, and if too much was refused.
+
+    Parameters
+    ----------
+    output : Path
+        What the command writes; the report's names begin with it.
+
+    Yields
+    ------
+    Report
+    """
+    report = Report()
+    try:
+        yield report
+    except DataError:
+        if report.refused:
+            report.write(output)
+        raise
+    report.write(output)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from training.data.classes import most_frequent, read_labels
 from training.data.columns import Kind
 from training.data.ragged import Ragged, offsets_of
-from training.data.report import Report
+from training.data.report import Report, reporting
 from training.data.sources import (
     Source,
     read_source,
@@ -23,7 +23,7 @@ from training.data.sources import (
 )
 from training.data.splits import assign_splits, check_shares, report_splits
 from training.data.tracks import SPLITS, Tracks, family_of, make_tracks, write_tracks
-from training.errors import ConfigError, DataError
+from training.errors import ConfigError
 
 _REQUIRED: dict[str, Kind] = {"path": "text", "tags": "texts"}
 _OPTIONAL: dict[str, Kind] = {
@@ -109,16 +109,8 @@ def make_table(
     fixed = read_labels(Path(labels)) if labels is not None else None
 
     options = _Options(classes, shortest_seconds, validation_share, test_share, seed, check_files)
-
-    report = Report()
-    try:
-        tracks = _make(Path(source), report, fixed, options)
-    except DataError:
-        if report.refused:
-            report.write(Path(output))
-        raise
-    write_tracks(tracks, Path(output))
-    report.write(Path(output))
+    with reporting(Path(output)) as report:
+        write_tracks(_make(Path(source), report, fixed, options), Path(output))
     return report
 
 
