@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import cache as remember
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -143,10 +144,19 @@ def _work(jobs: Sequence[Produced | Recipe], setting: _Setting, workers: int) ->
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("tracks", total=len(jobs))
-        made = (_make(job, setting) for job in jobs)
-        for done in made if workers == 1 else _in_processes(jobs, setting, workers):
+        work = _in_this_process if workers == 1 else partial(_in_processes, workers=workers)
+        for done in work(jobs, setting):
             yield done
             progress.advance(bar)
+
+
+def _in_this_process(jobs: Sequence[Produced | Recipe], setting: _Setting) -> Iterator[_Made]:
+    found = torch.get_num_threads()
+    _alone()
+    try:
+        yield from (_make(job, setting) for job in jobs)
+    finally:
+        torch.set_num_threads(found)
 
 
 def _in_processes(
@@ -165,6 +175,7 @@ def _in_processes(
 
 
 def _alone() -> None:
+    """Compute with one thread: with more, the teacher's last digits are others."""
     torch.set_num_threads(1)
 
 
