@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from essentia_maest import metadata
+from essentia_maest.checkpoints.training_files import SIZE_HEADS
 from essentia_maest.errors import InvalidArgumentError
 from training.errors import ConfigError
 
@@ -27,7 +28,8 @@ class Size(NamedTuple):
     depth: int = 12
 
 
-SIZES = {"tiny": Size(192, 3), "small": Size(384, 6), "base": Size(768, 12)}
+_DIMS = {"tiny": 192, "small": 384, "base": 768}
+SIZES = {name: Size(dim, SIZE_HEADS[name]) for name, dim in _DIMS.items()}
 """The sizes of DeiT; the paper's models are of size base."""
 
 
