@@ -57,6 +57,11 @@ def test_every_usable_track_is_there(store):
             else:
                 assert np.isnan(target)
     assert any(row["families"] for row in wanted)
+    assert store.partly_annotated
+
+
+def test_all_annotated(copy):
+    assert not SpectrogramStore(copy).partly_annotated
 
 
 def test_mels_are_those_of_their_tracks(store):

@@ -62,6 +62,8 @@ class Labels:
             raise DataError(f"{len(self._classes.values)} labels, but {len(self._weights)} weights")
         self._families = _encode(families, tuple(distinct), "family")
         self._all_known = np.asarray(families.is_null())
+        self.partly_annotated = not bool(self._all_known.all())
+        """Whether some classes are unknown of some tracks."""
 
     def targets(self, index: int) -> npt.NDArray[np.float32]:
         """Return what a model should say of a track.

@@ -102,6 +102,11 @@ class SpectrogramStore:
             raise DataError(f"{state['folder']}: the data set was changed while it was in use")
         self._open(state["folder"], description)
 
+    @property
+    def partly_annotated(self) -> bool:
+        """Whether some classes are unknown of some tracks."""
+        return self._labels.partly_annotated
+
     def ids(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> list[str]:
         """Return the ids of tracks."""
         chosen = pa.array(np.asarray(indices, np.int64))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -33,7 +34,29 @@ class Mix(NamedTuple):
         return values * share + values[self.partner.to(values.device)] * (1.0 - share)
 
 
-def draw_mix(batch: int, alpha: float, generator: np.random.Generator) -> Mix:
+def annotations(targets: Tensor) -> NDArray[np.int64]:
+    """Number the sets of classes that are known of tracks.
+
+    Parameters
+    ----------
+    targets : Tensor
+        [batch, classes] float, NaN where unknown.
+
+    Returns
+    -------
+    ndarray
+        [batch] int64, equal for tracks of which the same classes are known.
+    """
+    unknown = targets.isnan().cpu().numpy()
+    return np.unique(unknown, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def draw_mix(
+    batch: int,
+    alpha: float,
+    generator: np.random.Generator,
+    kinds: NDArray[np.integer] | None = None,
+) -> Mix:
     """Draw partners and shares, each track its own.
 
     Parameters
@@ -42,6 +65,9 @@ def draw_mix(batch: int, alpha: float, generator: np.random.Generator) -> Mix:
     alpha : float
         Both parameters of the Beta distribution of the share (paper: 0.3), more than 0.
     generator : numpy.random.Generator
+    kinds : ndarray, optional
+        [batch] what `annotations` gives: partners are of one kind. A blend of tracks with different
+        annotations would have few known targets, or none, and teach nothing.
 
     Returns
     -------
@@ -50,5 +76,13 @@ def draw_mix(batch: int, alpha: float, generator: np.random.Generator) -> Mix:
     """
     share = generator.beta(alpha, alpha, batch)
     share = np.maximum(share, 1.0 - share).astype(np.float32)
-    partner = generator.permutation(batch)
+    shuffled = generator.permutation(batch)
+    if kinds is None:
+        partner = shuffled
+    else:
+        # both in the order of kinds: each track stands across from one of its own
+        partner = np.empty_like(shuffled)
+        partner[np.argsort(kinds, kind="stable")] = shuffled[
+            np.argsort(kinds[shuffled], kind="stable")
+        ]
     return Mix(torch.from_numpy(partner), torch.from_numpy(share))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.errors import DataError
 from training.recipe.loss import known_cross_entropy, taught_cross_entropy
-from training.recipe.mixup import draw_mix
+from training.recipe.mixup import annotations, draw_mix
 from training.recipe.randomness import Purpose, numpy_generator, torch_generator
 
 from .batches import Batch
@@ -39,6 +39,7 @@ class TrainingStep:
         self._parts = parts
         self._seed = experiment.run.seed
         self._alpha = recipe.augmentation.mixup_alpha
+        self._partly_annotated = parts.data.store.partly_annotated
         self._clipping = recipe.gradient_clipping
         self.passes = recipe.batch // (recipe.micro_batch * parts.fabric.world_size)
 
@@ -82,7 +83,9 @@ class TrainingStep:
     def _loss(self, batch: Batch, key: tuple[int, int, int]) -> Tensor:
         if self._alpha > 0.0:
             generator = numpy_generator(self._seed, Purpose.MIXUP, *key)
-            mix = draw_mix(len(batch["mel"]), self._alpha, generator)
+            # asked only where it can matter: it makes a GPU wait
+            kinds = annotations(batch["targets"]) if self._partly_annotated else None
+            mix = draw_mix(len(batch["mel"]), self._alpha, generator, kinds)
             names = [name for name in ("mel", "targets", "teacher") if name in batch]
             batch = {name: mix(batch[name]) for name in names}
         # Dropout of the baselines takes torch's global generator, and can take no other.
