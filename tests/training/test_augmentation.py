@@ -9,7 +9,7 @@ from scipy import stats
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from training.recipe.loss import known_cross_entropy, taught_cross_entropy
-from training.recipe.mixup import Mix, annotations, draw_mix
+from training.recipe.mixup import Mix, annotation_kinds, draw_mix
 from training.recipe.randomness import Purpose, numpy_generator
 from training.recipe.spec_augment import SpecAugment
 
@@ -44,7 +44,7 @@ def test_partners_have_the_same_annotations() -> None:
     nan = float("nan")
     rows = torch.tensor([[0.0, 1.0, nan], [nan, nan, 1.0], [nan, nan, 0.0], [1.0, 0.0, nan]])
     targets = rows.repeat(16, 1)
-    kinds = annotations(targets)
+    kinds = annotation_kinds(targets)
     mix = draw_mix(64, 0.3, generator(), kinds)
     assert torch.equal(mix.partner.sort().values, torch.arange(64))
     assert (kinds[mix.partner.numpy()] == kinds).all()
@@ -54,7 +54,7 @@ def test_partners_have_the_same_annotations() -> None:
 
 def test_equal_annotations_change_nothing() -> None:
     plain = draw_mix(64, 0.3, generator())
-    kinds = annotations(torch.zeros(64, 5))
+    kinds = annotation_kinds(torch.zeros(64, 5))
     assert torch.equal(draw_mix(64, 0.3, generator(), kinds).partner, plain.partner)
 
 

@@ -34,8 +34,8 @@ class Mix(NamedTuple):
         return values * share + values[self.partner.to(values.device)] * (1.0 - share)
 
 
-def annotations(targets: Tensor) -> NDArray[np.int64]:
-    """Number the sets of classes that are known of tracks.
+def annotation_kinds(targets: Tensor) -> NDArray[np.int64]:
+    """Tell tracks apart by which classes are known of them.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def draw_mix(
         Both parameters of the Beta distribution of the share (paper: 0.3), more than 0.
     generator : numpy.random.Generator
     kinds : ndarray, optional
-        [batch] what `annotations` gives: partners are of one kind. A blend of tracks with different
+        [batch] what `annotation_kinds` gives: partners are of one kind. A blend of tracks with different
         annotations would have few known targets, or none, and teach nothing.
 
     Returns

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.errors import DataError
 from training.recipe.loss import known_cross_entropy, taught_cross_entropy
-from training.recipe.mixup import annotations, draw_mix
+from training.recipe.mixup import annotation_kinds, draw_mix
 from training.recipe.randomness import Purpose, numpy_generator, torch_generator
 
 from .batches import Batch
@@ -84,7 +84,7 @@ class TrainingStep:
         if self._alpha > 0.0:
             generator = numpy_generator(self._seed, Purpose.MIXUP, *key)
             # asked only where it can matter: it makes a GPU wait
-            kinds = annotations(batch["targets"]) if self._partly_annotated else None
+            kinds = annotation_kinds(batch["targets"]) if self._partly_annotated else None
             mix = draw_mix(len(batch["mel"]), self._alpha, generator, kinds)
             names = [name for name in ("mel", "targets", "teacher") if name in batch]
             batch = {name: mix(batch[name]) for name in names}
