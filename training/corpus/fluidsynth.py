@@ -104,6 +104,31 @@ class Fluidsynth:
         DataError
             fluidsynth failed or took more than two minutes; its own words.
         """
+        mono: NDArray[np.float32] = self.render_stereo(midi, font, SAMPLE_RATE).mean(
+            1, dtype=np.float32
+        )
+        return mono
+
+    def render_stereo(self, midi: Path, font: Path, sample_rate: int) -> NDArray[np.float32]:
+        """Render a MIDI file in stereo.
+
+        Parameters
+        ----------
+        midi, font : path
+            As for `render`.
+        sample_rate : int
+            In Hz.
+
+        Returns
+        -------
+        float32 [samples, 2]
+            As loud as it comes.
+
+        Raises
+        ------
+        DataError
+            As for `render`.
+        """
         environment = dict(os.environ)
         if self.libraries:
             given = environment.get("LD_LIBRARY_PATH")
@@ -111,7 +136,7 @@ class Fluidsynth:
             environment["LD_LIBRARY_PATH"] = os.pathsep.join(folders)
         with tempfile.TemporaryDirectory() as folder:
             wave = Path(folder) / "out.wav"
-            command = [self.program, "-niq", "-r", str(SAMPLE_RATE), "-g", "0.5"]
+            command = [self.program, "-niq", "-r", str(sample_rate), "-g", "0.5"]
             # only the samples that the piece needs: a big font loads in no time
             command += ["-o", "synth.dynamic-sample-loading=1", "-F", str(wave)]
             run_program(
@@ -122,9 +147,9 @@ class Fluidsynth:
                 makes=wave,
                 environment=environment,
             )
+            audio: NDArray[np.float32]
             audio, _ = soundfile.read(wave, dtype="float32", always_2d=True)
-        mono: NDArray[np.float32] = audio.mean(1, dtype=np.float32)
-        return mono
+        return audio
 
 
 def find_fluidsynth(cache: Path) -> Fluidsynth:

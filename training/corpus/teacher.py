@@ -88,6 +88,15 @@ class MusiCNN(nn.Module):
         float32 [batch, tags]
             Logits.
         """
+        return self.classify(self.penultimate(mel))
+
+    def classify(self, hidden: Tensor) -> Tensor:
+        """Give the logits [batch, tags] that follow from what `penultimate` gives."""
+        logits: Tensor = self.output(self.normal[10](hidden))
+        return logits
+
+    def penultimate(self, mel: Tensor) -> Tensor:
+        """Give the last layer but one [batch, 200], after its rectifier, of what `forward` takes."""
         normal = list(self.normal)
         convolve = list(self.convolutions)
         x = normal[0](mel[:, None])  # [batch, 1, frames, bands]
@@ -110,9 +119,7 @@ class MusiCNN(nn.Module):
             layers.append(layer if number == 5 else layer + layers[-1])
         features = torch.cat(layers, 1)
         pooled = torch.stack([features.amax(2), features.mean(2)], 2).flatten(1)
-        hidden = F.relu(self.hidden(normal[9](pooled)))
-        logits: Tensor = self.output(normal[10](hidden))
-        return logits
+        return F.relu(self.hidden(normal[9](pooled)))
 
 
 class Teacher:
@@ -147,7 +154,6 @@ class Teacher:
                 )
             self._networks.append(network)
 
-    @torch.inference_mode()
     def __call__(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         """Tag a track.
 
@@ -166,6 +172,18 @@ class Teacher:
         ValueError
             When the spectrogram has another shape or is shorter than a window.
         """
+        return self.listen(mel)[0]
+
+    @torch.inference_mode()
+    def listen(self, mel: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Tag a track as a call does, and give its embedding.
+
+        Returns
+        -------
+        activations : float32 [classes]
+        embedding : float32 [400]
+            The last layer but one of both networks, the mean over the same windows.
+        """
         if mel.ndim != 2 or mel.shape[1] != BANDS or len(mel) < WINDOW_FRAMES:
             raise ValueError(
                 f"the teacher wants a mel spectrogram [{WINDOW_FRAMES} or more frames, {BANDS}]; "
@@ -175,8 +193,15 @@ class Teacher:
         windows = torch.from_numpy(
             np.ascontiguousarray(mel[: count * WINDOW_FRAMES], np.float32)
         ).view(count, WINDOW_FRAMES, BANDS)
-        activations = [network(windows).sigmoid().mean(0) for network in self._networks]
-        return torch.cat(activations).numpy().astype(np.float32)
+        hidden = [network.penultimate(windows) for network in self._networks]
+        activations = [
+            network.classify(values).sigmoid().mean(0)
+            for network, values in zip(self._networks, hidden, strict=True)
+        ]
+        return (
+            torch.cat(activations).numpy().astype(np.float32),
+            torch.cat([values.mean(0) for values in hidden]).numpy().astype(np.float32),
+        )
 
 
 def load_tagger(folder: Path) -> MusiCNN:

@@ -66,8 +66,8 @@ def draw_mix(
         Both parameters of the Beta distribution of the share (paper: 0.3), more than 0.
     generator : numpy.random.Generator
     kinds : ndarray, optional
-        [batch] what `annotation_kinds` gives: partners are of one kind. A blend of tracks with different
-        annotations would have few known targets, or none, and teach nothing.
+        [batch] what `annotation_kinds` gives: partners are of one kind. A blend of tracks with
+        different annotations would have few known targets, or none, and teach nothing.
 
     Returns
     -------
