@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from multiprocessing import active_children
 from pathlib import Path
 from typing import NamedTuple
 
@@ -150,6 +151,7 @@ def test_a_damaged_shard_is_named(capfd: pytest.CaptureFixture[str], tmp_path: P
     assert code == 2
     assert shard.name in told[-1]
     assert not any(line.startswith("Traceback") for line in told)
+    assert not active_children()
 
 
 def test_interruption_is_130(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import active_children
 from typing import Any
 
 import numpy as np
@@ -75,15 +77,35 @@ def in_order(length: int, batch: int) -> list[list[int]]:
     return [list(range(at, min(at + batch, length))) for at in range(0, length, batch)]
 
 
-def read_batches(loader: DataLoader[dict[str, Any]], device: torch.device) -> Iterator[Batch]:
-    """Iterate over batches on a device.
+@contextmanager
+def read_batches(
+    loader: DataLoader[dict[str, Any]], device: torch.device
+) -> Iterator[Iterator[Batch]]:
+    """Read batches onto a device; the processes that read have ended when this is left.
+
+    Left to the garbage collector, they would outlive an error whose traceback holds the iterator,
+    and as they ignore SIGTERM, Python would wait for them at exit for ever.
 
     Raises
     ------
     DataError
         A reading process died.
     """
+    before = set(active_children())
     iterator = iter(loader)
+    try:
+        yield _batches(iterator, device)
+    finally:
+        # Not public, but what Lightning calls too: torch has no other way to end them here.
+        shut_down = getattr(iterator, "_shutdown_workers", None)
+        if shut_down is not None:
+            shut_down()
+        for process in set(active_children()) - before:
+            process.kill()
+            process.join()
+
+
+def _batches(iterator: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
     while True:
         try:
             batch = next(iterator)

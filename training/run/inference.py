@@ -161,10 +161,11 @@ class Predictor:
         )
         total = torch.zeros((len(indices), len(self._store.classes)), dtype=torch.float64)
         count = torch.zeros(len(indices), dtype=torch.float64)
-        for batch in read_batches(loader, self._fabric.device):
-            with self._fabric.autocast():
-                logits = self._network(batch["mel"] * self._scale + self._shift).logits
-            place = torch.from_numpy(np.searchsorted(indices, batch["track"].cpu().numpy()))
-            total.index_add_(0, place, logits.cpu().double().sigmoid())
-            count.index_add_(0, place, torch.ones(len(place), dtype=torch.float64))
+        with read_batches(loader, self._fabric.device) as batches:
+            for batch in batches:
+                with self._fabric.autocast():
+                    logits = self._network(batch["mel"] * self._scale + self._shift).logits
+                place = torch.from_numpy(np.searchsorted(indices, batch["track"].cpu().numpy()))
+                total.index_add_(0, place, logits.cpu().double().sigmoid())
+                count.index_add_(0, place, torch.ones(len(place), dtype=torch.float64))
         return total / count[:, None]

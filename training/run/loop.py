@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from training.errors import TrainingError
 from training.recipe.metrics import Scores
 from training.recipe.schedule import learning_rate
 
-from .batches import make_loader, micro_batches, read_batches
+from .batches import Batch, make_loader, micro_batches, read_batches
 from .checkpoint import Checkpoint, link_checkpoint, save_checkpoint
 from .config_file import plain
 from .normalisation import measure_statistics
@@ -112,8 +113,11 @@ class Loop:
         return self._parts.fabric.is_global_zero
 
     def _train_epoch(self) -> None:
+        with self._batches() as batches:
+            self._take_steps(batches)
+
+    def _take_steps(self, batches: Iterator[Batch]) -> None:
         progress, recipe = self._progress, self._experiment.recipe
-        batches = self._batches()
         self._row_began, self._row_steps = time.monotonic(), 0
         for position in self._shown(range(progress.position, self._steps)):
             rate = learning_rate(progress.epoch + position / self._steps, recipe.schedule)
@@ -140,7 +144,7 @@ class Loop:
             disable=not (self._writes and sys.stderr.isatty()),
         )
 
-    def _batches(self) -> Iterator[dict[str, Tensor]]:
+    def _batches(self) -> AbstractContextManager[Iterator[Batch]]:
         progress, recipe, fabric = self._progress, self._experiment.recipe, self._parts.fabric
         positions = micro_batches(
             range(progress.position, self._steps),

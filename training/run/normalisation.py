@@ -41,4 +41,5 @@ def measure_statistics(
     generator = torch_generator(experiment.run.seed, Purpose.NETWORK, epoch, len(segments))
     torch.manual_seed(generator.initial_seed())
     loader = make_loader(segments, batches, experiment.data.workers, device)
-    parts.average.measure_statistics(batch["mel"] for batch in read_batches(loader, device))
+    with read_batches(loader, device) as read:
+        parts.average.measure_statistics(batch["mel"] for batch in read)

@@ -80,14 +80,15 @@ def predict_centres(
     logits: list[list[Tensor]] = [[] for _ in networks]
     targets: list[Tensor] = []
     try:
-        for batch in read_batches(loader, fabric.device):
-            if between is not None:
-                between()
-            targets.append(batch["targets"].cpu())
-            for found, network in zip(logits, networks, strict=True):
-                with fabric.autocast():
-                    predictions = network(batch["mel"])
-                found.append(predictions.logits.float().cpu())
+        with read_batches(loader, fabric.device) as batches:
+            for batch in batches:
+                if between is not None:
+                    between()
+                targets.append(batch["targets"].cpu())
+                for found, network in zip(logits, networks, strict=True):
+                    with fabric.autocast():
+                        predictions = network(batch["mel"])
+                    found.append(predictions.logits.float().cpu())
     finally:
         for network, training in zip(networks, modes, strict=True):
             network.train(training)
