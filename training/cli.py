@@ -52,11 +52,17 @@ COMMANDS = {
     "evaluate": Command("training.run.evaluate", "evaluate", "score a checkpoint on a split"),
     "export": Command("training.export", "export", "model file for `maest` from a checkpoint"),
     "curves": Command("training.run.curves", "curves", "picture of a run's learning curves"),
+    "quality": Command(
+        "training.quality.command", "quality", "what a model is worth, on held-out music"
+    ),
     "corpus smoke": Command(
         "training.corpus.smoke", "make_smoke_corpus", "small real music corpus from packages"
     ),
     "corpus default": Command(
         "training.corpus.default", "make_default_corpus", "the embedded default model's corpus"
+    ),
+    "corpus example": Command(
+        "training.corpus.example_clip", "make_example_clip", "the clip that ships with the package"
     ),
 }
 

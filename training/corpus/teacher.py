@@ -96,7 +96,7 @@ class MusiCNN(nn.Module):
         return logits
 
     def penultimate(self, mel: Tensor) -> Tensor:
-        """Give the last layer but one [batch, 200], after its rectifier, of what `forward` takes."""
+        """Give the last layer but one [batch, 200], rectified, for what `forward` takes."""
         normal = list(self.normal)
         convolve = list(self.convolutions)
         x = normal[0](mel[:, None])  # [batch, 1, frames, bands]

@@ -1,0 +1,112 @@
+"""What is measured: anything that turns audio into features, and a MAEST model as one."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+import essentia_maest as maest
+from essentia_maest.metadata import SAMPLE_RATE
+
+Audio = NDArray[np.float32]
+Features = dict[str, NDArray[np.float32]]
+"""By name; one vector [values] each for a whole track."""
+
+ACTIVATIONS, EMBEDDING, LAST = "activations", "embedding", "last"
+BLOCK = 7
+"""Where the paper takes embeddings (section 4.1)."""
+
+
+class System(Protocol):
+    """What turns a track into features."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it, ``int8 F3T2`` for instance."""
+        ...
+
+    def features(self, audio: Audio) -> Features:
+        """Compute features.
+
+        Parameters
+        ----------
+        audio : float32 [samples]
+            Mono, 16 kHz, 1 s or more.
+        """
+        ...
+
+
+class MaestSystem:
+    """A model file, run by the engine with one thread.
+
+    Parameters
+    ----------
+    path : Path
+        The model file.
+    name : str
+    patchout : str
+        ``F3T2`` for instance.
+    last : bool
+        Also give the features of the last block, at twice the cost.
+
+    Raises
+    ------
+    essentia_maest.errors.ModelError
+        The file is no model.
+    """
+
+    def __init__(self, path: Path, name: str, patchout: str = "F0T0", *, last: bool = True) -> None:
+        self.name = name
+        self.patchout = patchout
+        self._last = last
+        with warnings.catch_warnings():
+            # an untrained network is measured on purpose
+            warnings.simplefilter("ignore", maest.UntrainedModelWarning)
+            self._model = maest.Model(path, num_threads=1)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of its activations."""
+        return self._model.labels
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that a segment becomes."""
+        silence = np.zeros(round(self._model.segment_seconds * SAMPLE_RATE), np.float32)
+        found = self._model.tokens(silence, block=BLOCK, patchout=self.patchout)
+        return int(found.shape[1])
+
+    def analyze(self, audio: Audio) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Compute activations and embeddings in one pass, as `maest analyze` does.
+
+        Returns
+        -------
+        activations : float32 [segments, classes]
+        embeddings : float32 [segments, 3 * dim]
+        """
+        return self._model.analyze(audio, block=BLOCK, patchout=self.patchout, tail="repeat")
+
+    def features(self, audio: Audio) -> Features:
+        """Compute activations, embedding and, if asked for, last: means over segments.
+
+        Parameters
+        ----------
+        audio : float32 [samples]
+
+        Returns
+        -------
+        dict of str to float32 [values]
+            Activations of all classes; the tokens cls, dist and average, stacked, of block 7 and
+            of the last block.
+        """
+        activations, embeddings = self.analyze(audio)
+        found = {ACTIVATIONS: activations.mean(0), EMBEDDING: embeddings.mean(0)}
+        if self._last:
+            found[LAST] = self._model.embed(
+                audio, block=self._model.depth, patchout=self.patchout, tail="repeat"
+            ).mean(0)
+        return found
