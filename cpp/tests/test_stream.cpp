@@ -1,4 +1,4 @@
-// The whole engine on the shipped model. The environment names the files: MAEST_TEST_MODEL, and
+// The whole engine on an untrained model. The environment names the files: MAEST_TEST_MODEL, and
 // ESSENTIA_MAEST_ONNXRUNTIME for the library; tests/python/test_core.py sets both.
 #include <cmath>
 #include <cstdlib>

@@ -4,7 +4,7 @@ Examples
 --------
 >>> import essentia_maest as maest
 >>> model = maest.Model("default")
->>> audio = maest.load_audio("song.mp3")
+>>> audio = maest.load_audio(maest.example_audio())
 >>> activations = model.predict(audio, tail="repeat")
 >>> embeddings = model.embed(audio, patchout="F3T5", tail="repeat")
 """
@@ -23,6 +23,7 @@ from .errors import (
     OnnxRuntimeError,
     UntrainedModelWarning,
 )
+from .example import example_audio
 from .model import Model
 from .patchout import Patchout
 from .registration import (
@@ -51,6 +52,7 @@ __all__ = [
     "__version__",
     "convert",
     "essentia_available",
+    "example_audio",
     "load_audio",
     "mel_spectrogram",
     "require_essentia",

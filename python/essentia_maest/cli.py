@@ -105,7 +105,8 @@ def _add_analyze(commands: Any) -> None:
     )
     defaults = AnalysisOptions()
     add = parser.add_argument
-    add("paths", nargs="+", metavar="PATH", help="audio file, or folder to search through")
+    add("paths", nargs="*", metavar="PATH", help="audio file, or folder to search through")
+    add("--example", action="store_true", help="analyse the clip that ships with the package")
     add("-o", dest="results", required=True, metavar="OUT", help="folder for the results")
     add("--model", default="default", metavar="M", help="model file, or name from `maest models`")
     add(
@@ -218,9 +219,13 @@ def _analyze(arguments: argparse.Namespace) -> int:
     from .collection.results import ResultFolder
     from .collection.runner import CollectionRun
     from .collection.scan import scan
+    from .example import example_audio
 
-    found = scan(arguments.paths)
-    _check_found(found, arguments.paths)
+    paths = arguments.paths + ([os.fspath(example_audio())] if arguments.example else [])
+    if not paths:
+        raise InvalidArgumentError("analyze: no PATH found; wanted one or more, or --example")
+    found = scan(paths)
+    _check_found(found, paths)
     folder = ResultFolder(arguments.results)
     model = _open(arguments.model, arguments.threads)
     run = CollectionRun(
@@ -239,6 +244,8 @@ def _analyze(arguments: argparse.Namespace) -> int:
         _complain(f"stopped early: {report.stopped}")
     if not arguments.quiet:
         _complain(f"{_counts(report)}; results in {folder.path}")
+        if len(found.tracks) == 1 and not report.failures and not report.stopped:
+            _tell(folder.read(found.tracks[0].result))
     return SOME_FAILED if report.failures or report.stopped else ALL_DONE
 
 
@@ -254,6 +261,14 @@ def _check_found(found: Scan, paths: list[str]) -> None:
         f"no audio file in {', '.join(printable_path(path) for path in paths)} "
         f"(taken from folders: {' '.join(sorted(AUDIO_EXTENSIONS))})"
     )
+
+
+def _tell(result: dict[str, Any] | None) -> None:
+    """Print what one track is, where the model's classes come in families."""
+    from .families import family_lines
+
+    for line in family_lines((result or {}).get("families", {})):
+        print(line)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from essentia_maest.errors import InvalidArgumentError, ModelError
+from essentia_maest.families import METADATA_KEY, checked_families
 from essentia_maest.graph import OPSET, Precision
 from essentia_maest.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE, ModelWeights
 
@@ -62,11 +63,14 @@ class ModelDescription:
     mean, standard_deviation : float
         Of the mel spectrograms of the training set, in log10 units; the model's input is
         (x - mean) / (2 standard deviations).
+    families : tuple of str
+        The labels' families, where they answer several questions (`essentia_maest.families`).
 
     Raises
     ------
     ModelError
-        If the mean is not finite, or the standard deviation not positive.
+        If the mean is not finite, or the standard deviation not positive, or the families are not
+        those of the labels.
     """
 
     name: str
@@ -79,9 +83,11 @@ class ModelDescription:
     upstream: Mapping[str, Any] = field(default_factory=dict)
     mean: float = NORMALIZATION_MEAN
     standard_deviation: float = NORMALIZATION_STANDARD_DEVIATION
+    families: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the normalisation."""
+        """Check the normalisation and the families."""
+        checked_families(list(self.families), self.labels, self.name)
         if not (math.isfinite(self.mean) and 0 < self.standard_deviation < math.inf):
             raise ModelError(
                 f"{self.name}: found a mean of {self.mean} and a standard deviation of "
@@ -166,6 +172,7 @@ def essentia_metadata(description: ModelDescription, weights: ModelWeights) -> d
         "framework": "onnx",
         "framework_version": f"opset {OPSET}",
         "classes": list(description.labels),
+        **({METADATA_KEY: list(description.families)} if description.families else {}),
         "model_types": ["onnx"],
         "dataset": {"name": "", "citation": "", "size": "", "metrics": {}},
         "schema": {

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from . import _core
 from .errors import InvalidArgumentError, UntrainedModelWarning
+from .families import METADATA_KEY, checked_families
 from .model_description import read_info, read_labels
 from .model_store import resolve
 from .ort_library import use_library
@@ -60,6 +61,18 @@ class Model:
     UntrainedModelWarning
         If the weights are random.
 
+    Attributes
+    ----------
+    path : pathlib.Path
+        The model file.
+    info : dict
+        Its metadata, in Essentia's schema.
+    labels : tuple of str
+        Names of the classes.
+    label_families : tuple of str
+        What precedes ``---`` in the labels, where the classes answer several questions (genre,
+        instruments, metre ...); otherwise empty.
+
     Notes
     -----
     Options shared by `predict`, `embed`, `tokens`, `analyze` and `stream`:
@@ -87,6 +100,9 @@ class Model:
         self._info = self._engine.info
         self.info: dict[str, Any] = read_info(self.path, self._info)
         self.labels: tuple[str, ...] = read_labels(self.path, self._info, self.info)
+        self.label_families: tuple[str, ...] = checked_families(
+            self.info.get(METADATA_KEY), self.labels, f"the metadata of model '{self.path}'"
+        )
         if not self.trained:
             warnings.warn(
                 f"model '{self.name}' has random weights: its output says nothing about the music",

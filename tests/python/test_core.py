@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from essentia_maest.model_store import resolve
 from essentia_maest.ort_library import find_library
+from untrained import UNTRAINED
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ def test_core(tmp_path: Path, sanitizers: str) -> None:
     program = build_core_tests(tmp_path / "build", sanitizers)
     environment = {
         **os.environ,
-        "MAEST_TEST_MODEL": str(resolve("default")),
+        "MAEST_TEST_MODEL": str(UNTRAINED),
         "ESSENTIA_MAEST_ONNXRUNTIME": str(find_library()),
         "ASAN_OPTIONS": "detect_leaks=1",
         "UBSAN_OPTIONS": "halt_on_error=1",

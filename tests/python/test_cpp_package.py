@@ -13,8 +13,8 @@ import soundfile
 from essentia import _essentia
 
 import essentia_maest as maest
-from essentia_maest.model_store import resolve
 from essentia_maest.ort_library import find_library
+from untrained import UNTRAINED
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,9 +101,9 @@ def test_core_example_gives_what_the_package_gives(
     programs: Path, audio: Array, tmp_path: Path
 ) -> None:
     audio.tofile(tmp_path / "audio.f32")
-    command = [str(programs / "core_example"), str(resolve("default")), str(find_library())]
+    command = [str(programs / "core_example"), str(UNTRAINED), str(find_library())]
     found = read_lines(run([*command, "audio.f32"], tmp_path))
-    model = maest.Model()
+    model = maest.Model(UNTRAINED)
     np.testing.assert_array_equal(found["activations"], model.predict(audio, tail="repeat"))
     np.testing.assert_array_equal(found["embeddings"], model.embed(audio, tail="repeat"))
     assert len(found["embeddings"]) == 3
@@ -113,9 +113,9 @@ def test_essentia_example_gives_what_the_package_gives(
     programs: Path, audio: Array, tmp_path: Path
 ) -> None:
     soundfile.write(tmp_path / "audio.wav", audio, 16000, subtype="FLOAT")
-    command = [str(programs / "essentia_example"), str(resolve("default")), str(find_library())]
+    command = [str(programs / "essentia_example"), str(UNTRAINED), str(find_library())]
     found = read_lines(run([*command, "audio.wav"], tmp_path))
-    wanted = maest.Model().embed(audio, tail="repeat")
+    wanted = maest.Model(UNTRAINED).embed(audio, tail="repeat")
     assert wanted.shape == (3, 3 * 64)
     np.testing.assert_array_equal(found["standard"], wanted)
     np.testing.assert_array_equal(found["streaming"], wanted)
@@ -140,7 +140,7 @@ def test_examples_say_what_is_missing(
     message: str,
 ) -> None:
     soundfile.write(tmp_path / "audio.wav", audio, 16000)
-    names = {"model": resolve("default"), "onnxruntime": find_library()}
+    names = {"model": UNTRAINED, "onnxruntime": find_library()}
     command = [str(programs / program), *(each.format(**names) for each in arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1

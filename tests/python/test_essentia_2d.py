@@ -6,8 +6,9 @@ import essentia
 import numpy as np
 import pytest
 
-import essentia_maest as maest
+import essentia_maest  # noqa: F401 - adds the algorithms
 from essentia_helpers import DIM, RATE, TOKENS, noise, sigmoid, write_head
+from untrained import UNTRAINED
 
 import essentia.standard as es  # isort: skip
 import essentia.streaming as ess  # isort: skip
@@ -15,7 +16,7 @@ import essentia.streaming as ess  # isort: skip
 
 @pytest.fixture(scope="module")
 def file() -> str:
-    return str(maest.Model().path)
+    return str(UNTRAINED)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 import essentia_maest as maest
 from audio_fixtures import write_audio
 from essentia_helpers import CLASSES, DIM, RATE, TOKENS, sigmoid, write_head
+from untrained import UNTRAINED
 
 PAGE = Path(__file__).parents[2] / "docs" / "essentia.md"
 ROWS = re.findall(r"^\| `(Tensorflow.*)` \| `(Onnx.*)` \|$", PAGE.read_text(), re.MULTILINE)
@@ -21,7 +22,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     maest.require_essentia()
     import essentia.standard as es
 
-    model = maest.Model()
+    model = maest.Model(UNTRAINED)
     for name in ("discogs-maest-30s-pw-2.onnx", "maest.onnx"):
         (tmp_path / name).write_bytes(model.path.read_bytes())
     genre = write_head(

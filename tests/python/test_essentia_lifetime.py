@@ -7,15 +7,16 @@ import pytest
 import essentia_maest as maest
 from essentia_helpers import run_python, write_head
 from essentia_maest.convert import convert_random
+from untrained import UNTRAINED
 
-SET_UP = """
+SET_UP = f"file = {str(UNTRAINED)!r}"
+SET_UP += """
 import gc, os, subprocess, sys, threading, time
 import numpy as np
 import essentia_maest as maest
 import essentia
 essentia.log.infoActive = essentia.log.warningActive = False
 import essentia.standard as es, essentia.streaming as ess
-file = str(maest.model_store.resolve("default"))
 audio = (0.1 * np.random.default_rng(0).standard_normal(16000 * 11)).astype(np.float32)
 
 def megabytes():
@@ -318,14 +319,14 @@ session = onnxruntime.InferenceSession(file)
 
 def test_a_missing_onnx_runtime_is_named() -> None:
     done = run_python(
-        """
+        f"""
 import os, sys
 os.environ["ESSENTIA_MAEST_ONNXRUNTIME"] = "/missing/libonnxruntime.so"
 import essentia_maest as maest
 assert maest.essentia_available()
 import essentia.standard as es
 try:
-    es.OnnxPredictMAEST(graphFilename=str(maest.model_store.resolve("default")))
+    es.OnnxPredictMAEST(graphFilename={str(UNTRAINED)!r})
 except RuntimeError as error:
     print(error)
 """

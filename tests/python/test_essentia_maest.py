@@ -21,13 +21,14 @@ from essentia_helpers import (
     noise,
     regression_signal,
 )
+from untrained import UNTRAINED
 
 import essentia.standard as es  # isort: skip
 
 
 @pytest.fixture(scope="module")
 def model() -> maest.Model:
-    return maest.Model()
+    return maest.Model(UNTRAINED)
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,14 @@ import pytest
 import essentia_maest as maest
 from essentia_helpers import run_python
 from essentia_maest import essentia_build, registration
+from untrained import UNTRAINED
 
-USE = """
+USE = f"""
 import numpy as np
 audio = np.ones(16000 * 11, np.float32)
-file = str(maest.model_store.resolve("default"))
+file = {str(UNTRAINED)!r}
 import warnings; warnings.simplefilter("ignore")
-predicted = maest.Model().predict(audio)
+predicted = maest.Model(file).predict(audio)
 if "es" in globals():
     assert (es.OnnxPredictMAEST(graphFilename=file)(audio)[:, 0, 0] == predicted).all()
     assert es.OnnxPredict2D().name() == "OnnxPredict2D"
@@ -203,7 +204,7 @@ except ImportError as error:
     print(error)
 del es, maest.essentia_available
 import numpy as np, warnings; warnings.simplefilter("ignore")
-assert maest.Model().predict(np.ones(16000 * 11, np.float32)).shape == (1, 400)
+assert maest.Model({str(UNTRAINED)!r}).predict(np.ones(16000 * 11, np.float32)).shape == (1, 400)
 """
     )
     assert re.search(words, done.stdout), done.stdout
@@ -224,7 +225,7 @@ try:
 except maest.UnsupportedEssentiaError as error:
     print(error)
 import numpy as np, warnings; warnings.simplefilter("ignore")
-assert maest.Model().predict(np.ones(16000 * 11, np.float32)).shape == (1, 400)
+assert maest.Model({str(UNTRAINED)!r}).predict(np.ones(16000 * 11, np.float32)).shape == (1, 400)
 """
     )
     assert "Essentia cannot be imported: broken installation" in done.stdout

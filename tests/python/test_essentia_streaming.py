@@ -6,9 +6,10 @@ import essentia
 import numpy as np
 import pytest
 
-import essentia_maest as maest
+import essentia_maest  # noqa: F401 - adds the algorithms
 from audio_fixtures import write_audio
 from essentia_helpers import CLASSES, DIM, HOP, RATE, SEGMENT, noise, run_python, stream
+from untrained import UNTRAINED
 
 import essentia.standard as es  # isort: skip
 import essentia.streaming as ess  # isort: skip
@@ -16,7 +17,7 @@ import essentia.streaming as ess  # isort: skip
 
 @pytest.fixture(scope="module")
 def file() -> str:
-    return str(maest.Model().path)
+    return str(UNTRAINED)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Model and Stream on the shipped model: shapes, tails, options, sharing, errors."""
+"""Model and Stream on an untrained model: shapes, tails, options, sharing, errors."""
 
 import gc
 import signal
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import essentia_maest as maest
+from untrained import UNTRAINED
 
 RATE = 16000
 SEGMENT = 626  # frames, 10 s
@@ -29,7 +30,7 @@ def music(samples: int, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model() -> maest.Model:
-    return maest.Model()
+    return maest.Model(UNTRAINED)
 
 
 def test_attributes(model: maest.Model) -> None:
@@ -41,12 +42,13 @@ def test_attributes(model: maest.Model) -> None:
     assert model.info["classes"] == list(model.labels)
     assert model.info["inference"]["sample_rate"] == RATE
     assert model.name in repr(model)
-    assert 1 <= maest.Model(num_threads=1).num_threads < 2 <= maest.Model(num_threads=2).num_threads
+    one, two = (maest.Model(UNTRAINED, num_threads=count) for count in (1, 2))
+    assert 1 <= one.num_threads < 2 <= two.num_threads
 
 
 def test_untrained_model_says_so() -> None:
     with pytest.warns(maest.UntrainedModelWarning, match="random weights"):
-        model = maest.Model("default")
+        model = maest.Model(UNTRAINED)
     assert not model.trained
     assert "untrained" in model.name
 
@@ -232,9 +234,10 @@ def test_threads_share_one_model(model: maest.Model) -> None:
 
 def test_threads_and_batches_change_nothing() -> None:
     audio = music(35 * RATE)
-    wanted = maest.Model(num_threads=1).embed(audio, tail="repeat")
+    wanted = maest.Model(UNTRAINED, num_threads=1).embed(audio, tail="repeat")
     for threads, batch in ((1, 3), (2, 1), (2, None), (3, 2)):
-        found = maest.Model(num_threads=threads).embed(audio, tail="repeat", batch_size=batch)
+        model = maest.Model(UNTRAINED, num_threads=threads)
+        found = model.embed(audio, tail="repeat", batch_size=batch)
         np.testing.assert_array_equal(found, wanted)
 
 
@@ -266,7 +269,7 @@ def test_a_long_call_can_be_interrupted(model: maest.Model) -> None:
 
 
 def test_results_outlive_the_model() -> None:
-    model = maest.Model()
+    model = maest.Model(UNTRAINED)
     reference = weakref.ref(model)
     embeddings = model.embed(music(11 * RATE))
     copy = embeddings.copy()
@@ -308,7 +311,7 @@ def test_other_bad_arguments(model: maest.Model) -> None:
     with pytest.raises(maest.InvalidArgumentError, match="'tokens'"):
         model.stream("tokens")
     with pytest.raises(maest.InvalidArgumentError, match="-1"):
-        maest.Model(num_threads=-1)
+        maest.Model(UNTRAINED, num_threads=-1)
     with pytest.raises(maest.InvalidArgumentError, match="do not stack"):
         model.tokens(music(15 * RATE), block=1, tail="pad")
     audio = music(11 * RATE)

@@ -10,11 +10,12 @@ import onnx
 import pytest
 
 import essentia_maest as maest
+from untrained import UNTRAINED
 
 
 @pytest.fixture(scope="module")
 def model() -> maest.Model:
-    return maest.Model()
+    return maest.Model(UNTRAINED)
 
 
 @pytest.mark.parametrize(
@@ -145,5 +146,5 @@ def test_a_name_says_nothing(tmp_path: Path, model: maest.Model) -> None:
         assert maest.Model(path).segment_seconds == model.segment_seconds
 
 
-def test_json_beside_the_default(model: maest.Model) -> None:
+def test_json_beside_a_model(model: maest.Model) -> None:
     assert json.loads(model.path.with_suffix(".json").read_text()) == model.info

@@ -41,9 +41,10 @@ _FLUIDSYNTH = """#!{python}
 import sys
 import mido, numpy, soundfile
 wave, font, midi = sys.argv[-3:]
+rate = int(sys.argv[sys.argv.index("-r") + 1])
 seconds = mido.MidiFile(midi).length
-tone = numpy.sin(numpy.arange(int(16000 * seconds)) * (0.1 if "Tim" in font else 0.2))
-soundfile.write(wave, 0.2 * numpy.stack([tone, tone], 1), 16000)
+tone = numpy.sin(numpy.arange(int(rate * seconds)) * (0.1 if "Tim" in font else 0.2))
+soundfile.write(wave, 0.2 * numpy.stack([tone, tone], 1), rate)
 """
 _TUNE = """X:{number}
 T:{title}

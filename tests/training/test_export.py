@@ -298,7 +298,11 @@ def test_the_command_line(tmp_path, audio):
     assert nothing_written(tmp_path)
     given = json.dumps([str(path) for path in audio])
     assert main([*arguments, "--audio", given, "--license", "CC0", "--averaged", "false"]) == 0
-    assert maest.Model(tmp_path / "model.onnx").info["license"] == "CC0"
+    model = maest.Model(tmp_path / "model.onnx")
+    assert model.info["license"] == "CC0"
+    assert model.label_families == ()
+    assert main([*arguments, "--audio", given, "--families", "true"]) == 0
+    assert maest.Model(tmp_path / "model.onnx").label_families == ("Rock", "Jazz", "Folk")
 
 
 def test_training_checkpoints_of_another_version_or_incomplete_are_refused(tmp_path):

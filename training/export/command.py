@@ -34,6 +34,7 @@ def export(
     averaged: bool = True,
     name: str | None = None,
     license: str = "not stated",
+    families: bool = False,
 ) -> Path:
     """Write a model file, if it does on real audio what the trained network does.
 
@@ -58,6 +59,9 @@ def export(
         Title of the model; by default the architecture, the length of a segment and the run.
     license : str
         Licence of the weights.
+    families : bool
+        The classes answer several questions (genre, metre ...), named before ``---``: `maest
+        analyze` is to name the strongest of each.
 
     Returns
     -------
@@ -86,7 +90,12 @@ def export(
     segments = read_segments(paths, frames)
     try:
         description = describe(
-            trained, run_checkpoint, averaged=averaged, name=name, license_name=license
+            trained,
+            run_checkpoint,
+            averaged=averaged,
+            name=name,
+            license_name=license,
+            families=families,
         )
         # On the destination's own file system, so that what is good only needs a new name.
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as folder:

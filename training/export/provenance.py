@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from essentia_maest.checkpoints.checkpoint import sha256_of
+from essentia_maest.families import families_of
 from essentia_maest.metadata import ModelDescription, check_labels
 from training.run.folder import RunFolder
 from training.run.inference import Trained
@@ -16,7 +17,13 @@ _METRICS = {"mean_average_precision": "mAP", "roc_auc": "ROC-AUC"}
 
 
 def describe(
-    trained: Trained, path: Path, *, averaged: bool, name: str | None, license_name: str
+    trained: Trained,
+    path: Path,
+    *,
+    averaged: bool,
+    name: str | None,
+    license_name: str,
+    families: bool = False,
 ) -> ModelDescription:
     """Describe a run's model.
 
@@ -30,11 +37,14 @@ def describe(
     name : str, optional
         Title; by default made of the architecture and the run's folder.
     license_name : str
+    families : bool
+        Whether the classes answer several questions, named before ``---``.
 
     Raises
     ------
     essentia_maest.errors.ModelError
-        If the classes or the normalisation cannot be written into a model file.
+        If the classes or the normalisation cannot be written into a model file, or a class has no
+        family where it should.
     """
     checkpoint, model = trained.checkpoint, trained.experiment.model
     folder = run_folder(path)
@@ -62,6 +72,7 @@ def describe(
         },
         mean=checkpoint.mean,
         standard_deviation=checkpoint.std,
+        families=families_of(checkpoint.classes, str(path)) if families else (),
     )
 
 

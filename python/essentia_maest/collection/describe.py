@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from .. import _core
 from ..audio import SAMPLE_RATE
+from ..families import strongest_by_family
 from ..model import Model
 from .options import AnalysisOptions
 
@@ -46,7 +47,8 @@ def describe_track(
     dict
         ``track``, ``file_size`` in bytes, ``duration`` in seconds, ``segments`` with ``start`` and
         ``end`` in seconds and, where there are predictions, ``top`` (labels with activations, the
-        strongest first); ``top`` of the whole track is that of the mean over segments.
+        strongest first); ``top`` of the whole track is that of the mean over segments. For models
+        whose classes come in families also ``families``, the strongest of each.
 
     Raises
     ------
@@ -67,9 +69,9 @@ def describe_track(
     predictions = arrays.get("predictions")
     if predictions is not None:
         mean = predictions.mean(axis=0, dtype=np.float64)
-        described["top"] = strongest(mean, model.labels, options.top_k)
+        described.update(_name_strongest(mean, model, options))
         for segment, activations in zip(segments, predictions, strict=True):
-            segment["top"] = strongest(activations, model.labels, options.top_k)
+            segment.update(_name_strongest(activations, model, options))
     described["segments"] = segments
     return described
 
@@ -98,6 +100,17 @@ def strongest(
         {"label": labels[index], "activation": round(float(activations[index]), _ACTIVATION_DIGITS)}
         for index in order
     ]
+
+
+def _name_strongest(
+    activations: npt.NDArray[np.floating[Any]], model: Model, options: AnalysisOptions
+) -> dict[str, Any]:
+    named: dict[str, Any] = {"top": strongest(activations, model.labels, options.top_k)}
+    if model.label_families:
+        named["families"] = strongest_by_family(
+            activations, model.labels, model.label_families, options.top_k, _ACTIVATION_DIGITS
+        )
+    return named
 
 
 def describe_model(model: Model) -> dict[str, Any]:
