@@ -245,7 +245,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         _complain(f"{_counts(report)}; results in {folder.path}")
         if len(found.tracks) == 1 and not report.failures and not report.stopped:
-            _tell(folder.read(found.tracks[0].result))
+            _tell(folder.read(found.tracks[0].result) or {})
     return SOME_FAILED if report.failures or report.stopped else ALL_DONE
 
 
@@ -263,12 +263,14 @@ def _check_found(found: Scan, paths: list[str]) -> None:
     )
 
 
-def _tell(result: dict[str, Any] | None) -> None:
-    """Print what one track is, where the model's classes come in families."""
+def _tell(result: dict[str, Any]) -> None:
+    """Print the strongest labels of one track, family by family where there are several."""
     from .families import family_lines
 
-    for line in family_lines((result or {}).get("families", {})):
-        print(line)
+    if "families" in result:
+        print(*family_lines(result["families"]), sep="\n")
+    elif "top" in result:
+        print(*(f"{entry['label']} {entry['activation']:.2f}" for entry in result["top"]), sep="\n")
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
