@@ -162,7 +162,7 @@ PRODUCED_MUSIC: tuple[MusicPackage, ...] = (
         "fretsonfire-songs-sectoid",
         "Frets on Fire",
         ("usr/share/games/fretsonfire/data/songs/*/*/*.ogg",),
-        "GPL",
+        "MIT",
         artists=(("*", "Sectoid"),),
         stems=True,
     ),
