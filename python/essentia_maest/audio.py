@@ -8,14 +8,15 @@ import stat
 import tempfile
 import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import AudioFileError
+from .errors import AudioFileError, DecodeError
+from .libsndfile import libsndfile_blocks, libsndfile_errors
 
 # Decoders take a second to import, which whoever only imports us is not to pay.
 
@@ -25,8 +26,6 @@ SAMPLE_RATE = 16000
 RESAMPLE_QUALITY = 4
 """Essentia's ``resampleQuality`` that the public MAEST models are used with (linear)."""
 
-_FRAMES_PER_READ = 1 << 16
-
 # How the containers begin that libsndfile may be asked for. Not MPEG: Essentia decodes that, and
 # libsndfile's MPEG decoder, given something else, writes complaints to the process's stderr.
 # fmt: off
@@ -34,6 +33,8 @@ _LIBSNDFILE_MAGIC = (
     b"OggS", b"fLaC", b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"caff", b"riff",
 )
 # fmt: on
+
+_Decoded = TypeVar("_Decoded")
 
 # Essentia's log switches belong to the process: one thread at a time may borrow them.
 _essentia_lock = threading.RLock()
@@ -51,6 +52,15 @@ def quiet_essentia() -> Iterator[Any]:
     module
         ``essentia.standard``.
     """
+    with quiet_log():
+        import essentia.standard
+
+        yield essentia.standard
+
+
+@contextlib.contextmanager
+def quiet_log() -> Iterator[None]:
+    """Hold Essentia's log lines back meanwhile, without importing ``essentia.standard``."""
     import essentia
 
     log = essentia.log
@@ -58,9 +68,7 @@ def quiet_essentia() -> Iterator[Any]:
         found = (log.infoActive, log.warningActive)
         log.infoActive = log.warningActive = False
         try:
-            import essentia.standard
-
-            yield essentia.standard
+            yield
         finally:
             log.infoActive, log.warningActive = found
 
@@ -98,19 +106,49 @@ def load_audio(path: str | os.PathLike[str]) -> npt.NDArray[np.float32]:
     --------
     Essentia's ``AudioLoader``, ``MonoMixer`` and ``Resample``.
     """
+    return first_that_decodes(path, _decode_with_essentia, _decode_with_libsndfile, len)
+
+
+def first_that_decodes(
+    path: str | os.PathLike[str],
+    with_essentia: Callable[[str], _Decoded],
+    with_libsndfile: Callable[[str], _Decoded],
+    samples: Callable[[_Decoded], int],
+) -> _Decoded:
+    """Decode with Essentia, or else with libsndfile.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        See `load_audio`.
+    with_essentia, with_libsndfile : callable
+        Absolute path of the file -> what `samples` takes; they raise `DecodeError`.
+    samples : callable
+        How many samples came of it.
+
+    Returns
+    -------
+    object
+        What the first decoder gave that found a sample.
+
+    Raises
+    ------
+    essentia_maest.errors.AudioFileError
+        See `load_audio`.
+    """
     shown = printable_path(path)
-    file, magic = _checked_file(path, shown)
+    file, magic = checked_file(path)
     reasons = []
-    for decode in (_decode_with_essentia, _decode_with_libsndfile):
-        if decode is _decode_with_libsndfile and magic not in _LIBSNDFILE_MAGIC:
+    for decode in (with_essentia, with_libsndfile):
+        if decode is with_libsndfile and magic not in _LIBSNDFILE_MAGIC:
             continue
         try:
-            audio = decode(file)
-        except _DecodeError as error:
+            decoded = decode(file)
+        except DecodeError as error:
             reasons.append(str(error))
         else:
-            if audio.size:
-                return audio
+            if samples(decoded):
+                return decoded
             reasons.append("no audio samples could be decoded")
     raise AudioFileError(f"{shown}: " + "; ".join(dict.fromkeys(reasons)))
 
@@ -134,12 +172,15 @@ def printable_path(path: str | os.PathLike[str]) -> str:
     )
 
 
-class _DecodeError(Exception):
-    """One decoder's reason for giving nothing."""
+def checked_file(path: str | os.PathLike[str]) -> tuple[str, bytes]:
+    """Return the absolute path of a readable regular file, and its first four bytes.
 
-
-def _checked_file(path: str | os.PathLike[str], shown: str) -> tuple[str, bytes]:
-    """Return the absolute path of a readable regular file, and how the file begins."""
+    Raises
+    ------
+    essentia_maest.errors.AudioFileError
+        It is none, or empty; the message names the path and the reason.
+    """
+    shown = printable_path(path)
     # Absolute, because FFmpeg takes "name:rest" for a protocol.
     file = os.path.abspath(os.fsdecode(path))
     try:
@@ -165,21 +206,43 @@ def _checked_file(path: str | os.PathLike[str], shown: str) -> tuple[str, bytes]
 def _decode_with_essentia(file: str) -> npt.NDArray[np.float32]:
     with quiet_essentia() as standard, tempfile.TemporaryDirectory(prefix="maest-") as folder:
         try:
-            # MonoLoader's destructor follows an uninitialised pointer if the first file that it is
-            # given has an unknown codec (seen in 2.1b6.dev1389): let it open a good one before.
             loader = standard.MonoLoader()
-            loader.configure(filename=_write_silence(folder))
-            loader.configure(
-                filename=_essentia_name(file, folder),
-                sampleRate=SAMPLE_RATE,
-                resampleQuality=RESAMPLE_QUALITY,
-            )
+            configure_loader(loader.configure, file, folder)
             return np.asarray(loader(), dtype=np.float32)
         except RuntimeError as error:
-            raise _DecodeError(_essentia_reason(str(error).rstrip(".!"))) from error
+            raise DecodeError(essentia_reason(error)) from error
 
 
-def _essentia_reason(text: str) -> str:
+def configure_loader(configure: Callable[..., None], file: str, folder: str) -> None:
+    """Make one of Essentia's ``MonoLoader`` open a file.
+
+    Parameters
+    ----------
+    configure : callable
+        Its method, of the standard or the streaming one.
+    file : str
+        Absolute path.
+    folder : str
+        Where a small file and a link may be left that are needed as long as the loader is.
+
+    Raises
+    ------
+    RuntimeError
+        Essentia refuses it.
+    """
+    # MonoLoader's destructor follows an uninitialised pointer if the first file that it is given
+    # has an unknown codec (seen in 2.1b6.dev1389): let it open a good one before.
+    configure(filename=_write_silence(folder))
+    configure(
+        filename=essentia_name(file, folder),
+        sampleRate=float(SAMPLE_RATE),
+        resampleQuality=RESAMPLE_QUALITY,
+    )
+
+
+def essentia_reason(error: RuntimeError) -> str:
+    """Say in our words why Essentia cannot decode a file."""
+    text = str(error).rstrip(".!")
     if "Could not open file" in text or "Could not find stream information" in text:
         return f"not recognised as audio ({text.rpartition('error = ')[2]})"
     if "found 0 streams" in text:
@@ -195,7 +258,7 @@ def _write_silence(folder: str) -> str:
     return name
 
 
-def _essentia_name(file: str, folder: str) -> str:
+def essentia_name(file: str, folder: str) -> str:
     """Return a name of the file that Essentia's Python can take, which is valid UTF-8 only."""
     try:
         file.encode("utf-8")
@@ -208,29 +271,12 @@ def _essentia_name(file: str, folder: str) -> str:
 
 
 def _decode_with_libsndfile(file: str) -> npt.NDArray[np.float32]:
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(os.fsencode(file)) as source:
-            rate = source.samplerate
-            # Headers may promise any length: only what arrives is kept.
-            blocks = [np.zeros(0, dtype=np.float32)]
-            while (block := source.read(_FRAMES_PER_READ, dtype="float32", always_2d=True)).size:
-                blocks.append(_mix(block))
+    with libsndfile_errors():
+        rate, blocks = libsndfile_blocks(file)
+        # Headers may promise any length: only what arrives is kept.
+        signal = np.concatenate([np.zeros(0, dtype=np.float32), *blocks])
         with quiet_essentia() as standard:
             resample = standard.Resample(
                 inputSampleRate=rate, outputSampleRate=SAMPLE_RATE, quality=RESAMPLE_QUALITY
             )
-            return np.asarray(resample(np.concatenate(blocks)), dtype=np.float32)
-    except (RuntimeError, TypeError, ValueError, OSError) as error:
-        text = getattr(error, "error_string", None) or str(error)
-        raise _DecodeError("libsndfile cannot decode it: " + text.strip().rstrip(".!")) from error
-
-
-def _mix(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    if block.shape[1] <= 2:
-        # float32 sum, then half of it: MonoMixer's arithmetic.
-        total: npt.NDArray[np.float32] = block.sum(axis=1, dtype=np.float32)
-        return total if block.shape[1] == 1 else total * np.float32(0.5)
-    mean: npt.NDArray[np.float32] = block.mean(axis=1, dtype=np.float64).astype(np.float32)
-    return mean
+            return np.asarray(resample(signal), dtype=np.float32)

@@ -19,6 +19,10 @@ class AudioFileError(MaestError, OSError):
     """An audio file cannot be read or decoded."""
 
 
+class DecodeError(MaestError):
+    """One decoder's reason for giving nothing; in the end an `AudioFileError` tells it."""
+
+
 class OnnxRuntimeError(MaestError, ImportError):
     """ONNX Runtime is missing, too old, or failed."""
 

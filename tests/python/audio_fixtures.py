@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 
 from essentia_maest.audio import load_audio
+from essentia_maest.audio_pieces import Outlet, write_pieces
 
 # ending, libsndfile's subtype, sample rate, channels: what Essentia's wheel decodes by itself.
 FORMATS = [
@@ -90,6 +91,19 @@ def wav_header(frames: int, channels: int, sample_rate: int, data_bytes: int) ->
     )  # fmt: skip
 
 
+# content, and what the error says of it
+BROKEN = {
+    "empty.mp3": (b"", "empty"),
+    "text.mp3": (b"these are words and no music\n" * 500, "not recognised as audio"),
+    "zeros.wav": (bytes(10000), "not recognised as audio"),
+    "no-sound.wav": (wav_header(0, 2, 44100, 0), "no audio samples"),
+    "header-only.flac": (b"fLaC\0\0\0\x22" + bytes(34), "not recognised|cannot decode|no audio"),
+    "cut-header.wav": (wav_header(0, 2, 44100, 4000)[:30], "not recognised as audio"),
+    "zero-rate.wav": (wav_header(0, 3, 0, 600) + bytes(600), "not recognised|cannot decode"),
+    "ogg-magic.ogg": (b"OggS" + bytes(300), "not recognised as audio"),
+}
+
+
 def decode_or_misbehave(path: str) -> np.ndarray:
     """Decode, but die, hang or raise for files whose names say so."""
     name = os.path.basename(path)
@@ -113,3 +127,44 @@ def decode_and_leave_a_mark(path: str) -> np.ndarray:
 def short_limit(path: str) -> float:
     """Give a hanging decoder few seconds, for files that can be decoded in a blink."""
     return 4.0 if "hangs" in path else 60.0
+
+
+def write_pieces_or_misbehave(path: str, outlet: Outlet) -> None:
+    """Write the first 40,000 samples, then do what the name says; for other names all."""
+    name = os.path.basename(path)
+    if not name.startswith(("exits", "segfaults", "hangs", "raises", "starts-over")):
+        write_pieces(path, outlet)
+        return
+    audio = load_audio(path)
+    with open(outlet.essentia_file, "wb") as file:
+        # Not a whole number of samples: a process may die anywhere.
+        file.write(audio[:40000].tobytes() + b"x")
+    if name.startswith("exits"):
+        os._exit(3)
+    if name.startswith("segfaults"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if name.startswith("hangs"):
+        time.sleep(600)
+    if name.startswith("raises"):
+        raise RuntimeError("strange decoder")
+    outlet.essentia_done()
+    for begin in range(0, len(audio), 12345):
+        outlet.send(audio[begin : begin + 12345])
+
+
+def write_without_end(path: str, outlet: Outlet) -> None:
+    """Write samples for ever, and leave how many seconds of them were written."""
+    second = np.zeros(16000, np.float32).tobytes()
+    with open(outlet.essentia_file, "wb") as file:
+        seconds = 0
+        while True:
+            file.write(second)
+            seconds += 1
+            Path(path + ".seconds").write_text(str(seconds))
+
+
+def write_pieces_and_tell_memory(path: str, outlet: Outlet) -> None:
+    """Decode, and leave the most kilobytes that this process held."""
+    write_pieces(path, outlet)
+    status = Path("/proc/self/status").read_text()
+    Path(path + ".peak").write_text(status.partition("VmHWM:")[2].split()[0])

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from audio_fixtures import (
+    BROKEN,
     FORMATS,
     music,
     promise_more_flac_samples,
@@ -142,18 +143,6 @@ def test_header_that_promises_days_gives_what_is_there(tmp_path):
     surround = tmp_path / "days.wav"  # six channels: read by libsndfile
     surround.write_bytes(wav_header(0, 6, 16000, 2**32 - 64) + bytes(range(240)) * 600)
     assert len(load_audio(surround)) == 12000
-
-
-BROKEN = {
-    "empty.mp3": (b"", "empty"),
-    "text.mp3": (b"these are words and no music\n" * 500, "not recognised as audio"),
-    "zeros.wav": (bytes(10000), "not recognised as audio"),
-    "no-sound.wav": (wav_header(0, 2, 44100, 0), "no audio samples"),
-    "header-only.flac": (b"fLaC\0\0\0\x22" + bytes(34), "not recognised|cannot decode|no audio"),
-    "cut-header.wav": (wav_header(0, 2, 44100, 4000)[:30], "not recognised as audio"),
-    "zero-rate.wav": (wav_header(0, 3, 0, 600) + bytes(600), "not recognised|cannot decode"),
-    "ogg-magic.ogg": (b"OggS" + bytes(300), "not recognised as audio"),
-}
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from audio_fixtures import (
     decode_or_misbehave,
+    music,
     short_limit,
     write_audio,
+    write_pieces_or_misbehave,
 )
 from essentia_maest import Model, UntrainedModelWarning, load_audio
+from essentia_maest.collection.analysis import TrackAnalysis
 from essentia_maest.collection.decode import Failure
 from essentia_maest.collection.describe import file_sha256, strongest
 from essentia_maest.collection.options import AnalysisOptions
@@ -248,8 +252,6 @@ def test_one_bad_file_is_reported_and_the_rest_kept(tmp_path, model):
 def test_track_that_the_model_refuses_is_reported(tmp_path, model):
     write_audio(tmp_path / "in" / "short.wav", 0.1)
     not_finite = write_audio(tmp_path / "in" / "nan.wav", 10 * model.segment_seconds, 16000, 1)
-    import soundfile
-
     samples, _ = soundfile.read(not_finite, dtype="float32")
     samples[7] = np.nan
     soundfile.write(not_finite, samples, 16000, subtype="FLOAT")
@@ -261,6 +263,79 @@ def test_track_that_the_model_refuses_is_reported(tmp_path, model):
         ("nan.wav", "analyze"),
     }
     assert report.analyzed == 0
+
+
+def same_results(one: Path, other: Path) -> bool:
+    """Whether two runs wrote the same, but for times and places."""
+    names = [name for name in files(one) if name != "summary.json"]
+    assert names == [name for name in files(other) if name != "summary.json"]
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
+@pytest.mark.parametrize("output", ["predictions", "embeddings", "both"])
+@pytest.mark.parametrize("tail", ["discard", "repeat", "pad"])
+def test_results_do_not_depend_on_how_samples_come(model, output, tail):
+    audio = music(3.6 * model.segment_seconds, 16000)[:, 0].astype(np.float32)
+    options = AnalysisOptions(output, block=2, tokens=("avg", "cls"), hop=1.7, tail=tail)
+    more = {"hop": 1.7, "tail": tail}
+    predictions, embeddings = model.analyze(audio, block=2, tokens=("avg", "cls"), **more)
+    wanted = {"predictions": predictions, "embeddings": embeddings}
+    for size in (3001, 65536, len(audio)):
+        analysis = TrackAnalysis(model, options)
+        for begin in range(0, len(audio), size):
+            analysis.push(audio[begin : begin + size])
+        found = analysis.finish()
+        assert list(found) == [kind for kind in wanted if output in (kind, "both")]
+        for kind, values in found.items():
+            np.testing.assert_array_equal(values, wanted[kind])
+
+
+def test_long_tracks_have_the_results_of_short_ones(tmp_path, model, monkeypatch):
+    monkeypatch.setattr("essentia_maest.collection.runner._PIECE_SECONDS", (4.3, 4.3))
+    tracks = tmp_path / "in"
+    write_audio(tracks / "a.mp3", 3.6 * model.segment_seconds)
+    write_audio(tracks / "b.opus", 1.1 * model.segment_seconds, 48000)
+    write_audio(tracks / "short.wav", 1.0)
+    (tracks / "bad.mp3").write_bytes(b"no music" * 100)
+    whole = analyze(model, [tracks], tmp_path / "whole", workers=2)
+    pieces = analyze(model, [tracks], tmp_path / "pieces", workers=2, long_seconds=3.0)
+    assert same_results(tmp_path / "whole", tmp_path / "pieces")
+    assert pieces.audio_seconds == pytest.approx(whole.audio_seconds)
+    assert (whole.analyzed, whole.failures) == (3, pieces.failures)
+    assert [os.path.basename(failure.path) for failure in pieces.failures] == ["bad.mp3"]
+
+
+def test_long_track_that_fails_is_reported_as_a_short_one_is(tmp_path, model, monkeypatch):
+    monkeypatch.setattr("essentia_maest.collection.runner._PIECE_SECONDS", (2.0, 2.0))
+    music = tmp_path / "in"
+    for name in ("nan.wav", "raises.wav"):
+        path = write_audio(music / name, 2.5 * model.segment_seconds, 16000, 1)
+        samples, _ = soundfile.read(path, dtype="float32")
+        samples[40123 if name == "nan.wav" else 7] = np.nan
+        soundfile.write(path, samples, 16000, subtype="FLOAT")
+    write_audio(music / "starts-over.wav", 2.5 * model.segment_seconds, 16000, 1)
+    more = {"decode": decode_or_misbehave, "decode_pieces": write_pieces_or_misbehave}
+    whole = analyze(model, [music], tmp_path / "whole", **more)
+    pieces = analyze(model, [music], tmp_path / "pieces", long_seconds=1.0, **more)
+    assert same_results(tmp_path / "whole", tmp_path / "pieces")
+    assert sorted(map(str, whole.failures)) == sorted(map(str, pieces.failures))
+    assert sorted(failure.stage for failure in pieces.failures) == ["analyze", "decode"]
+
+
+def test_interrupt_ends_long_tracks(tmp_path, model):
+    for index in range(3):
+        write_audio(tmp_path / "in" / f"{index}.wav")
+    with pytest.raises(KeyboardInterrupt):
+        analyze(
+            model,
+            [tmp_path / "in"],
+            tmp_path / "out",
+            reporter=InterruptAfter(1),
+            workers=2,
+            long_seconds=0.5,
+        )
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["stopped"], summary["counts"]["analyzed"]) == ("interrupted", 1)
 
 
 def test_resume(tmp_path, model):

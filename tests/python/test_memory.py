@@ -4,8 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from audio_fixtures import music
 from essentia_maest.convert import convert_random
 
 COMMON = """
@@ -90,3 +93,39 @@ print(megabytes() - before)
 """
     )
     assert growth < 20
+
+
+def test_a_long_file_takes_no_more_than_a_short_one(tmp_path: Path) -> None:
+    sound = music(60.0, 16000)[:, 0]
+    for name, minutes in (("short.wav", 2), ("long.wav", 60)):
+        with soundfile.SoundFile(tmp_path / name, "w", 16000, 1, "PCM_16") as file:
+            for _ in range(minutes):
+                file.write(sound)
+    before, after = numbers_printed_by(
+        """
+import resource
+sys.path.insert(0, sys.argv[2])
+from audio_fixtures import write_pieces_and_tell_memory
+from essentia_maest.collection.options import AnalysisOptions
+from essentia_maest.collection.progress import SilentReporter
+from essentia_maest.collection.results import ResultFolder
+from essentia_maest.collection.runner import CollectionRun
+from essentia_maest.collection.scan import scan
+
+model = maest.Model(num_threads=1)
+for name in ("short", "long"):
+    CollectionRun(
+        model, AnalysisOptions(block=1, patchout="F4T10"), ResultFolder(sys.argv[1] + "/out"),
+        workers=2, reporter=SilentReporter(), long_seconds=100,
+        decode_pieces=write_pieces_and_tell_memory,
+    ).run(scan([f"{sys.argv[1]}/{name}.wav"]))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+""",
+        tmp_path,
+        Path(__file__).parent,
+    )
+    assert after < before + 25  # whole, an hour's samples would be 230
+    peaks = [int((tmp_path / f"{name}.wav.peak").read_text()) for name in ("short", "long")]
+    assert peaks[1] < peaks[0] + 10_000
+    rows = np.load(tmp_path / "out" / "long.wav.embeddings.npy")
+    assert len(rows) > 20 * len(np.load(tmp_path / "out" / "short.wav.embeddings.npy"))

@@ -186,7 +186,7 @@ class DecodePool:
                 max_tasks=TASKS_PER_WORKER,
                 context=multiprocessing.get_context("spawn"),
             )
-        with _interrupts_held():
+        with interrupts_held():
             return self._pool.schedule(work, args=arguments, timeout=timeout)
 
     def _require_workers(self) -> None:
@@ -205,7 +205,7 @@ class DecodePool:
         try:
             return Decoded(track, future.result())
         except ProcessExpired as error:
-            reason = f"the decoder crashed ({_exit_status(error.exitcode)})"
+            reason = f"the decoder crashed ({exit_status(error.exitcode)})"
         except TimeoutError:
             reason = f"decoding took longer than {self._limit(track.path):.0f} s"
         except MaestError as error:
@@ -222,23 +222,16 @@ class DecodePool:
 
 
 def _decode_quietly(decode: DecodeFunction, path: str) -> npt.NDArray[np.float32]:
-    """Decode with stderr away: libraries write there of each damaged frame, without a name."""
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    try:
+    with stderr_away():
         return decode(path)
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _broke_the_pool(future: Any) -> bool:
     return isinstance(future.exception(), BrokenProcessPool)
 
 
-def _exit_status(code: int | None) -> str:
+def exit_status(code: int | None) -> str:
+    """Name the signal that ended a process, or its exit status."""
     if code is not None and code < 0:
         with suppress(ValueError):
             return signal.Signals(-code).name
@@ -246,7 +239,21 @@ def _exit_status(code: int | None) -> str:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def stderr_away() -> Iterator[None]:
+    """Send the process's stderr nowhere: libraries write there of each damaged frame, nameless."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
     """Hold SIGINT back from the processes and threads that are started meanwhile.
 
     Ctrl-C goes to the whole process group; the workers are to be ended by us, not by tracebacks.

@@ -1,4 +1,7 @@
-"""Analyse a collection: decode in workers, infer in this process, keep the results."""
+"""Analyse a collection: decode in workers, infer in this process, keep the results.
+
+Most tracks are decoded whole, a few ahead. Long ones come after them, piece by piece.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,26 @@ import os
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from ..audio import SAMPLE_RATE, load_audio
+from ..audio_pieces import write_pieces
 from ..errors import MaestError
 from ..model import Array, Model
-from .decode import Decoded, DecodeFunction, DecodePool, Failure, time_limit
+from .analysis import GuardedAnalysis, TrackAnalysis
+from .decode import DecodeFunction, DecodePool, Failure, time_limit
 from .describe import describe_model, describe_track, describe_versions, untrained_warning
+from .long_tracks import Ended, LongTracks, Piece, StartedOver
 from .options import AnalysisOptions
+from .piece_writer import PieceFunction
 from .progress import Reporter
 from .results import ResultFolder
 from .scan import Scan, Track
+from .short_tracks import LONG_SECONDS, load_unless_long
+
+# Pieces of long tracks: enough segments for all threads, within bounds.
+_PIECE_SECONDS = (60.0, 240.0)
 
 # What will not be better with the next track.
 _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -71,6 +83,10 @@ class CollectionRun:
         the same model file and options.
     decode, limit : callable
         See `DecodePool`.
+    long_seconds : float
+        Tracks of at least this length are decoded piece by piece.
+    decode_pieces : callable
+        See `LongTracks`.
 
     Raises
     ------
@@ -89,8 +105,10 @@ class CollectionRun:
         resume: bool = False,
         decode: DecodeFunction = load_audio,
         limit: Callable[[str], float] = time_limit,
+        long_seconds: float = LONG_SECONDS,
+        decode_pieces: PieceFunction = write_pieces,
     ) -> None:
-        check_options(model, options)
+        TrackAnalysis(model, options)  # refuses what the model does not have
         self._model = model
         self._options = options
         self._folder = folder
@@ -99,6 +117,8 @@ class CollectionRun:
         self._resume = resume
         self._decode = decode
         self._limit = limit
+        self._long_seconds = long_seconds
+        self._decode_pieces = decode_pieces
         self._common: dict[str, Any] = {
             "trained": model.trained,
             **({} if model.trained else {"warning": untrained_warning(model)}),
@@ -148,25 +168,69 @@ class CollectionRun:
         return report
 
     def _run(self, waiting: list[Track], report: RunReport) -> None:
+        long = self._run_short(waiting, report)
+        if long and report.stopped is None:
+            self._run_long(long, report)
+
+    def _run_short(self, waiting: list[Track], report: RunReport) -> list[Track]:
+        """Analyse the tracks that are not long, and return those that are."""
+        long: list[Track] = []
+        decode = partial(load_unless_long, decode=self._decode, longest=self._long_seconds)
         workers = max(1, min(self._workers, len(waiting)))
-        with DecodePool(workers, self._decode, self._limit) as pool:
+        with DecodePool(workers, cast(DecodeFunction, decode), self._limit) as pool:
             for outcome in pool.decode(waiting):
                 if isinstance(outcome, Failure):
-                    failure: Failure | None = outcome
+                    self._conclude(outcome, report)
+                elif cast("Array | None", outcome.audio) is None:
+                    long.append(outcome.track)
                 else:
-                    failure = self._analyze(outcome, report)
-                if failure is not None:
-                    self._fail(report, failure)
+                    analysis = GuardedAnalysis(outcome.track, self._model, self._options)
+                    analysis.push(outcome.audio)
+                    self._conclude(self._end(analysis, report), report)
+                if report.stopped is not None:
+                    break
+                del outcome  # its samples, before the next are waited for
+        return long
+
+    def _run_long(self, tracks: list[Track], report: RunReport) -> None:
+        least, most = _PIECE_SECONDS
+        piece_seconds = self._model.num_threads * self._model.hop_seconds
+        analyses: dict[str, GuardedAnalysis] = {}
+        with LongTracks(
+            min(self._workers, len(tracks)),
+            min(max(piece_seconds, least), most),
+            self._decode_pieces,
+            self._limit,
+        ) as decoding:
+            for event in decoding.decode(tracks):
+                if isinstance(event, Failure):
+                    analyses.pop(event.path, None)
+                    self._conclude(event, report)
+                elif isinstance(event, StartedOver):
+                    del analyses[event.track.path]
+                elif isinstance(event, Piece):
+                    if event.track.path not in analyses:
+                        analyses[event.track.path] = GuardedAnalysis(
+                            event.track, self._model, self._options
+                        )
+                    analyses[event.track.path].push(event.audio)
+                elif isinstance(event, Ended):
+                    self._conclude(self._end(analyses.pop(event.track.path), report), report)
                 if report.stopped is not None:
                     return
-                self._reporter.done()
-                del outcome  # its samples, before the next are waited for
+                del event  # its samples, before the next are waited for
 
-    def _analyze(self, decoded: Decoded, report: RunReport) -> Failure | None:
-        track, audio = decoded.track, decoded.audio
+    def _conclude(self, failure: Failure | None, report: RunReport) -> None:
+        if failure is not None:
+            self._fail(report, failure)
+        if report.stopped is None:
+            self._reporter.done()
+
+    def _end(self, analysis: GuardedAnalysis, report: RunReport) -> Failure | None:
+        track, samples = analysis.track, analysis.samples
         try:
-            arrays = self._compute(audio)
-            result = describe_track(track.path, len(audio), self._model, self._options, arrays)
+            arrays = analysis.finish()
+            result = describe_track(track.path, samples, self._model, self._options, arrays)
         except Exception as error:
             return Failure(track.path, "analyze", _reason(error))
         try:
@@ -178,23 +242,8 @@ class CollectionRun:
                 report.stopped = f"results cannot be written: {error.strerror}"
             return Failure(track.path, "write", _reason(error))
         report.analyzed += 1
-        report.audio_seconds += len(audio) / SAMPLE_RATE
+        report.audio_seconds += samples / SAMPLE_RATE
         return None
-
-    def _compute(self, audio: Array) -> dict[str, Array]:
-        options = self._options
-        segments: dict[str, Any] = {
-            "patchout": options.patchout,
-            "hop": options.hop,
-            "tail": options.tail,
-        }
-        if not options.embeddings:
-            return {"predictions": self._model.predict(audio, **segments)}
-        segments.update(block=options.block, tokens=options.tokens)
-        if not options.predictions:
-            return {"embeddings": self._model.embed(audio, **segments)}
-        predictions, embeddings = self._model.analyze(audio, **segments)
-        return {"predictions": predictions, "embeddings": embeddings}
 
     def _is_done(self, track: Track) -> bool:
         found = self._folder.read(track.result) if self._resume else None
@@ -234,34 +283,6 @@ class CollectionRun:
             **self._common,
             "versions": describe_versions(),
         }
-
-
-def check_options(model: Model, options: AnalysisOptions) -> None:
-    """Refuse options that a model does not have, before any audio is touched.
-
-    Parameters
-    ----------
-    model : Model
-        Which model.
-    options : AnalysisOptions
-        What is asked.
-
-    Raises
-    ------
-    essentia_maest.errors.InvalidArgumentError
-        The message names what was found and what the model has.
-    """
-    if options.embeddings:
-        model.stream(
-            "embed",
-            block=options.block,
-            tokens=options.tokens,
-            patchout=options.patchout,
-            hop=options.hop,
-            tail=options.tail,
-        )
-    else:
-        model.stream("predict", patchout=options.patchout, hop=options.hop, tail=options.tail)
 
 
 def _reason(error: Exception) -> str:
