@@ -1,0 +1,1 @@
+"""What peers are: one program each, run in the peer's own environment."""

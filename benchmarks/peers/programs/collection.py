@@ -1,0 +1,45 @@
+"""Files in, results on disk: what `maest analyze` does with one open model."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.memory import Watch
+from benchmarks.peers.serve import Work, serve
+
+
+def open_peer(options: Mapping[str, Any]) -> Work:
+    """Open `model`; as many decoders as CPUs."""
+    import essentia_maest as maest
+    from essentia_maest.collection.options import AnalysisOptions
+    from essentia_maest.collection.progress import SilentReporter
+    from essentia_maest.collection.results import ResultFolder
+    from essentia_maest.collection.runner import CollectionRun
+    from essentia_maest.collection.scan import scan
+
+    model = maest.Model(options["model"], num_threads=options["threads"])
+    asked = AnalysisOptions(output="embeddings", patchout=options["patchout"])
+
+    def work(request: Mapping[str, Any]) -> Any:
+        files = sorted(Path(options["tracks"]).glob(request["files"]))
+        with tempfile.TemporaryDirectory() as folder, Watch() as watch:
+            run = CollectionRun(
+                model,
+                asked,
+                ResultFolder(folder),
+                workers=options["threads"],
+                reporter=SilentReporter(),
+            )
+            report = run.run(scan(files))
+        if report.analyzed != len(files) or not files:
+            raise RuntimeError(f"{report.analyzed} of {len(files)} files analysed")
+        return {"memory_tree": watch.most, "memory_before": watch.before}
+
+    return work
+
+
+if __name__ == "__main__":
+    serve(open_peer, ("essentia-maest", "essentia", "onnxruntime"))
