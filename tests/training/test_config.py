@@ -30,7 +30,7 @@ PAPER = {
     "teacher_student_30s": (30, 90, "passt", "26.1", "27.0"),
 }
 BASELINES = {"baseline_efficientnet_b0": "efficientnet-b0", "baseline_resnet50": "resnet50"}
-EVERY = (*PAPER, *BASELINES, "cpu_smoke")
+EVERY = (*PAPER, *BASELINES, "cpu_smoke", "default")
 
 
 def load(name: str, *overrides: str) -> Experiment:
