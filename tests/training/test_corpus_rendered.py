@@ -16,7 +16,13 @@ from rendering_fixtures import make_fonts, make_programs
 from training.corpus.charts import draw_chart, draw_melody
 from training.corpus.fluidsynth import TEST_FONT, TRAINING_FONTS, Fluidsynth, find_fluidsynth
 from training.corpus.genres import GENRES
-from training.corpus.midi import add_part, double_part, instruments_heard, read_midi
+from training.corpus.midi import (
+    add_part,
+    double_part,
+    end_hanging_notes,
+    instruments_heard,
+    read_midi,
+)
 from training.corpus.mma import Mma, Style
 from training.corpus.plans import deal, plan_rendered
 from training.corpus.rendered import Recipe, Renderer, style_metre, tempo_band, tune_metre
@@ -87,6 +93,22 @@ def test_doubling_plays_the_same_notes_higher() -> None:
     double_part(midi, 73, 1)
     assert instruments_heard(midi, 30) == ("flute", "strings")
     assert {message.note for message in midi.tracks[-1] if message.type == "note_on"} == {72}
+
+
+def test_a_note_without_an_end_ends_with_its_track(tmp_path: Path) -> None:
+    midi = piece((0, 73, 1.0), (1, 40, 1.0))
+    track = midi.tracks[0]
+    track.append(mido.Message("note_on", channel=0, note=62, velocity=80, time=10))
+    track.append(mido.MetaMessage("end_of_track", time=90))
+    ended = list(midi.tracks[1])
+    end_hanging_notes(midi)
+    assert midi.tracks[1] == ended
+    assert track[-2:] == [
+        mido.Message("note_off", channel=0, note=62, time=90),
+        mido.MetaMessage("end_of_track", time=0),
+    ]
+    midi.save(tmp_path / "piece.mid")
+    assert read_midi(tmp_path / "piece.mid").length == pytest.approx(1.5)
 
 
 def test_a_damaged_midi_file_is_refused(tmp_path: Path) -> None:

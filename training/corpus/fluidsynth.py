@@ -18,7 +18,7 @@ from training.corpus.packages import debian_package
 from training.corpus.programs import run_program
 from training.errors import DataError
 
-_SECONDS_ALLOWED = 1_200
+_SECONDS_ALLOWED = 120
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,32 @@ def instruments_heard(midi: mido.MidiFile, seconds: float) -> tuple[str, ...]:
     return tuple(sorted(heard))
 
 
+def end_hanging_notes(midi: mido.MidiFile) -> None:
+    """End the notes that a piece begins and never ends: a synthesizer would play them for ever.
+
+    Parameters
+    ----------
+    midi : mido.MidiFile
+        Changed in place: what hangs ends with its track. Left as it is when nothing hangs.
+    """
+    for track in midi.tracks:
+        hanging: dict[tuple[int, int], None] = {}
+        for message in track:
+            if message.type == "note_on" and message.velocity:
+                hanging[message.channel, message.note] = None
+            elif message.type in ("note_on", "note_off"):
+                hanging.pop((message.channel, message.note), None)
+        if not hanging:
+            continue
+        # a track's end comes last, wherever its writer put it
+        last = track.pop() if track[-1].type == "end_of_track" else None
+        wait = last.time if last is not None else 0
+        for channel, note in hanging:
+            track.append(mido.Message("note_off", channel=channel, note=note, time=wait))
+            wait = 0
+        track.append(mido.MetaMessage("end_of_track", time=0))
+
+
 def add_part(
     midi: mido.MidiFile, program: int, notes: Iterable[tuple[float, float, int, int]]
 ) -> None:

@@ -16,7 +16,13 @@ from essentia_maest.audio import SAMPLE_RATE
 from training.corpus.charts import LEADS, draw_chart, draw_melody
 from training.corpus.fluidsynth import TEST_FONT, TRAINING_FONTS, SoundFont, find_fluidsynth
 from training.corpus.genres import genre_of
-from training.corpus.midi import add_part, double_part, instruments_heard, read_midi
+from training.corpus.midi import (
+    add_part,
+    double_part,
+    end_hanging_notes,
+    instruments_heard,
+    read_midi,
+)
 from training.corpus.mma import Mma, Style
 from training.corpus.packages import debian_package
 from training.corpus.tunes import Tune, play_tune, read_tunes, tempo_range, with_tempo
@@ -139,6 +145,7 @@ class Renderer:
                 midi, known = self._play_style(self.styles[recipe.source], path, random)
             else:
                 midi, known = self._play_tune(self.tunes[recipe.source], path, random)
+            end_hanging_notes(midi)
             midi.save(path)
             font = _draw_font(recipe.split, random)
             audio = self._fluidsynth.render(path, self._fonts[font])
