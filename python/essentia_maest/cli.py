@@ -1,4 +1,4 @@
-"""The command ``maest``: its arguments and its exit codes. The work is done elsewhere.
+"""The command ``maest``: its sub-commands and its exit codes. The work is done elsewhere.
 
 Exit codes: 0 all done, 1 some files failed, 2 bad usage, 130 and 143 interrupted and terminated.
 """
@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .collection.options import OUTPUTS, TAILS, TOKENS, AnalysisOptions
+from .cli_arguments import make_parser
+from .collection.options import AnalysisOptions
 from .errors import InvalidArgumentError, MaestError, UntrainedModelWarning
 
 # What computes is imported where it is needed: `maest --help` is to answer at once.
@@ -51,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         Help and version were asked for (0), or the arguments cannot be parsed (2).
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     try:
-        code: int = parsed.run(parsed)
+        code = _COMMANDS[parsed.command](parsed)
         sys.stdout.flush()
         return code
     except _Terminated:
@@ -66,138 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return SOME_FAILED
     except (MaestError, ImportError, OSError) as error:
         return _complain(str(error), BAD_USAGE)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="maest",
-        description="Music embeddings and tags with MAEST models.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action=_Version, help="print the version")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add_analyze(commands)
-    _add_convert(commands)
-    _add_info(commands)
-    models = commands.add_parser("models", help="list the models shipped with the package")
-    models.set_defaults(run=_models)
-    return parser
-
-
-class _Version(argparse.Action):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(nargs=0, **options)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        from importlib.metadata import version
-
-        print(f"maest {version('essentia-maest')}")
-        parser.exit()
-
-
-def _add_analyze(commands: Any) -> None:
-    parser = commands.add_parser(
-        "analyze",
-        help="analyse audio files and folders",
-        description="Analyse audio files, and those in folders, into one JSON file per track and "
-        ".npy arrays beside it. Exit code: 0 all done, 1 some files failed, 2 bad usage.",
-        allow_abbrev=False,
-    )
-    defaults = AnalysisOptions()
-    add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="audio file, or folder to search through")
-    add("--example", action="store_true", help="analyse the clip that ships with the package")
-    add("-o", dest="results", required=True, metavar="OUT", help="folder for the results")
-    add("--model", default="default", metavar="M", help="model file, or name from `maest models`")
-    add(
-        "--output",
-        choices=OUTPUTS,
-        default=defaults.output,
-        help="what to compute (default: %(default)s)",
-    )
-    add(
-        "--block",
-        type=int,
-        default=defaults.block,
-        metavar="N",
-        help="transformer block of the embeddings, from 1 (default: %(default)s)",
-    )
-    add(
-        "--tokens",
-        type=lambda text: tuple(text.split(",")),
-        default=defaults.tokens,
-        metavar="T,T",
-        help=f"what embeddings are made of, in this order (default: {','.join(TOKENS)})",
-    )
-    add(
-        "--patchout",
-        default=defaults.patchout,
-        metavar="FnTn",
-        help="patches to leave out for speed, such as F3T2 (default: %(default)s, none)",
-    )
-    add(
-        "--hop",
-        type=float,
-        metavar="S",
-        help="seconds between the starts of segments (default: the model's own)",
-    )
-    add(
-        "--tail",
-        choices=TAILS,
-        default=defaults.tail,
-        help="what happens to samples after the last full segment (default: %(default)s)",
-    )
-    add(
-        "--top-k",
-        type=int,
-        default=defaults.top_k,
-        metavar="K",
-        help="labels named per segment and track (default: %(default)s)",
-    )
-    add("--workers", type=int, metavar="N", help="processes that decode (default: one per CPU)")
-    add(
-        "--threads",
-        type=int,
-        default=0,
-        metavar="N",
-        help="threads of the model (default: 0, one per CPU that this process may use)",
-    )
-    add("--resume", action="store_true", help="leave alone what the same model and options did")
-    add("--quiet", action="store_true", help="print warnings and failures only")
-    parser.set_defaults(run=_analyze)
-
-
-def _add_convert(commands: Any) -> None:
-    parser = commands.add_parser(
-        "convert",
-        help="make a model file",
-        usage="maest convert [options] SRC DST\n"
-        "       maest convert --random-weights {tiny,base} [options] DST",
-        description="Make a model file out of a public checkpoint, or one with random weights.",
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add(
-        "files",
-        nargs="+",
-        metavar="SRC DST",
-        help="MAEST checkpoint, Hugging Face folder or official ONNX file; model file to write",
-    )
-    add("--precision", choices=("fp32", "int8"), default="fp32", help="default: %(default)s")
-    add("--labels", metavar="FILE", help="names of the classes: JSON list, or one a line")
-    add(
-        "--random-weights",
-        choices=("tiny", "base"),
-        help="no SRC: an untrained model of this size, to try things out with",
-    )
-    parser.set_defaults(run=_convert)
-
-
-def _add_info(commands: Any) -> None:
-    parser = commands.add_parser("info", help="describe a model file", allow_abbrev=False)
-    parser.add_argument("model", metavar="MODEL", help="model file, or name from `maest models`")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.set_defaults(run=_info)
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
@@ -296,9 +165,15 @@ def _convert(arguments: argparse.Namespace) -> int:
         )
     if arguments.random_weights and arguments.labels:
         raise InvalidArgumentError("convert: --labels has no use with --random-weights")
+    compared = not arguments.random_weights and arguments.precision == "int8"
+    if (arguments.sample or arguments.lowest_cosine is not None) and not compared:
+        raise InvalidArgumentError(
+            "convert: --sample and --lowest-cosine are for --precision int8 with SRC and DST"
+        )
     destination = arguments.files[-1]
 
     from .convert import convert, convert_random
+    from .precision_check import LOWEST_COSINE
 
     with _one_line_warnings():
         if arguments.random_weights:
@@ -309,6 +184,11 @@ def _convert(arguments: argparse.Namespace) -> int:
                 destination,
                 precision=arguments.precision,
                 labels=arguments.labels,
+                samples=arguments.sample,
+                lowest_cosine=(
+                    LOWEST_COSINE if arguments.lowest_cosine is None else arguments.lowest_cosine
+                ),
+                report=lambda measured: _complain(str(measured)),
             )
     _complain(f"wrote {destination}")
     return ALL_DONE
@@ -380,3 +260,6 @@ def _complain(text: str, code: int = ALL_DONE) -> int:
     """Print a line on stderr, where results never go."""
     print(f"maest: {text}", file=sys.stderr, flush=True)
     return code
+
+
+_COMMANDS = {"analyze": _analyze, "convert": _convert, "info": _info, "models": _models}

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from essentia_maest.checkpoints import Checkpoint, read_checkpoint
 from essentia_maest.checkpoints.checkpoint import sha256_of
 from essentia_maest.errors import InvalidArgumentError, ModelError
-from essentia_maest.graph import PRECISIONS, Precision, build_model
+from essentia_maest.example import example_audio
+from essentia_maest.graph import PRECISIONS, Precision
 from essentia_maest.metadata import (
     NORMALIZATION_MEAN,
     NORMALIZATION_STANDARD_DEVIATION,
     ModelDescription,
     check_labels,
-    essentia_json,
-    essentia_metadata,
     grid_columns,
-    model_properties,
 )
-from essentia_maest.weights import ModelWeights, random_weights
+from essentia_maest.model_writing import checked_destination, write_model
+from essentia_maest.precision_check import LOWEST_COSINE, PrecisionReport, measure_precision
+from essentia_maest.weights import random_weights
 
 UNKNOWN_LICENSE = "that of the source"
 OWN_LICENSE = "AGPL-3.0-or-later"
@@ -54,6 +52,9 @@ def convert(
     precision: Precision = "fp32",
     labels: str | os.PathLike[str] | Sequence[str] | None = None,
     heads: int | None = None,
+    samples: Sequence[str | os.PathLike[str]] = (),
+    lowest_cosine: float = LOWEST_COSINE,
+    report: Callable[[PrecisionReport], object] | None = None,
 ) -> Path:
     """Convert a public MAEST checkpoint into a model file.
 
@@ -67,13 +68,21 @@ def convert(
     destination : path
         The ``.onnx`` file to write; Essentia's metadata goes beside it as ``.json``.
     precision : {"fp32", "int8"}
-        int8 is faster and a quarter of the size; results differ slightly.
+        int8 is faster and a quarter of the size; results differ slightly. How much is measured
+        before the file is written.
     labels : path or sequence of str, optional
         Names of the classes, in order: a list, a text file with one per line, or a JSON file (a
         list, or Essentia's metadata). By default those of the source; where it has none, the
         placeholders ``class-000`` ... with a warning.
     heads : int, optional
         Attention heads, where the source does not say and the width is not a multiple of 64.
+    samples : sequence of path, optional
+        Audio files that int8 is measured on, against fp32; by default the package's example.
+    lowest_cosine : float
+        An int8 model is refused if the mean cosine of its embeddings to those of fp32 is lower;
+        -1 allows any.
+    report : callable, optional
+        Called with what was measured for int8, a `PrecisionReport`, before it is judged.
 
     Returns
     -------
@@ -85,7 +94,9 @@ def convert(
     ModelError
         If the source is damaged, foreign or not a MAEST model, or the labels do not fit.
     InvalidArgumentError
-        If the destination cannot be written, or the precision is unknown.
+        If the destination cannot be written, the precision is unknown, or int8 changes too much.
+    AudioFileError
+        If one of `samples` cannot be decoded.
     ImportError
         If ``essentia-maest[convert]`` is not installed.
     """
@@ -112,6 +123,12 @@ def convert(
         mean=mean,
         standard_deviation=standard_deviation,
     )
+    if precision == "int8":
+        music = [Path(path) for path in samples] or [example_audio()]
+        measured = measure_precision(weights, description, music, target.parent)
+        if report is not None:
+            report(measured)
+        measured.check(lowest_cosine)
     write_model(weights, description, precision, target)
     return target
 
@@ -240,101 +257,3 @@ def _read_labels(path: Path) -> list[str]:
     if not isinstance(content, list):
         raise ModelError(f"{path}: wanted a JSON list of names, or an object with 'classes'")
     return content
-
-
-def checked_destination(destination: str | os.PathLike[str]) -> Path:
-    """Check that a model file can be written to a path.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it does not end in .onnx, is a folder, or its folder does not exist.
-    """
-    path = Path(destination)
-    if path.suffix.lower() != ".onnx":
-        raise InvalidArgumentError(f"{path}: the destination must end in .onnx")
-    if path.is_dir():
-        raise InvalidArgumentError(f"{path}: the destination is a folder; wanted a file")
-    if not path.parent.is_dir():
-        raise InvalidArgumentError(f"{path}: the folder {path.parent} does not exist")
-    return path
-
-
-def write_model(
-    weights: ModelWeights, description: ModelDescription, precision: Precision, target: Path
-) -> None:
-    """Write a model file, and Essentia's metadata beside it, each as a whole or not at all.
-
-    Parameters
-    ----------
-    weights : ModelWeights
-    description : ModelDescription
-    precision : {"fp32", "int8"}
-    target : Path
-        The ``.onnx`` file; the metadata goes to the same name with ``.json``.
-
-    Raises
-    ------
-    ModelError
-        If the weights do not fit the mel front end, or one file.
-    InvalidArgumentError
-        If the files cannot be written.
-    ImportError
-        If ``essentia-maest[convert]`` is not installed.
-    """
-    text = essentia_json(essentia_metadata(description, weights))
-    properties = model_properties(description, weights, precision, text)
-    model = build_model(weights, precision=precision, properties=properties)
-    # The model comes last: a JSON file alone is not taken for a model.
-    _write_together(
-        {
-            target.with_suffix(".json"): text.encode(),
-            target: model.SerializeToString(deterministic=True),
-        }
-    )
-
-
-def _write_together(files: dict[Path, bytes]) -> None:
-    """Write files so that each is there as a whole or not at all.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If one cannot be written; then none is changed that was not complete already.
-    """
-    temporaries: dict[Path, Path] = {}
-    try:
-        for path, content in files.items():
-            temporaries[path] = _write_temporary(path, content)
-        for path, temporary in temporaries.items():
-            os.replace(temporary, path)
-    except OSError as error:
-        raise InvalidArgumentError(
-            f"{path}: cannot be written ({error.strerror or error})"
-        ) from error
-    finally:
-        for temporary in temporaries.values():
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def _write_temporary(path: Path, content: bytes) -> Path:
-    """Write a file beside its destination, safely on the disk, with the usual permissions."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from audio_fixtures import write_audio
+from checkpoint_files import small_maest
 from essentia_maest import Model, UntrainedModelWarning, load_audio
 from essentia_maest.cli import main
 from essentia_maest.collection.describe import file_sha256
@@ -242,6 +244,23 @@ def test_convert_makes_int8(tmp_path, model_file):
     with pytest.warns(UntrainedModelWarning):
         assert Model(path).precision == "int8"
     assert path.stat().st_size < 0.6 * model_file.stat().st_size
+
+
+def test_convert_tells_what_int8_changes(tmp_path, capsys):
+    torch.save(small_maest().state_dict(), tmp_path / "a.pt")
+    music = tmp_path / "music.flac"
+    write_audio(music, 25.0, 16000, 1)
+    command = ["convert", str(tmp_path / "a.pt"), str(tmp_path / "a.onnx"), "--precision", "int8"]
+    assert main([*command, "--sample", str(music), "--sample", str(music)]) == 0
+    told = capsys.readouterr().err
+    assert re.search(
+        r"int8 against fp32 on \d+ segments of 2 audio file\(s\): cosine .* 0\.99", told
+    )
+    assert (tmp_path / "a.onnx").exists()
+    assert main([*command, "--lowest-cosine", "1"]) == 2
+    assert "Nothing was written" in capsys.readouterr().err
+    assert main([*command[:-2], "--sample", str(music)]) == 2
+    assert "--sample and --lowest-cosine are for --precision int8" in capsys.readouterr().err
 
 
 def test_reader_that_goes_away(model_file):

@@ -10,6 +10,7 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 from safetensors.torch import save_file
+from sklearn.metrics.pairwise import paired_cosine_distances
 
 from checkpoint_files import (
     CLASSES,
@@ -31,9 +32,11 @@ from checkpoint_files import (
     small_ast,
     small_maest,
 )
+from essentia_maest import Model, example_audio, load_audio
 from essentia_maest.convert import convert, convert_random
 from essentia_maest.errors import ModelError
 from essentia_maest.metadata import segment_frames, segment_hop_frames, segment_seconds
+from essentia_maest.precision_check import PrecisionReport
 from reference_models import make_ast, make_maest, random_mel, run_ast, run_maest
 from untrained import UNTRAINED
 
@@ -345,3 +348,28 @@ def test_random_weights_are_the_same_everywhere(tmp_path):
     made = convert_random("tiny", tmp_path / "tiny.onnx")
     assert onnx.load(made).graph == onnx.load(UNTRAINED).graph
     assert properties(made) == properties(UNTRAINED)
+
+
+def test_int8_is_measured_before_it_is_written(tmp_path, state):
+    torch.save(state, tmp_path / "a.pt")
+    found: list[PrecisionReport] = []
+    convert(
+        tmp_path / "a.pt", tmp_path / "a.onnx", precision="int8", labels=LABELS, report=found.append
+    )
+    (report,) = found
+    exact = convert(tmp_path / "a.pt", tmp_path / "exact.onnx", labels=LABELS)
+    audio = load_audio(example_audio())
+    models = [Model(path) for path in (exact, tmp_path / "a.onnx")]
+    one, other = (model.embed(audio, block=DEPTH, tail="repeat") for model in models)
+    cosines = 1 - paired_cosine_distances(one.astype(float), other.astype(float))
+    assert (report.files, report.segments) == (1, len(one))
+    assert [block.block for block in report.blocks] == [DEPTH]
+    assert report.blocks[0].mean == pytest.approx(cosines.mean(), abs=1e-9)
+    assert report.blocks[0].lowest == pytest.approx(cosines.min(), abs=1e-9)
+    top, other_top = (model.predict(audio, tail="repeat").argmax(1) for model in models)
+    assert report.same_top == np.mean(top == other_top)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.stem == "a") == [
+        "a.json",
+        "a.onnx",
+        "a.pt",
+    ]

@@ -24,7 +24,7 @@ from checkpoint_files import (
     small_maest,
 )
 from essentia_maest.convert import convert, convert_random
-from essentia_maest.errors import InvalidArgumentError, ModelError
+from essentia_maest.errors import AudioFileError, InvalidArgumentError, ModelError
 from reference_models import random_mel, run_maest
 
 
@@ -322,3 +322,28 @@ def test_random_weights_that_cannot_be(tmp_path, arguments, error, message):
     with pytest.raises(error, match=message):
         convert_random(**{"size": "tiny", "destination": tmp_path / "a.onnx"} | arguments)
     assert not os.listdir(tmp_path)
+
+
+def test_int8_that_changes_too_much_is_refused(tmp_path, state):
+    torch.save(state, tmp_path / "a.pt")
+    with pytest.raises(
+        InvalidArgumentError, match=r"cosine of embeddings 0\.99.*at least 1\. Noth"
+    ):
+        convert(
+            tmp_path / "a.pt", tmp_path / "a.onnx", precision="int8", labels=LABELS, lowest_cosine=1
+        )
+    assert os.listdir(tmp_path) == ["a.pt"]
+
+
+def test_samples_that_cannot_be_heard(tmp_path, state):
+    torch.save(state, tmp_path / "a.pt")
+    (tmp_path / "noise.wav").write_bytes(b"no audio")
+    with pytest.raises(AudioFileError, match=r"noise\.wav"):
+        convert(
+            tmp_path / "a.pt",
+            tmp_path / "a.onnx",
+            precision="int8",
+            labels=LABELS,
+            samples=[tmp_path / "noise.wav"],
+        )
+    assert sorted(os.listdir(tmp_path)) == ["a.pt", "noise.wav"]

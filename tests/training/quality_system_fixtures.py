@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import soundfile
 
-from essentia_maest.convert import write_model
 from essentia_maest.graph import Precision
 from essentia_maest.metadata import ModelDescription
+from essentia_maest.model_writing import write_model
 from essentia_maest.weights import random_weights
 from training.data.ragged import Ragged
 from training.data.tracks import make_tracks, write_tracks

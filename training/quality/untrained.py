@@ -7,8 +7,9 @@ from pathlib import Path
 import onnx
 
 from essentia_maest import Model
-from essentia_maest.convert import OWN_LICENSE, write_model
+from essentia_maest.convert import OWN_LICENSE
 from essentia_maest.metadata import PREFIX, ModelDescription
+from essentia_maest.model_writing import write_model
 from essentia_maest.weights import random_weights
 from training.errors import DataError
 
