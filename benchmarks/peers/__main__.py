@@ -23,7 +23,7 @@ from benchmarks.peers.rounds import run_study
 from benchmarks.peers.sizes import SIZES
 from benchmarks.peers.studies import studies
 from benchmarks.peers.tables import report
-from training.quality.machine import machine, versions
+from essentia_maest.machine import machine, versions
 
 _PROGRAMS = "benchmarks.peers.programs"
 _TIMEOUT = 1200.0

@@ -13,6 +13,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -206,6 +207,24 @@ def _info(arguments: argparse.Namespace) -> int:
     return ALL_DONE
 
 
+def _bench(arguments: argparse.Namespace) -> int:
+    from .bench import run_benchmark
+    from .example import example_audio
+
+    found = run_benchmark(
+        arguments.model,
+        example_audio() if arguments.audio is None else Path(arguments.audio),
+        threads=arguments.threads,
+        block=arguments.block,
+        rounds=arguments.rounds,
+    )
+    if arguments.json:
+        print(json.dumps(found.as_dict(), indent=1, ensure_ascii=False))
+    else:
+        print(*found.lines(), sep="\n")
+    return ALL_DONE
+
+
 def _models(arguments: argparse.Namespace) -> int:
     from .model_store import DEFAULT, shipped_models
 
@@ -262,4 +281,10 @@ def _complain(text: str, code: int = ALL_DONE) -> int:
     return code
 
 
-_COMMANDS = {"analyze": _analyze, "convert": _convert, "info": _info, "models": _models}
+_COMMANDS = {
+    "analyze": _analyze,
+    "bench": _bench,
+    "convert": _convert,
+    "info": _info,
+    "models": _models,
+}

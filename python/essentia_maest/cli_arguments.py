@@ -26,6 +26,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_convert(commands)
     _add_info(commands)
+    _add_bench(commands)
     models = commands.add_parser("models", help="list the models shipped with the package")
     models.set_defaults(command="models")
     return parser
@@ -160,3 +161,22 @@ def _add_info(commands: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help="model file, or name from `maest models`")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(command="info")
+
+
+def _add_bench(commands: Any) -> None:
+    parser = commands.add_parser(
+        "bench",
+        help="measure how fast a model is on this machine",
+        description="Measure how fast decoding, mel front end and model are on this machine.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--model", default="default", metavar="M", help="model file, or name from `maest models`")
+    add("--audio", metavar="FILE", help="default: the clip that ships with the package")
+    add("--threads", type=int, default=1, metavar="N", help="of one call; 0 is one per CPU")
+    add(
+        "--block", type=int, default=7, metavar="N", help="of the embeddings (default: %(default)s)"
+    )
+    add("--rounds", type=int, default=3, metavar="N", help="the fastest counts (default: 3)")
+    add("--json", action="store_true", help="as JSON")
+    parser.set_defaults(command="bench")

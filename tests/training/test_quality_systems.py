@@ -13,12 +13,12 @@ import torch
 
 import essentia_maest as maest
 from essentia_maest.errors import ModelError
+from essentia_maest.machine import machine, versions
 from musicnn_fixtures import make_musicnn
 from quality_system_fixtures import CLASSES, make_measured_tracks, write_tiny_model
 from training.corpus.teacher import Teacher
 from training.errors import DataError
 from training.quality.held_out import read_held_out
-from training.quality.machine import machine, versions
 from training.quality.plan import plan
 from training.quality.references import MelStatistics, TeacherSystem
 from training.quality.speed import measure_speed

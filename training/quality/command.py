@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from essentia_maest import Model
 from essentia_maest.checkpoints.checkpoint import sha256_of
+from essentia_maest.machine import machine, versions
 from training.corpus.packages import default_cache
 from training.data.tracks import SPLITS, Tracks
 from training.quality.extraction import extract
 from training.quality.figure import draw_patchouts
 from training.quality.held_out import HeldOut, read_held_out
 from training.quality.listing import listing
-from training.quality.machine import machine, versions
 from training.quality.measuring import Measuring
 from training.quality.plan import plan
 from training.quality.speed import Analysis, measure_speed

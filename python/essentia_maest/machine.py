@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from essentia_maest import _core
+from . import _core
 
 _PACKAGES = ("essentia-maest", "essentia", "numpy", "onnxruntime", "scikit-learn", "torch")
 _FAST_INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni")
