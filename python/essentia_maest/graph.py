@@ -13,8 +13,9 @@ Outputs
 Blocks from the second on sit one after another in an ``If`` on ``depth``: ONNX Runtime computes
 every node of a graph whatever outputs are fetched, but only the branch that is taken. The tokens
 leave through one output that ``tap`` selects, because every output of a graph stays in memory
-until the end of the run, fetched or not. The weights are initialisers of the main graph: those of
-a branch are kept twice, once in the graph and once packed.
+until the end of the run, fetched or not. Of the last block only what the head reads is computed,
+cls and dist, unless it is tapped. The weights are initialisers of the main graph: those of a
+branch are kept twice, once in the graph and once packed.
 """
 
 from __future__ import annotations
@@ -161,14 +162,17 @@ class _Builder:
         weights = self.weights
         tokens = self._embed_patches()
         ends = self._tap_ends()
+        # the head reads two tokens of the last block: the others are computed when tapped
+        needed = self.main.node("Max", [ends[-1], self.two], "last_needed")
         tapped = []
         for number, block in enumerate(weights.blocks, start=1):
+            end = needed if number == weights.depth else ""
             if number == 1:
                 scope = self.main.branch("block_1/")
-                tokens = self._block(scope, tokens, block)
+                tokens = self._block(scope, tokens, block, end)
                 self.main.nodes.extend(scope.nodes)
             else:
-                tokens = self._optional_block(tokens, block, number)
+                tokens = self._optional_block(tokens, block, number, end)
             tapped.append(self._rows(self.main, tokens, ends[number - 1], f"tap_{number}"))
         self.main.node("Concat", tapped, "tokens", axis=1)
         self._classify(tokens)
@@ -232,10 +236,10 @@ class _Builder:
         """Give the tokens before `end`."""
         return scope.node("Slice", [tokens, self.first_token, end, self.token_axis], name)
 
-    def _optional_block(self, tokens: str, block: BlockWeights, number: int) -> str:
+    def _optional_block(self, tokens: str, block: BlockWeights, number: int, end: str) -> str:
         name = f"block_{number}"
         computed = self.main.branch(f"{name}/")
-        result = self._block(computed, tokens, block)
+        result = self._block(computed, tokens, block, end)
         # A skipped block must cost nothing, and the head needs two rows: pass on cls and dist.
         skipped = self.main.branch(f"{name}/skipped/")
         pair = self._rows(skipped, tokens, self.two, "tokens")
@@ -253,11 +257,17 @@ class _Builder:
             else_branch=_branch_graph(skipped, _value(pair, ["batch", 2, dim])),
         )
 
-    def _block(self, scope: _Scope, tokens: str, block: BlockWeights) -> str:
+    def _block(self, scope: _Scope, tokens: str, block: BlockWeights, end: str = "") -> str:
+        """Give the tokens after a block: all of them, or those before `end` where one is given."""
         epsilon = self.weights.norm_epsilon
         normed = _norm(scope, tokens, "norm1", (block.norm1_scale, block.norm1_bias), epsilon)
-        qkv = self._linear(scope, normed, "qkv", block.qkv_weight, block.qkv_bias)
-        parts = scope.split_node("Split", [qkv], ["query", "key", "value"], axis=2, num_outputs=3)
+        if end:
+            parts = self._first_queries(scope, normed, block, end)
+            tokens = self._rows(scope, tokens, end, "needed")
+        else:
+            qkv = self._linear(scope, normed, "qkv", block.qkv_weight, block.qkv_bias)
+            names = ["query", "key", "value"]
+            parts = scope.split_node("Split", [qkv], names, axis=2, num_outputs=3)
         # ONNX Runtime's own operator never writes the softmax matrix out.
         mixed = scope.node(
             "MultiHeadAttention", parts, "attention", MICROSOFT, num_heads=self.weights.heads
@@ -271,6 +281,20 @@ class _Builder:
         hidden = scope.node("Gelu", [hidden], "gelu")
         result = self._linear(scope, hidden, "fc2", block.fc2_weight, block.fc2_bias)
         return scope.node("Add", [attended, result], "tokens")
+
+    def _first_queries(
+        self, scope: _Scope, normed: str, block: BlockWeights, end: str
+    ) -> list[str]:
+        """Give the queries of the tokens before `end`, and keys and values of all."""
+        dim = self.weights.dim
+        asking = self._rows(scope, normed, end, "asking")
+        query = self._linear(
+            scope, asking, "query", block.qkv_weight[:, :dim], block.qkv_bias[:dim]
+        )
+        both = self._linear(
+            scope, normed, "key_value", block.qkv_weight[:, dim:], block.qkv_bias[dim:]
+        )
+        return [query, *scope.split_node("Split", [both], ["key", "value"], axis=2, num_outputs=2)]
 
     def _linear(
         self, scope: _Scope, inputs: str, name: str, weight: FloatArray, bias: FloatArray
