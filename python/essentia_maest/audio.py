@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import tempfile
-import threading
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import AudioFileError, DecodeError
+from .essentia_algorithms import quiet_essentia
 from .libsndfile import libsndfile_blocks, libsndfile_errors
-
-# Decoders take a second to import, which whoever only imports us is not to pay.
-
-SAMPLE_RATE = 16000
-"""Sample rate of everything the models hear, in Hz."""
-
-RESAMPLE_QUALITY = 4
-"""Essentia's ``resampleQuality`` that the public MAEST models are used with (linear)."""
+from .resampling import RESAMPLE_QUALITY, resample_whole
+from .signal import SAMPLE_RATE
 
 # How the containers begin that libsndfile may be asked for. Not MPEG: Essentia decodes that, and
 # libsndfile's MPEG decoder, given something else, writes complaints to the process's stderr.
@@ -35,42 +28,6 @@ _LIBSNDFILE_MAGIC = (
 # fmt: on
 
 _Decoded = TypeVar("_Decoded")
-
-# Essentia's log switches belong to the process: one thread at a time may borrow them.
-_essentia_lock = threading.RLock()
-
-
-@contextlib.contextmanager
-def quiet_essentia() -> Iterator[Any]:
-    """Give ``essentia.standard``, imported if need be, with its log lines held back meanwhile.
-
-    The switches of Essentia's log are put back as they were found, also after an exception.
-    Only one thread is inside at a time.
-
-    Yields
-    ------
-    module
-        ``essentia.standard``.
-    """
-    with quiet_log():
-        import essentia.standard
-
-        yield essentia.standard
-
-
-@contextlib.contextmanager
-def quiet_log() -> Iterator[None]:
-    """Hold Essentia's log lines back meanwhile, without importing ``essentia.standard``."""
-    import essentia
-
-    log = essentia.log
-    with _essentia_lock:
-        found = (log.infoActive, log.warningActive)
-        log.infoActive = log.warningActive = False
-        try:
-            yield
-        finally:
-            log.infoActive, log.warningActive = found
 
 
 def load_audio(path: str | os.PathLike[str]) -> npt.NDArray[np.float32]:
@@ -204,11 +161,11 @@ def checked_file(path: str | os.PathLike[str]) -> tuple[str, bytes]:
 
 
 def _decode_with_essentia(file: str) -> npt.NDArray[np.float32]:
-    with quiet_essentia() as standard, tempfile.TemporaryDirectory(prefix="maest-") as folder:
+    with quiet_essentia() as essentia, tempfile.TemporaryDirectory(prefix="maest-") as folder:
         try:
-            loader = standard.MonoLoader()
-            configure_loader(loader.configure, file, folder)
-            return np.asarray(loader(), dtype=np.float32)
+            loader = essentia.Algorithm("MonoLoader")
+            configure_loader(loader.__configure__, file, folder)
+            return np.asarray(loader.__compute__(), dtype=np.float32)
         except RuntimeError as error:
             raise DecodeError(essentia_reason(error)) from error
 
@@ -275,8 +232,4 @@ def _decode_with_libsndfile(file: str) -> npt.NDArray[np.float32]:
         rate, blocks = libsndfile_blocks(file)
         # Headers may promise any length: only what arrives is kept.
         signal = np.concatenate([np.zeros(0, dtype=np.float32), *blocks])
-        with quiet_essentia() as standard:
-            resample = standard.Resample(
-                inputSampleRate=rate, outputSampleRate=SAMPLE_RATE, quality=RESAMPLE_QUALITY
-            )
-            return np.asarray(resample(signal), dtype=np.float32)
+        return resample_whole(signal, rate)

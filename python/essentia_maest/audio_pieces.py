@@ -19,10 +19,9 @@ from .audio import (
     essentia_name,
     essentia_reason,
     first_that_decodes,
-    quiet_essentia,
-    quiet_log,
 )
 from .errors import DecodeError
+from .essentia_algorithms import quiet_essentia
 from .libsndfile import libsndfile_blocks, libsndfile_errors
 from .resampling import resample_blocks
 
@@ -100,10 +99,11 @@ def estimated_seconds(path: str) -> float:
     """
     file, _ = checked_file(path)
     size = os.path.getsize(file)
-    with quiet_essentia() as standard, tempfile.TemporaryDirectory(prefix="maest-") as folder:
+    with quiet_essentia() as essentia, tempfile.TemporaryDirectory(prefix="maest-") as folder:
+        reader = essentia.Algorithm("MetadataReader")
         try:
-            read = standard.MetadataReader(filename=essentia_name(file, folder), failOnError=True)
-            told = float(read()[8])  # duration
+            reader.__configure__(filename=essentia_name(file, folder), failOnError=True)
+            told = float(reader.__compute__()[8])  # duration
         except RuntimeError:
             told = 0.0
     if told <= 0:
@@ -123,18 +123,15 @@ def _write_with_essentia(file: str, target: str) -> int:
 
 
 def _run_network(file: str, target: str, folder: str) -> int:
-    # Not essentia.streaming: its import makes every algorithm, for a second and 300 MB.
-    with quiet_log():
-        from essentia import _essentia
-
-        loader = _essentia.StreamingAlgorithm("MonoLoader")
+    with quiet_essentia() as essentia:
+        loader = essentia.StreamingAlgorithm("MonoLoader")
         configure_loader(loader.__configure__, file, folder)
-        sink = _essentia.StreamingAlgorithm("FileOutput")
+        sink = essentia.StreamingAlgorithm("FileOutput")
         try:
             sink.__configure__(filename=target, mode="binary")
-            _essentia.fileOutputConnect(loader, "audio", sink)
-            _essentia.run(loader)
-            return int(_essentia.totalProduced(loader, "audio"))
+            essentia.fileOutputConnect(loader, "audio", sink)
+            essentia.run(loader)
+            return int(essentia.totalProduced(loader, "audio"))
         finally:
             # Its last samples are written, and its file closed, when it is destroyed; Essentia
             # crashes if the loader is destroyed before it.

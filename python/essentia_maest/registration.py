@@ -85,7 +85,7 @@ def require_essentia() -> None:
         An ImportError: Essentia is not installed, or is not one of the builds whose inner layout
         the algorithms share. The message names what was found and what is supported.
     """
-    from .audio import quiet_essentia
+    from .essentia_algorithms import quiet_essentia
 
     try:
         with quiet_essentia():

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .audio import RESAMPLE_QUALITY, SAMPLE_RATE, quiet_essentia
+from .essentia_algorithms import quiet_essentia
+from .signal import SAMPLE_RATE
+
+RESAMPLE_QUALITY = 4
+"""Essentia's ``resampleQuality`` that the public MAEST models are used with (linear)."""
 
 _ROOM = 64  # output samples beside those that the ratio tells
 
@@ -27,6 +31,36 @@ class _Data(ctypes.Structure):
         ("end_of_input", ctypes.c_int),
         ("src_ratio", ctypes.c_double),
     )
+
+
+def resample_whole(signal: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:
+    """Resample to 16 kHz with Essentia's ``Resample``.
+
+    Parameters
+    ----------
+    signal : numpy.ndarray
+        float32, shape [samples].
+    rate : int
+        Its sample rate, in Hz.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape [samples].
+
+    Raises
+    ------
+    RuntimeError
+        There is no resampling from this rate.
+    """
+    with quiet_essentia() as essentia:
+        resampler = essentia.Algorithm("Resample")
+        resampler.__configure__(
+            inputSampleRate=float(rate),
+            outputSampleRate=float(SAMPLE_RATE),
+            quality=RESAMPLE_QUALITY,
+        )
+        return np.asarray(resampler.__compute__(signal), dtype=np.float32)
 
 
 def resample_blocks(
@@ -55,17 +89,14 @@ def resample_blocks(
     RuntimeError
         There is no resampling from this rate.
     """
-    with quiet_essentia() as standard:
-        whole = standard.Resample(
-            inputSampleRate=rate, outputSampleRate=SAMPLE_RATE, quality=RESAMPLE_QUALITY
-        )
+    resample_whole(np.zeros(2, dtype=np.float32), rate)  # refuses what it cannot do
     if rate == SAMPLE_RATE:
         yield from blocks
         return
     library = _libsamplerate()
     if library is None:
         signal = np.concatenate([np.zeros(0, dtype=np.float32), *blocks])
-        yield np.asarray(whole(signal), dtype=np.float32)
+        yield resample_whole(signal, rate)
         return
     state = library.src_new(RESAMPLE_QUALITY, 1, ctypes.byref(ctypes.c_int()))
     if not state:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from .errors import InvalidArgumentError
 
 SAMPLE_RATE = 16000
+"""Sample rate of everything the models hear, in Hz."""
 
 _WANTED = f"a 1-D float32 array of mono samples at {SAMPLE_RATE} Hz is wanted"
 

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import essentia
+import essentia.standard
 import numpy as np
 import pytest
 import soundfile
@@ -21,14 +22,17 @@ from audio_fixtures import (
     wav_header,
     write_audio,
 )
-from essentia_maest.audio import _decode_with_libsndfile, load_audio, quiet_essentia
+from essentia_maest.audio import _decode_with_libsndfile, load_audio
 from essentia_maest.errors import AudioFileError
+from essentia_maest.essentia_algorithms import quiet_essentia
 
 
 def mono_loader(path: Path) -> np.ndarray:
     """Essentia by itself: the oracle. Only for files that it decodes."""
-    with quiet_essentia() as standard:
-        loader = standard.MonoLoader(filename=str(path), sampleRate=16000, resampleQuality=4)
+    with quiet_essentia():
+        loader = essentia.standard.MonoLoader(
+            filename=str(path), sampleRate=16000, resampleQuality=4
+        )
         return loader()
 
 
@@ -75,9 +79,11 @@ def test_opus(tmp_path, channels):
     audio = load_audio(path)
 
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    with quiet_essentia() as standard:
-        mono = standard.MonoMixer()(np.repeat(samples, 3 - channels, axis=1), 2)
-        reference = standard.Resample(inputSampleRate=rate, outputSampleRate=16000, quality=4)(mono)
+    with quiet_essentia():
+        mono = essentia.standard.MonoMixer()(np.repeat(samples, 3 - channels, axis=1), 2)
+        reference = essentia.standard.Resample(
+            inputSampleRate=rate, outputSampleRate=16000, quality=4
+        )(mono)
     np.testing.assert_array_equal(audio, reference)
 
     original = music(2.0, 48000, channels).mean(axis=1)[::3]
@@ -108,10 +114,10 @@ def test_more_than_two_channels_are_averaged(tmp_path, ending):
     path = write_audio(tmp_path / f"surround.{ending}", 1.0, 48000, 6)
     channels, rate = soundfile.read(path, dtype="float64")
     assert channels.shape[1] == 6
-    with quiet_essentia() as standard:
-        reference = standard.Resample(inputSampleRate=rate, outputSampleRate=16000, quality=4)(
-            channels.mean(axis=1).astype(np.float32)
-        )
+    with quiet_essentia():
+        reference = essentia.standard.Resample(
+            inputSampleRate=rate, outputSampleRate=16000, quality=4
+        )(channels.mean(axis=1).astype(np.float32))
     np.testing.assert_allclose(load_audio(path), reference, rtol=0, atol=1e-6)
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from essentia_maest.audio import SAMPLE_RATE, load_audio
+from essentia_maest.audio import load_audio
 from essentia_maest.errors import AudioFileError
+from essentia_maest.signal import SAMPLE_RATE
 from training.errors import DataError
 
 EXCERPT_SECONDS = 30.0

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..audio import SAMPLE_RATE
 from ..families import strongest_by_family
 from ..model import Model
+from ..signal import SAMPLE_RATE
 from .options import AnalysisOptions
 
 _FRAME_SECONDS = 256 / SAMPLE_RATE

@@ -14,10 +14,11 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, cast
 
-from ..audio import SAMPLE_RATE, load_audio
+from ..audio import load_audio
 from ..audio_pieces import write_pieces
 from ..errors import MaestError
 from ..model import Array, Model
+from ..signal import SAMPLE_RATE
 from .analysis import GuardedAnalysis, TrackAnalysis
 from .decode import DecodeFunction, DecodePool, Failure, time_limit
 from .describe import describe_model, describe_track, describe_versions, untrained_warning
