@@ -97,12 +97,17 @@ def _analyze(arguments: argparse.Namespace) -> int:
     found = scan(paths)
     _check_found(found, paths)
     folder = ResultFolder(arguments.results)
-    model = _open(arguments.model, arguments.threads)
+    if arguments.threads < 0:
+        raise InvalidArgumentError(f"threads is {arguments.threads}; 0 or more wanted")
+    threads = arguments.threads or _core.available_cpus()
+    # Several tracks side by side gain more from threads than the operators of one.
+    model = _open(arguments.model, threads if len(found.tracks) == 1 else 1)
     run = CollectionRun(
         model,
         options,
         folder,
         workers=arguments.workers or _core.available_cpus(),
+        threads=threads,
         reporter=make_reporter(arguments.quiet),
         resume=arguments.resume,
     )

@@ -20,7 +20,7 @@ def open_peer(options: Mapping[str, Any]) -> Work:
     from essentia_maest.collection.runner import CollectionRun
     from essentia_maest.collection.scan import scan
 
-    model = maest.Model(options["model"], num_threads=options["threads"])
+    model = maest.Model(options["model"], num_threads=1)  # as `maest analyze` opens it
     asked = AnalysisOptions(output="embeddings", patchout=options["patchout"])
 
     def work(request: Mapping[str, Any]) -> Any:
@@ -31,6 +31,7 @@ def open_peer(options: Mapping[str, Any]) -> Work:
                 asked,
                 ResultFolder(folder),
                 workers=options["threads"],
+                threads=options["threads"],
                 reporter=SilentReporter(),
             )
             report = run.run(scan(files))

@@ -25,6 +25,8 @@ class TrackAnalysis:
         Shared by all tracks.
     options : AnalysisOptions
         What is asked.
+    at_once : int
+        Segments computed side by side.
 
     Raises
     ------
@@ -32,7 +34,7 @@ class TrackAnalysis:
         The model does not have what the options ask.
     """
 
-    def __init__(self, model: Model, options: AnalysisOptions) -> None:
+    def __init__(self, model: Model, options: AnalysisOptions, at_once: int = 1) -> None:
         kinds = {}
         more: dict[str, Any] = {}
         if options.predictions:
@@ -45,7 +47,7 @@ class TrackAnalysis:
             patchout=options.patchout,
             hop=options.hop,
             tail=options.tail,
-            batch_size=None,
+            batch_size=at_once,
             **more,
         )
         self._stream = _core.Stream(model._engine, request)
@@ -97,7 +99,7 @@ class GuardedAnalysis:
     ----------
     track : Track
         Which one.
-    model, options
+    model, options, at_once
         See `TrackAnalysis`.
 
     Attributes
@@ -106,10 +108,12 @@ class GuardedAnalysis:
         How many were pushed.
     """
 
-    def __init__(self, track: Track, model: Model, options: AnalysisOptions) -> None:
+    def __init__(
+        self, track: Track, model: Model, options: AnalysisOptions, at_once: int = 1
+    ) -> None:
         self.track = track
         self.samples = 0
-        self._analysis = TrackAnalysis(model, options)
+        self._analysis = TrackAnalysis(model, options, at_once)
         self._error: Exception | None = None
 
     def push(self, samples: Array) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import partial
+from threading import Event
 from typing import Any, cast
 
 from ..audio import load_audio
@@ -20,7 +21,7 @@ from ..errors import MaestError
 from ..model import Array, Model
 from ..signal import SAMPLE_RATE
 from .analysis import GuardedAnalysis, TrackAnalysis
-from .decode import DecodeFunction, DecodePool, Failure, time_limit
+from .decode import Decoded, DecodeFunction, DecodePool, Failure, time_limit
 from .describe import describe_model, describe_track, describe_versions, untrained_warning
 from .long_tracks import Ended, LongTracks, Piece, StartedOver
 from .options import AnalysisOptions
@@ -29,6 +30,7 @@ from .progress import Reporter
 from .results import ResultFolder
 from .scan import Scan, Track
 from .short_tracks import LONG_SECONDS, load_unless_long
+from .side_by_side import SideBySide
 
 # Pieces of long tracks: enough segments for all threads, within bounds.
 _PIECE_SECONDS = (60.0, 240.0)
@@ -64,6 +66,15 @@ class RunReport:
     stopped: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class _Ending:
+    """What became of a track: a failure, perhaps one that all others would share, or samples."""
+
+    failure: Failure | None = None
+    hopeless: str | None = None
+    samples: int = 0
+
+
 class CollectionRun:
     """One run over a collection.
 
@@ -77,6 +88,8 @@ class CollectionRun:
         Where results go.
     workers : int
         Processes that decode.
+    threads : int
+        That infer: tracks side by side, or segments where there are not enough tracks.
     reporter : Reporter
         Who is told.
     resume : bool
@@ -102,6 +115,7 @@ class CollectionRun:
         folder: ResultFolder,
         *,
         workers: int,
+        threads: int = 1,
         reporter: Reporter,
         resume: bool = False,
         decode: DecodeFunction = load_audio,
@@ -114,6 +128,7 @@ class CollectionRun:
         self._options = options
         self._folder = folder
         self._workers = workers
+        self._threads = threads
         self._reporter = reporter
         self._resume = resume
         self._decode = decode
@@ -178,24 +193,46 @@ class CollectionRun:
         long: list[Track] = []
         decode = partial(load_unless_long, decode=self._decode, longest=self._long_seconds)
         workers = max(1, min(self._workers, len(waiting)))
-        with DecodePool(workers, cast(DecodeFunction, decode), self._limit) as pool:
-            for outcome in pool.decode(waiting):
-                if isinstance(outcome, Failure):
-                    self._conclude(outcome, report)
-                elif cast("Array | None", outcome.audio) is None:
-                    long.append(outcome.track)
-                else:
-                    analysis = GuardedAnalysis(outcome.track, self._model, self._options)
-                    analysis.push(outcome.audio)
-                    self._conclude(self._end(analysis, report), report)
-                if report.stopped is not None:
-                    break
-                del outcome  # its samples, before the next are waited for
+        tracks = max(1, min(self._threads, len(waiting)))
+        analyses = SideBySide[_Ending | None](tracks)
+        try:
+            with DecodePool(workers, cast(DecodeFunction, decode), self._limit) as pool, analyses:
+                for outcome in pool.decode(waiting):
+                    if isinstance(outcome, Failure):
+                        self._conclude(_Ending(outcome), report)
+                    elif cast("Array | None", outcome.audio) is None:
+                        long.append(outcome.track)
+                    else:
+                        work = partial(
+                            self._analyze, outcome, self._threads // tracks, analyses.stopping
+                        )
+                        for ending in analyses.begin(work):
+                            self._conclude(ending, report)
+                        del work
+                    if report.stopped is not None:
+                        return []
+                    del outcome  # its samples, before the next are waited for
+                for ending in analyses.rest():
+                    self._conclude(ending, report)
+        finally:
+            # an interrupted run tells of all that it wrote
+            for ending in analyses.leftovers():
+                self._conclude(ending, report)
         return long
+
+    def _analyze(self, decoded: Decoded, at_once: int, stopping: Event) -> _Ending | None:
+        """Analyse a track; None as soon as the run is left, which is looked at between pieces."""
+        analysis = GuardedAnalysis(decoded.track, self._model, self._options, at_once)
+        step = max(1, round(at_once * self._model.hop_seconds * SAMPLE_RATE))
+        for begin in range(0, len(decoded.audio), step):
+            if stopping.is_set():
+                return None
+            analysis.push(decoded.audio[begin : begin + step])
+        return self._end(analysis)
 
     def _run_long(self, tracks: list[Track], report: RunReport) -> None:
         least, most = _PIECE_SECONDS
-        piece_seconds = self._model.num_threads * self._model.hop_seconds
+        piece_seconds = self._threads * self._model.hop_seconds
         analyses: dict[str, GuardedAnalysis] = {}
         with LongTracks(
             min(self._workers, len(tracks)),
@@ -206,45 +243,52 @@ class CollectionRun:
             for event in decoding.decode(tracks):
                 if isinstance(event, Failure):
                     analyses.pop(event.path, None)
-                    self._conclude(event, report)
+                    self._conclude(_Ending(event), report)
                 elif isinstance(event, StartedOver):
                     del analyses[event.track.path]
                 elif isinstance(event, Piece):
                     if event.track.path not in analyses:
                         analyses[event.track.path] = GuardedAnalysis(
-                            event.track, self._model, self._options
+                            event.track, self._model, self._options, self._threads
                         )
                     analyses[event.track.path].push(event.audio)
                 elif isinstance(event, Ended):
-                    self._conclude(self._end(analyses.pop(event.track.path), report), report)
+                    self._conclude(self._end(analyses.pop(event.track.path)), report)
                 if report.stopped is not None:
                     return
                 del event  # its samples, before the next are waited for
 
-    def _conclude(self, failure: Failure | None, report: RunReport) -> None:
-        if failure is not None:
-            self._fail(report, failure)
+    def _conclude(self, ending: _Ending | None, report: RunReport) -> None:
+        if ending is None:
+            return
+        if ending.failure is not None:
+            self._fail(report, ending.failure)
+        else:
+            report.analyzed += 1
+            report.audio_seconds += ending.samples / SAMPLE_RATE
+        if ending.hopeless is not None and report.stopped is None:
+            report.stopped = ending.hopeless
         if report.stopped is None:
             self._reporter.done()
 
-    def _end(self, analysis: GuardedAnalysis, report: RunReport) -> Failure | None:
+    def _end(self, analysis: GuardedAnalysis) -> _Ending:
         track, samples = analysis.track, analysis.samples
         try:
             arrays = analysis.finish()
             result = describe_track(track.path, samples, self._model, self._options, arrays)
         except Exception as error:
-            return Failure(track.path, "analyze", _reason(error))
+            return _Ending(Failure(track.path, "analyze", _reason(error)))
         try:
             # The path first, the long list of segments last: for whoever looks into the file.
             head = {"track": track.path, **self._common}
             self._folder.write(track.result, {**head, **result}, arrays)
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in _HOPELESS:
-                report.stopped = f"results cannot be written: {error.strerror}"
-            return Failure(track.path, "write", _reason(error))
-        report.analyzed += 1
-        report.audio_seconds += samples / SAMPLE_RATE
-        return None
+            hopeless = isinstance(error, OSError) and error.errno in _HOPELESS
+            return _Ending(
+                Failure(track.path, "write", _reason(error)),
+                f"results cannot be written: {_words(error)}" if hopeless else None,
+            )
+        return _Ending(samples=samples)
 
     def _is_done(self, track: Track) -> bool:
         found = self._folder.read(track.result) if self._resume else None
@@ -289,5 +333,8 @@ class CollectionRun:
 def _reason(error: Exception) -> str:
     if isinstance(error, MaestError):
         return str(error)
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {_words(error)}"
+
+
+def _words(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

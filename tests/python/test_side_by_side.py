@@ -1,0 +1,107 @@
+"""Analyses side by side: nothing changes but the time, and leaving ends them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+
+from audio_fixtures import write_audio
+from essentia_maest import Model
+from essentia_maest.collection.options import AnalysisOptions
+from essentia_maest.collection.progress import SilentReporter
+from essentia_maest.collection.results import ResultFolder
+from essentia_maest.collection.runner import CollectionRun
+from essentia_maest.collection.scan import scan
+from essentia_maest.collection.side_by_side import SideBySide
+from untrained import UNTRAINED
+
+
+def test_work_is_done_side_by_side_and_all_results_come():
+    meeting = threading.Barrier(3, timeout=30)
+
+    def work(number: int) -> int:
+        meeting.wait()  # ends only when three are there
+        return number
+
+    with SideBySide(3) as together:
+        results = [one for number in range(9) for one in together.begin(partial(work, number))]
+        results += together.rest()
+    assert sorted(results) == list(range(9))
+
+
+def test_no_more_than_asked_are_done_at_once():
+    counts = []
+    running = threading.Semaphore(0)
+
+    def work() -> None:
+        running.release()
+        time.sleep(0.02)
+        counts.append(running._value)
+        running.acquire()
+
+    with SideBySide(2) as together:
+        for _ in range(8):
+            list(together.begin(work))
+        list(together.rest())
+    assert len(counts) == 8
+    assert max(counts) <= 2
+
+
+def test_leaving_tells_the_work_and_waits_for_it():
+    ended = []
+
+    def work(together: SideBySide[None]) -> None:
+        assert together.stopping.wait(30)
+        ended.append(1)
+
+    def leave_early() -> None:
+        with SideBySide(2) as together:
+            for _ in range(2):
+                list(together.begin(partial(work, together)))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        leave_early()
+    assert len(ended) == 2
+
+
+def test_an_error_in_the_work_is_the_callers():
+    def work() -> None:
+        raise ZeroDivisionError
+
+    def run() -> None:
+        with SideBySide(1) as together:
+            list(together.begin(work))
+            list(together.rest())
+
+    with pytest.raises(ZeroDivisionError):
+        run()
+
+
+@pytest.mark.parametrize(("threads", "tracks"), [(2, 5), (5, 2)])
+def test_results_do_not_depend_on_the_threads(tmp_path, threads, tracks):
+    for number in range(tracks):
+        write_audio(tmp_path / "in" / f"{number}.wav", 25.0 + 7 * number, 16000, 1)
+    (tmp_path / "in" / "bad.wav").write_bytes(b"nothing")
+    model = Model(UNTRAINED, num_threads=1)
+    reports = [
+        CollectionRun(
+            model,
+            AnalysisOptions(block=1, hop=5.0),
+            ResultFolder(tmp_path / f"out-{count}"),
+            workers=2,
+            threads=count,
+            reporter=SilentReporter(),
+        ).run(scan([tmp_path / "in"]))
+        for count in (1, threads)
+    ]
+    assert reports[0].analyzed == reports[1].analyzed == tracks
+    assert reports[0].audio_seconds == reports[1].audio_seconds
+    assert [len(report.failures) for report in reports] == [1, 1]
+    for path in sorted((tmp_path / "out-1").rglob("*.npy")):
+        other = tmp_path / f"out-{threads}" / path.relative_to(tmp_path / "out-1")
+        np.testing.assert_array_equal(np.load(path), np.load(other))
