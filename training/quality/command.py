@@ -51,9 +51,9 @@ def quality(
     Its predictions, and linear probes on its embeddings, are compared with true labels (mAP,
     ROC-AUC), its tags on produced music with those of the teacher; the teacher's embeddings, mel
     statistics and an untrained network of the same shape are what it is compared with. Intervals
-    are 95 % bootstrap ones over groups of tracks. Writes ``quality.json`` and ``quality.md``
-    anew after each system, ``tracks.md`` after the first and ``quality.png`` at the end. Features
-    are kept: a killed run is repeated to go on.
+    are 95 % bootstrap ones over groups of tracks. Writes ``quality.json``, ``quality.md`` and
+    ``quality.png`` anew after each system, and ``tracks.md`` after the first. Features are kept: a
+    killed run is repeated to go on.
 
     Parameters
     ----------
@@ -148,7 +148,8 @@ def quality(
         if number == 0:
             text = list_tracks(held_out, rows, measuring.ordered(features[ACTIVATIONS]), listed)
             (output / "tracks.md").write_text(text, encoding="utf-8")
-    draw_patchouts(measuring.results.patchout, output / "quality.png")
+        if subject.precision:
+            draw_patchouts(measuring.results.patchout, output / "quality.png")
     return output / "quality.md"
 
 
