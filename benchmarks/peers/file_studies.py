@@ -105,7 +105,12 @@ def duration_study(plan: Plan, threads: int) -> Study:
             f"ours int8, {patchout}",
             "collection",
             cases,
-            {"tracks": "{tracks}", "patchout": patchout, "model": "{engine}/int8.onnx"},
+            {
+                "tracks": "{tracks}",
+                "patchout": patchout,
+                "model": "{engine}/int8.onnx",
+                "alone": True,
+            },
             material=("tracks", "engine"),
         )
         for patchout in (FASTEST,)

@@ -70,6 +70,7 @@ class Benchmark:
             f"versions  {self.versions}",
             f"model     {self.model}",
             f"audio     {self.audio}, {self.seconds:.1f} s",
+            f"threads   {self.threads}",
             f"loading   {self.loading:.2f} s; file to first result {self.first_result:.2f} s",
             "",
             f"{'':{width}}  {'ms':>9}  times real time",
@@ -85,7 +86,7 @@ def run_benchmark(
     audio: Path,
     *,
     threads: int = 1,
-    block: int = 7,
+    block: int | None = None,
     patchouts: Sequence[str] = PATCHOUTS,
     rounds: int = 3,
 ) -> Benchmark:
@@ -102,9 +103,11 @@ def run_benchmark(
         An audio file; it is cut to whole segments, or repeated to one.
     threads : int
         That one call may use; 0 is as many as this process may.
-    block : int
-        Of the embeddings.
+    block : int, optional
+        Of the embeddings; by default 7, or the last of a shallower model.
     patchouts : sequence of str
+        Those that the model does not take are left out: Essentia's official files take none but
+        F0T0, short segments no large steps.
     rounds : int
         At least 1.
 
@@ -121,16 +124,20 @@ def run_benchmark(
     """
     if rounds < 1:
         raise InvalidArgumentError(f"{rounds} rounds: wanted at least 1")
+    here = machine()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedModelWarning)
         loading, opened = _time(lambda: Model(model, num_threads=threads))
-    first_result, _ = _time(lambda: opened.embed(load_audio(audio), block=block, tail="repeat"))
+    block = min(7, opened.depth) if block is None else block
+    first_result, _ = _time(lambda: opened.predict(load_audio(audio), tail="repeat"))
     signal = _whole_segments(load_audio(audio), opened)
     work: dict[str, Callable[[], object]] = {
         "mel frames": partial(mel_spectrogram, signal),
         "predictions, F0T0": partial(opened.predict, signal),
     }
     for patchout in patchouts:
+        if not _takes(opened, block, patchout):
+            continue
         work[f"embeddings of block {block}, {patchout}"] = partial(
             opened.embed, signal, block=block, patchout=patchout
         )
@@ -139,11 +146,11 @@ def run_benchmark(
     whole = load_audio(audio)
     decoding = min(_time(lambda: load_audio(audio))[0] for _ in range(rounds))
     return Benchmark(
-        machine=machine(),
+        machine=here,
         versions=versions(),
         model=f"{opened.name}, {opened.precision}, {opened.depth} blocks of {opened.dim}",
         audio=audio.name,
-        threads=threads,
+        threads=opened.num_threads,
         seconds=seconds,
         loading=loading,
         first_result=first_result,
@@ -152,6 +159,16 @@ def run_benchmark(
             **dict(zip(work, fastest.tolist(), strict=True)),
         },
     )
+
+
+def _takes(model: Model, block: int, patchout: str) -> bool:
+    if model.depth == 0:  # an official file that gives no tokens
+        return False
+    try:
+        model.stream("embed", block=block, patchout=patchout)
+    except InvalidArgumentError:
+        return False
+    return True
 
 
 def _whole_segments(signal: Samples, model: Model) -> Samples:

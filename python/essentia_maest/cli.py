@@ -87,7 +87,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
     from .collection.describe import untrained_warning
     from .collection.progress import make_reporter
     from .collection.results import ResultFolder
-    from .collection.runner import CollectionRun
+    from .collection.runner import CollectionRun, threads_of_model
     from .collection.scan import scan
     from .example import example_audio
 
@@ -100,8 +100,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
     if arguments.threads < 0:
         raise InvalidArgumentError(f"threads is {arguments.threads}; 0 or more wanted")
     threads = arguments.threads or _core.available_cpus()
-    # Several tracks side by side gain more from threads than the operators of one.
-    model = _open(arguments.model, threads if len(found.tracks) == 1 else 1)
+    model = _open(arguments.model, threads_of_model(len(found.tracks), threads))
     run = CollectionRun(
         model,
         options,

@@ -108,7 +108,8 @@ def _add_analyze(commands: Any) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="threads of the model (default: 0, one per CPU that this process may use)",
+        help="tracks, or segments of one, computed at once (default: 0, one per CPU that this "
+        "process may use)",
     )
     add("--resume", action="store_true", help="leave alone what the same model and options did")
     add("--quiet", action="store_true", help="print warnings and failures only")
@@ -174,9 +175,7 @@ def _add_bench(commands: Any) -> None:
     add("--model", default="default", metavar="M", help="model file, or name from `maest models`")
     add("--audio", metavar="FILE", help="default: the clip that ships with the package")
     add("--threads", type=int, default=1, metavar="N", help="of one call; 0 is one per CPU")
-    add(
-        "--block", type=int, default=7, metavar="N", help="of the embeddings (default: %(default)s)"
-    )
+    add("--block", type=int, metavar="N", help="of the embeddings (default: 7)")
     add("--rounds", type=int, default=3, metavar="N", help="the fastest counts (default: 3)")
     add("--json", action="store_true", help="as JSON")
     parser.set_defaults(command="bench")

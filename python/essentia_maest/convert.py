@@ -125,7 +125,7 @@ def convert(
     )
     if precision == "int8":
         music = [Path(path) for path in samples] or [example_audio()]
-        measured = measure_precision(weights, description, music, target.parent)
+        measured = measure_precision(weights, description, music)
         if report is not None:
             report(measured)
         measured.check(lowest_cosine)

@@ -28,6 +28,11 @@ def quiet_essentia() -> Iterator[Any]:
         ``essentia._essentia``: its ``Algorithm(name)`` and ``StreamingAlgorithm(name)`` are
         configured with ``__configure__``, floats for reals; the former computes with
         ``__compute__``.
+
+    Raises
+    ------
+    ImportError
+        Essentia is not installed.
     """
     import essentia
     from essentia import _essentia

@@ -95,7 +95,7 @@ class PrecisionReport:
 
 
 def measure_precision(
-    weights: ModelWeights, description: ModelDescription, samples: Sequence[Path], folder: Path
+    weights: ModelWeights, description: ModelDescription, samples: Sequence[Path]
 ) -> PrecisionReport:
     """Run a model in fp32 and in int8 over music, and compare.
 
@@ -105,8 +105,6 @@ def measure_precision(
     description : ModelDescription
     samples : sequence of Path
         Audio files, at least one; what is shorter than a segment is repeated.
-    folder : Path
-        Where both models are for as long as it takes.
 
     Returns
     -------
@@ -116,9 +114,15 @@ def measure_precision(
     ------
     AudioFileError
         If a file cannot be decoded.
+    InvalidArgumentError
+        If a sample is not finite, or the system's temporary folder has no room for both models.
+    ModelError
+        If the weights do not fit the mel front end, or are not finite.
+    ImportError
+        If ``essentia-maest[convert]`` is not installed.
     """
     signals = [load_audio(path) for path in samples]
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".precision-") as both:
+    with tempfile.TemporaryDirectory(prefix="maest-") as both:
         exact, rounded = (
             _open(weights, description, precision, Path(both)) for precision in PRECISIONS
         )

@@ -7,8 +7,10 @@ import json
 import pytest
 
 from audio_fixtures import write_audio
+from checkpoint_files import export_official
 from essentia_maest.bench import PATCHOUTS, run_benchmark
 from essentia_maest.cli import main
+from essentia_maest.convert import convert_random
 from essentia_maest.errors import InvalidArgumentError
 from untrained import UNTRAINED
 
@@ -27,6 +29,18 @@ def test_audio_is_made_of_whole_segments(tmp_path, length, seconds):
     ]
     assert all(taken > 0 for taken in found.steps.values())
     assert found.steps["embeddings of block 7, F3T5"] < found.steps["predictions, F0T0"]
+
+
+def test_what_a_model_does_not_take_is_left_out(tmp_path):
+    audio = tmp_path / "music.wav"
+    write_audio(audio, 12.0, 16000, 1)
+    export_official(tmp_path / "official.onnx")
+    official = run_benchmark(str(tmp_path / "official.onnx"), audio, rounds=1)
+    assert list(official.steps) == ["decoding", "mel frames", "predictions, F0T0"]
+    path = convert_random("tiny", tmp_path / "short.onnx", seconds=1)
+    short = run_benchmark(str(path), audio, rounds=1)
+    assert not any(name.endswith("F4T10") for name in short.steps)
+    assert any(name.endswith("F3T2") for name in short.steps)
 
 
 def test_no_rounds_are_refused(tmp_path):

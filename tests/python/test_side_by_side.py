@@ -11,12 +11,14 @@ import pytest
 
 from audio_fixtures import write_audio
 from essentia_maest import Model
+from essentia_maest.collection.analysis import GuardedAnalysis
 from essentia_maest.collection.options import AnalysisOptions
 from essentia_maest.collection.progress import SilentReporter
 from essentia_maest.collection.results import ResultFolder
 from essentia_maest.collection.runner import CollectionRun
 from essentia_maest.collection.scan import scan
 from essentia_maest.collection.side_by_side import SideBySide
+from essentia_maest.errors import InvalidArgumentError
 from untrained import UNTRAINED
 
 
@@ -80,6 +82,38 @@ def test_an_error_in_the_work_is_the_callers():
 
     with pytest.raises(ZeroDivisionError):
         run()
+
+
+def test_a_run_that_is_left_ends_soon_however_short_the_hop(tmp_path, monkeypatch):
+    write_audio(tmp_path / "in" / "a.wav", 60.0, 16000, 1)
+    pushed = []
+    push = GuardedAnalysis.push
+
+    def note(self, samples):
+        pushed.append(len(samples))
+        push(self, samples)
+
+    monkeypatch.setattr(GuardedAnalysis, "push", note)
+    CollectionRun(
+        Model(UNTRAINED, num_threads=1),
+        AnalysisOptions(block=1, hop=0.5),
+        ResultFolder(tmp_path / "out"),
+        workers=1,
+        reporter=SilentReporter(),
+    ).run(scan([tmp_path / "in"]))
+    assert max(pushed) == 8000  # between pieces it is looked at whether to stop
+
+
+def test_no_threads_are_refused(tmp_path):
+    with pytest.raises(InvalidArgumentError, match="threads is 0; 1 or more wanted"):
+        CollectionRun(
+            Model(UNTRAINED, num_threads=1),
+            AnalysisOptions(),
+            ResultFolder(tmp_path),
+            workers=1,
+            threads=0,
+            reporter=SilentReporter(),
+        )
 
 
 @pytest.mark.parametrize(("threads", "tracks"), [(2, 5), (5, 2)])

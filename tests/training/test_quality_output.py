@@ -197,5 +197,16 @@ def test_the_listing_refuses_what_does_not_fit(tmp_path):
         listing(tracks, activations, CLASSES, wanted=["game/song-0", "x"])
     with pytest.raises(DataError, match=r"activations are \[2, 7\]; wanted \[3 tracks, 7 classes"):
         listing(tracks, activations[1:], CLASSES, wanted=["game/song-0"])
-    with pytest.raises(DataError, match="classes are of Genre, .*; wanted some of Mood"):
-        listing(tracks, activations, CLASSES, wanted=["game/song-0"], strongest={"Mood": 1})
+
+
+def test_families_that_nobody_asked_for_are_listed_last(tmp_path):
+    text = listing(
+        _tracks(tmp_path),
+        np.zeros((3, len(CLASSES))),
+        CLASSES,
+        wanted=["game/song-0"],
+        strongest={"Mood": 1, "Instrument": 1},
+    )
+    assert text.splitlines()[0].startswith("| track | Instrument | ")
+    assert {"Genre", "MillionSong"} <= set(text.splitlines()[0].strip("| ").split(" | "))
+    assert "Mood" not in text

@@ -169,12 +169,13 @@ def _features_of(key: str, make_system: MakeSystem, path: str) -> Features:
 def _locked(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder / ".lock").acquire(blocking=False):
-            yield
+        lock = filelock.FileLock(folder / ".lock").acquire(blocking=False)
     except filelock.Timeout:
         raise DataError(f"{folder}: another process is filling it") from None
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
+    with lock:
+        yield
 
 
 def _read_blocks(folder: Path, wanted: Mapping[str, tuple[Path, int]]) -> Rows:
@@ -201,9 +202,12 @@ def _write_block(folder: Path, rows: Rows, files: Mapping[str, tuple[Path, int]]
         **_stack(list(rows.values())),
     }
     temporary = folder / "block.partial"
-    with temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    os.replace(temporary, folder / f"{number:05d}.npz")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(temporary, folder / f"{number:05d}.npz")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
     return rows
 
 

@@ -16,7 +16,9 @@ from training.errors import DataError
 STRONGEST: Mapping[str, int] = MappingProxyType(
     {"MagnaTagATune": 3, "MillionSong": 3, "Genre": 1, "Instrument": 3, "Tempo": 1, "Metre": 1}
 )
-"""Families listed, in this order, and how many of each one's strongest classes."""
+"""Families listed, in this order, and how many of each one's strongest classes; others follow."""
+
+_OF_OTHERS = 3
 
 _ARTIST = "artist/"
 
@@ -36,7 +38,8 @@ def listing(
     tracks : Tracks
     activations : float [tracks, classes]
     classes : sequence of str
-        The model's; a family of `strongest` that they lack has no column.
+        The model's; a family of `strongest` that they lack has no column, one that is not in
+        `strongest` comes after those that are, with three classes.
     wanted : sequence of str
         Ids of the tracks to list, in this order.
     strongest : mapping of str to int
@@ -50,8 +53,7 @@ def listing(
     Raises
     ------
     DataError
-        When sizes do not fit, a wanted id is no track's, or the classes are of none of the
-        families.
+        When sizes do not fit, or a wanted id is no track's.
     """
     if activations.shape != (len(tracks), len(classes)):
         raise DataError(
@@ -59,16 +61,12 @@ def listing(
             f"{len(classes)} classes]"
         )
     families = np.array([family_of(name) for name in classes])
+    others = {family: _OF_OTHERS for family in families.tolist() if family not in strongest}
     columns = {
         family: (np.flatnonzero(families == family).tolist(), count)
-        for family, count in strongest.items()
+        for family, count in {**strongest, **others}.items()
         if family in families
     }
-    if not columns:
-        raise DataError(
-            f"classes are of {', '.join(sorted(set(families.tolist())))}; wanted some of "
-            f"{', '.join(strongest)}"
-        )
     lines = [_row(["track", *columns]), "|" + "-|" * (len(columns) + 1)]
     for index in _rows(tracks, wanted):
         cells = [

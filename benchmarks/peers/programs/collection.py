@@ -12,15 +12,16 @@ from benchmarks.peers.serve import Work, serve
 
 
 def open_peer(options: Mapping[str, Any]) -> Work:
-    """Open `model`; as many decoders as CPUs."""
+    """Open `model`, for one file if `alone` is true; as many decoders as CPUs."""
     import essentia_maest as maest
     from essentia_maest.collection.options import AnalysisOptions
     from essentia_maest.collection.progress import SilentReporter
     from essentia_maest.collection.results import ResultFolder
-    from essentia_maest.collection.runner import CollectionRun
+    from essentia_maest.collection.runner import CollectionRun, threads_of_model
     from essentia_maest.collection.scan import scan
 
-    model = maest.Model(options["model"], num_threads=1)  # as `maest analyze` opens it
+    threads = threads_of_model(1 if options.get("alone") else 2, options["threads"])
+    model = maest.Model(options["model"], num_threads=threads)
     asked = AnalysisOptions(output="embeddings", patchout=options["patchout"])
 
     def work(request: Mapping[str, Any]) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from ..audio import load_audio
 from ..audio_pieces import write_pieces
-from ..errors import MaestError
+from ..errors import InvalidArgumentError, MaestError
 from ..model import Array, Model
 from ..signal import SAMPLE_RATE
 from .analysis import GuardedAnalysis, TrackAnalysis
@@ -75,6 +75,25 @@ class _Ending:
     samples: int = 0
 
 
+def threads_of_model(tracks: int, threads: int) -> int:
+    """Tell how many threads a run's model is to be opened with.
+
+    Several tracks side by side gain more from threads than the operators of one.
+
+    Parameters
+    ----------
+    tracks : int
+        To analyse.
+    threads : int
+        That the run may use.
+
+    Returns
+    -------
+    int
+    """
+    return threads if tracks == 1 else 1
+
+
 class CollectionRun:
     """One run over a collection.
 
@@ -89,7 +108,8 @@ class CollectionRun:
     workers : int
         Processes that decode.
     threads : int
-        That infer: tracks side by side, or segments where there are not enough tracks.
+        That infer, at least 1: tracks side by side, or segments where there are not enough tracks.
+        As many decoded tracks are in memory besides those of the workers, 77 MB each at the most.
     reporter : Reporter
         Who is told.
     resume : bool
@@ -105,7 +125,7 @@ class CollectionRun:
     Raises
     ------
     essentia_maest.errors.InvalidArgumentError
-        The model cannot do what the options ask.
+        The model cannot do what the options ask, or there are no threads.
     """
 
     def __init__(
@@ -123,6 +143,8 @@ class CollectionRun:
         long_seconds: float = LONG_SECONDS,
         decode_pieces: PieceFunction = write_pieces,
     ) -> None:
+        if threads < 1:
+            raise InvalidArgumentError(f"threads is {threads}; 1 or more wanted")
         TrackAnalysis(model, options)  # refuses what the model does not have
         self._model = model
         self._options = options
@@ -222,8 +244,12 @@ class CollectionRun:
 
     def _analyze(self, decoded: Decoded, at_once: int, stopping: Event) -> _Ending | None:
         """Analyse a track; None as soon as the run is left, which is looked at between pieces."""
-        analysis = GuardedAnalysis(decoded.track, self._model, self._options, at_once)
-        step = max(1, round(at_once * self._model.hop_seconds * SAMPLE_RATE))
+        try:
+            analysis = GuardedAnalysis(decoded.track, self._model, self._options, at_once)
+        except Exception as error:
+            return _Ending(Failure(decoded.track.path, "analyze", _reason(error)))
+        hop = min(self._options.hop or self._model.hop_seconds, self._model.hop_seconds)
+        step = max(1, round(at_once * hop * SAMPLE_RATE))
         for begin in range(0, len(decoded.audio), step):
             if stopping.is_set():
                 return None
