@@ -7,8 +7,8 @@ from pathlib import Path
 
 from .errors import ModelError
 
-#: What `Model("default")` opens. Until a trained default exists: random weights, labelled so.
-DEFAULT = "untrained-tiny"
+#: What `Model("default")` opens.
+DEFAULT = "maest-open-10s"
 
 _FOLDER = Path(__file__).parent / "models"
 

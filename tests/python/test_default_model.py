@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 import essentia_maest as maest
+from essentia_maest.families import strongest_by_family
 from essentia_maest.model_store import DEFAULT, shipped_models
 
 CARDS = Path(__file__).parents[2] / "models" / "README.md"
+README = CARDS.parents[1] / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +57,25 @@ def test_it_hears_the_example(model: maest.Model) -> None:
     assert embeddings.shape == (segments, 3 * model.dim)
     assert np.isfinite(embeddings).all()
     assert 0 <= activations.min() < activations.max() <= 1
+
+
+def test_the_readme_shows_what_it_says_of_the_example(model: maest.Model) -> None:
+    audio = maest.load_audio(maest.example_audio())
+    mean = model.predict(audio, tail="repeat").mean(axis=0, dtype=np.float64)
+    found = strongest_by_family(mean, model.labels, model.label_families, 5, 6)
+    shown = README.read_text().split("it says:\n\n```\n")[1].split("\n```")[0].splitlines()
+    assert [line.split()[0] for line in shown] == list(model.label_families)
+    for line, (family, names) in zip(shown, found.items(), strict=True):
+        for entry in line.removeprefix(family).strip().split(", "):
+            name, _, value = entry.rpartition(" ")
+            assert names[name] == pytest.approx(float(value), abs=0.02)
+
+
+def test_it_hears_which_instruments_play(model: maest.Model) -> None:
+    """The clip is swing by tenor saxophone, guitar, organ, bass and drums."""
+    audio = maest.load_audio(maest.example_audio())
+    mean = model.predict(audio, tail="repeat").mean(axis=0)
+    found = strongest_by_family(mean, model.labels, model.label_families, 5, 6)
+    assert {"drums", "bass"} <= set(found["Instrument"])
+    assert next(iter(found["Metre"])) == "quadruple"
+    assert next(iter(found["Tempo"])) == "110 to 140"
