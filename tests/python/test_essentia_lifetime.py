@@ -307,7 +307,7 @@ def test_model_and_algorithm_side_by_side() -> None:
         SET_UP
         + """
 import warnings; warnings.simplefilter("ignore")
-model = maest.Model(num_threads=1)
+model = maest.Model(file, num_threads=1)
 predict = es.OnnxPredictMAEST(graphFilename=file, threads=1)
 for _ in range(3):
     assert np.array_equal(predict(audio)[:, 0, 0], model.predict(audio))

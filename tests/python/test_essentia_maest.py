@@ -189,7 +189,7 @@ def test_parameters_that_change_no_number(
     model: maest.Model, file: str, audio: np.ndarray, parameters: dict, batch_size: int
 ) -> None:
     found = es.OnnxPredictMAEST(graphFilename=file, batchSize=batch_size, **parameters)(audio)
-    threads = maest.Model(num_threads=parameters["threads"])
+    threads = maest.Model(file, num_threads=parameters["threads"])
     np.testing.assert_array_equal(found[:, 0, 0], threads.predict(audio))
 
 
