@@ -164,8 +164,8 @@ def test_the_plan_begins_with_what_matters_most(folder: Path, tmp_path: Path) ->
         probe_patchouts=("F4T2",),
     )
     assert [subject.name for subject in subjects] == [
-        "int8 F0T0", "mel statistics", "teacher", "untrained F0T0", "fp32 F0T0",
-        "int8 F3T2", "fp32 F3T2", "int8 F4T2", "fp32 F4T2",
+        "int8 F0T0", "mel statistics", "untrained F0T0", "fp32 F0T0",
+        "int8 F3T2", "fp32 F3T2", "int8 F4T2", "fp32 F4T2", "teacher",
     ]  # fmt: skip
     assert [subject.name for subject in subjects if not subject.probed] == [
         "int8 F3T2",
