@@ -93,6 +93,10 @@ def _recipe(recipe: RecipeConfig, model: ModelConfig) -> Iterator[str]:
     schedule, sampling, teacher = recipe.schedule, recipe.sampling, recipe.teacher
     yield from _ranges("recipe", recipe, {"epochs": 1, "batch": 1, "micro_batch": 1})
     yield from _ranges("recipe", recipe, {"weight_decay": 0})
+    if recipe.optimizer == "muon" and model.architecture != "maest":
+        yield f"recipe.optimizer is muon: for maest, not {model.architecture}"
+    if recipe.optimizer == "muon" and not recipe.decoupled_weight_decay:
+        yield "recipe.optimizer is muon: it has no other weight decay than the decoupled one"
     yield from _above_zero("recipe.gradient_clipping", recipe.gradient_clipping)
     yield from _above_zero("recipe.schedule.peak", schedule.peak)
     least = {"warm_up": 0, "constant_until": 0, "fall": 0, "last": 0}

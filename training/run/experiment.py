@@ -19,6 +19,7 @@ from training.model.initialisation import initialise
 from training.model.network import Network
 from training.model.sizes import segment_frames
 from training.recipe.averaging import WeightAverage
+from training.recipe.muon import Muon
 from training.recipe.randomness import Purpose, numpy_generator
 from training.recipe.sampler import draw_tracks, label_counts, track_weights
 from training.recipe.spec_augment import SpecAugment
@@ -117,8 +118,10 @@ def initial_weights(experiment: Experiment, network: Network) -> list[str]:
 
 
 def make_optimizer(network: nn.Module, experiment: Experiment) -> torch.optim.Optimizer:
-    """Make Adam, with weight decay as the recipe has it."""
+    """Make Adam or Muon, with weight decay as the recipe has it."""
     recipe, run = experiment.recipe, experiment.run
+    if recipe.optimizer == "muon":
+        return _make_muon(network, recipe)
     kind = torch.optim.AdamW if recipe.decoupled_weight_decay else torch.optim.Adam
     # Loss scaling inside the fused step would keep the gradients that are clipped from us.
     fused = not (run.precision == "16-mixed" and recipe.gradient_clipping is not None)
@@ -127,6 +130,20 @@ def make_optimizer(network: nn.Module, experiment: Experiment) -> torch.optim.Op
         lr=recipe.schedule.peak,
         weight_decay=recipe.weight_decay,
         fused=fused,
+    )
+
+
+def _make_muon(network: nn.Module, recipe: RecipeConfig) -> Muon:
+    matrices: list[nn.Parameter] = []
+    stacked: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        hidden = name.startswith("blocks.") and parameter.ndim == 2
+        place = (stacked if ".qkv." in name else matrices) if hidden else others
+        if parameter.requires_grad:
+            place.append(parameter)
+    return Muon(
+        matrices, stacked, others, lr=recipe.schedule.peak, weight_decay=recipe.weight_decay
     )
 
 
