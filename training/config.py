@@ -245,6 +245,8 @@ class RunConfig:
         GPUs, or processes on the CPU.
     compile : bool
         Compile the network with `torch.compile`: a slow start, then faster steps on a GPU.
+    validate_every : int
+        Epochs from one validation to the next; the last epoch always has one.
     evaluation_batch : int
         Segments of one forward pass in validation.
     checkpoint_minutes : float
@@ -259,6 +261,7 @@ class RunConfig:
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = 1
     compile: bool = False
+    validate_every: int = 1
     evaluation_batch: int = 20
     checkpoint_minutes: float = 10.0
     log_every: int = 50

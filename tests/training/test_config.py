@@ -183,12 +183,26 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ("--run.accelerator=cpu", "16-mixed"),
         ("--run.seed=-1", "run.seed is -1"),
         ("--run.checkpoint_minutes=0", "run.checkpoint_minutes"),
+        ("--run.validate_every=0", "run.validate_every is 0"),
         ("--data.workers=-1", "data.workers is -1"),
     ],
 )
 def test_values_that_do_not_go_together(override: str, named: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load("table3_passt", override)
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("--model.architecture=resnet50", "recipe.optimizer is muon: for maest, not resnet50"),
+        ("--recipe.decoupled_weight_decay=false", "it has no other weight decay"),
+    ],
+)
+def test_what_muon_is_not_for(override: str, named: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("table3_random", "--recipe.optimizer=muon", override)
     assert named in str(caught.value)
 
 

@@ -52,9 +52,10 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_checkpoint(folder / "final.ckpt").network
 
 
-def test_it_learns(dataset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_it_learns(dataset: Path, tmp_path: Path, optimizer: str) -> None:
     experiment = make_experiment(
-        dataset, tmp_path / "run", epochs=12,
+        dataset, tmp_path / "run", epochs=12, optimizer=optimizer,
         schedule=ScheduleConfig(peak=5e-3, warm_up=1, constant_until=8, fall=4, last=1e-4),
     )  # fmt: skip
     fit(experiment)
@@ -189,6 +190,13 @@ def test_gradients_are_clipped_and_decay_can_be_a_penalty(
     plain = weights(trained)[name]
     assert not torch.equal(weights(tmp_path / "clipped")[name], plain)
     assert weights(tmp_path / "penalty")[name].norm() < plain.norm()
+
+
+def test_epochs_between_validations_have_no_scores(dataset: Path, tmp_path: Path) -> None:
+    fit(with_run(make_experiment(dataset, tmp_path / "run", epochs=5), validate_every=3))
+    rows = read_rows(tmp_path / "run" / "epochs.csv")
+    scored = [not math.isnan(row["mean_average_precision"]) for row in rows]
+    assert scored == [False, False, True, False, True]
 
 
 def changed_splits(change: Callable[[int, str], str], *, tracks: int = 60) -> Tracks:

@@ -14,7 +14,8 @@ def test_singular_values_come_near_one_and_vectors_stay(shape):
     matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
     found = orthogonalised(matrices)
     values = torch.linalg.svdvals(found)
-    assert values.min() > 0.6 and values.max() < 1.25
+    assert values.min() > 0.6
+    assert values.max() < 1.25
     left, _, right = torch.linalg.svd(matrices, full_matrices=False)
     across = left.mT @ found @ right.mT
     off_diagonal = across - torch.diag_embed(torch.diagonal(across, dim1=1, dim2=2))

@@ -135,7 +135,8 @@ def _averaging(recipe: RecipeConfig) -> Iterator[str]:
 
 
 def _run(run: RunConfig, recipe: RecipeConfig) -> Iterator[str]:
-    yield from _ranges("run", run, {"seed": 0, "devices": 1, "evaluation_batch": 1, "log_every": 1})
+    least = {"seed": 0, "devices": 1, "validate_every": 1, "evaluation_batch": 1, "log_every": 1}
+    yield from _ranges("run", run, least)
     yield from _above_zero("run.checkpoint_minutes", run.checkpoint_minutes)
     share = recipe.micro_batch * run.devices
     if share > 0 and recipe.batch % share:

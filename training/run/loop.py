@@ -233,7 +233,12 @@ class Loop:
             segments = self._segments(augmented=False)
             measure_statistics(self._experiment, self._parts, segments, progress.epoch)
         began = time.monotonic()
-        scores = score_weights(self._experiment, self._parts, self._answer_requests)
+        scores = {}
+        if (
+            done % self._experiment.run.validate_every == 0
+            or done == self._experiment.recipe.epochs
+        ):
+            scores = score_weights(self._experiment, self._parts, self._answer_requests)
         if self._logs is not None:
             self._logs.epoch(
                 {
@@ -259,7 +264,7 @@ class Loop:
     def _note_skipped(self, scores: dict[str, Scores]) -> None:
         skipped = scores[LAST].skipped if scores else {}
         # The split does not change: once is enough.
-        if self._progress.epoch == 0 and skipped:
+        if self._progress.best is None and skipped:
             _log.warning("%d classes cannot be scored; see %s", len(skipped), self._folder.report)
             self._folder.note(classes_not_scored=skipped)
 
