@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from .errors import AudioFileError, DecodeError
 from .essentia_algorithms import quiet_essentia
+from .front_end import SAMPLE_RATE
 from .libsndfile import libsndfile_blocks, libsndfile_errors
 from .resampling import RESAMPLE_QUALITY, resample_whole
-from .signal import SAMPLE_RATE
 
 # How the containers begin that libsndfile may be asked for. Not MPEG: Essentia decodes that, and
 # libsndfile's MPEG decoder, given something else, writes complaints to the process's stderr.

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from .audio import load_audio
 from .errors import InvalidArgumentError, UntrainedModelWarning
+from .front_end import SAMPLE_RATE
 from .machine import machine, versions
 from .model import Model
-from .signal import SAMPLE_RATE
 from .spectrogram import mel_spectrogram
 
 Samples = npt.NDArray[np.float32]

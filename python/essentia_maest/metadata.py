@@ -11,20 +11,22 @@ from typing import Any
 
 from essentia_maest.errors import InvalidArgumentError, ModelError
 from essentia_maest.families import METADATA_KEY, checked_families
+from essentia_maest.front_end import (
+    COMPRESSION,
+    FRAME_SIZE,
+    FRAMES_PER_SECOND,
+    HOP_SIZE,
+    MEL_BANDS,
+    SAMPLE_RATE,
+)
 from essentia_maest.graph import OPSET, Precision
 from essentia_maest.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE, ModelWeights
 
 PREFIX = "maest."
 FORMAT_VERSION = "1"
-SAMPLE_RATE = 16000
-FRAME_SIZE = 512
-HOP_SIZE = 256
-MEL_BANDS = 96
-COMPRESSION = "log10(1+10000x)"
 NORMALIZATION_MEAN = 2.06755686098554
 NORMALIZATION_STANDARD_DEVIATION = 1.268292820667291
 """Both of the data set that the public models were trained on, Discogs20."""
-FRAMES_PER_SECOND = SAMPLE_RATE / HOP_SIZE
 
 _KEPT_FROM_SOURCE = (
     "link",

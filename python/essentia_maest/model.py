@@ -14,17 +14,17 @@ import numpy.typing as npt
 from . import _core
 from .errors import InvalidArgumentError, UntrainedModelWarning
 from .families import METADATA_KEY, checked_families
+from .front_end import FRAMES_PER_SECOND
 from .model_description import read_info, read_labels
 from .model_store import resolve
 from .ort_library import use_library
 from .patchout import Patchout, engine_patchout
-from .signal import SAMPLE_RATE, as_samples
+from .signal import as_samples
 from .stream import Stream
 
 Array = npt.NDArray[np.float32]
 Tail = Literal["discard", "repeat", "pad"]
 
-_FRAME_SECONDS = 256 / SAMPLE_RATE
 _ALL_TOKENS = ("cls", "dist", "avg")
 _STREAM_OUTPUTS = {
     "predict": _core.OutputKind.activations,
@@ -143,12 +143,12 @@ class Model:
     @property
     def segment_seconds(self) -> float:
         """Length of a segment."""
-        return self._info.segment_frames * _FRAME_SECONDS
+        return self._info.segment_frames / FRAMES_PER_SECOND
 
     @property
     def hop_seconds(self) -> float:
         """Time between segment starts when `hop` is None."""
-        return self._info.segment_hop_frames * _FRAME_SECONDS
+        return self._info.segment_hop_frames / FRAMES_PER_SECOND
 
     @property
     def grid(self) -> tuple[int, int]:

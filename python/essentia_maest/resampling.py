@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .essentia_algorithms import quiet_essentia
-from .signal import SAMPLE_RATE
+from .front_end import SAMPLE_RATE
 
 RESAMPLE_QUALITY = 4
 """Essentia's ``resampleQuality`` that the public MAEST models are used with (linear)."""

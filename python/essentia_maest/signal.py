@@ -6,9 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidArgumentError
-
-SAMPLE_RATE = 16000
-"""Sample rate of everything the models hear, in Hz."""
+from .front_end import SAMPLE_RATE
 
 _WANTED = f"a 1-D float32 array of mono samples at {SAMPLE_RATE} Hz is wanted"
 

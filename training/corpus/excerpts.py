@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from essentia_maest.audio import load_audio
 from essentia_maest.errors import AudioFileError
-from essentia_maest.signal import SAMPLE_RATE
+from essentia_maest.front_end import SAMPLE_RATE
 from training.errors import DataError
 
 EXCERPT_SECONDS = 30.0

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from essentia_maest.signal import SAMPLE_RATE
+from essentia_maest.front_end import SAMPLE_RATE
 from training.corpus.packages import debian_package
 from training.corpus.programs import run_program
 from training.errors import DataError

@@ -12,7 +12,7 @@ import mido  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
-from essentia_maest.signal import SAMPLE_RATE
+from essentia_maest.front_end import SAMPLE_RATE
 from training.corpus.charts import LEADS, draw_chart, draw_melody
 from training.corpus.fluidsynth import TEST_FONT, TRAINING_FONTS, SoundFont, find_fluidsynth
 from training.corpus.genres import genre_of

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 import essentia_maest as maest
-from essentia_maest.metadata import SAMPLE_RATE
+from essentia_maest.front_end import SAMPLE_RATE
 
 from .outcomes import Refusal, Spectrogram
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from essentia_maest.metadata import MEL_BANDS
+from essentia_maest.front_end import MEL_BANDS
 
 from ..errors import DataError
 from .description import DESCRIPTION, INDEX, Description, write_description

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from essentia_maest.metadata import MEL_BANDS, segment_hop_frames
+from essentia_maest.front_end import MEL_BANDS
+from essentia_maest.metadata import segment_hop_frames
 
 from ..errors import ConfigError, DataError
 from ..recipe.randomness import Purpose, numpy_generator

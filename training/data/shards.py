@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from essentia_maest.metadata import COMPRESSION, FRAME_SIZE, HOP_SIZE, MEL_BANDS, SAMPLE_RATE
+from essentia_maest.front_end import COMPRESSION, FRAME_SIZE, HOP_SIZE, MEL_BANDS, SAMPLE_RATE
 
 from ..errors import DataError
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 import essentia_maest as maest
 from essentia_maest.errors import AudioFileError
-from essentia_maest.metadata import HOP_SIZE
+from essentia_maest.front_end import HOP_SIZE
 from training.data.store import SpectrogramStore
 from training.errors import DataError, ExportError
 

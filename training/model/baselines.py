@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from essentia_maest.metadata import MEL_BANDS
+from essentia_maest.front_end import MEL_BANDS
 from training.errors import ConfigError
 from training.model.network import Network, Predictions
 

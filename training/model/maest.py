@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from essentia_maest.metadata import MEL_BANDS
+from essentia_maest.front_end import MEL_BANDS
 from essentia_maest.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE
 from training.config import PatchoutConfig
 from training.errors import ConfigError

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from essentia_maest import Model
+from essentia_maest.bench import PATCHOUTS
 from essentia_maest.checkpoints.checkpoint import sha256_of
 from essentia_maest.machine import machine, versions
 from training.corpus.packages import default_cache
@@ -23,9 +24,6 @@ from training.quality.plan import plan
 from training.quality.speed import Analysis, measure_speed
 from training.quality.systems import ACTIVATIONS, MaestSystem, System
 from training.quality.tables import write_results
-
-PATCHOUTS = ("F0T0", "F3T0", "F3T2", "F3T3", "F3T5", "F4T10")
-"""Those of the paper's Figure 3."""
 
 _TIMED_TRACKS = 6
 

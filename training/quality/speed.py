@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from essentia_maest import load_audio
-from essentia_maest.metadata import SAMPLE_RATE
+from essentia_maest.front_end import SAMPLE_RATE
 from training.errors import DataError
 from training.quality.systems import Audio
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import essentia_maest as maest
-from essentia_maest.metadata import SAMPLE_RATE
+from essentia_maest.front_end import SAMPLE_RATE
 
 Audio = NDArray[np.float32]
 Features = dict[str, NDArray[np.float32]]

@@ -14,11 +14,10 @@ import numpy.typing as npt
 
 from .. import _core
 from ..families import strongest_by_family
+from ..front_end import FRAMES_PER_SECOND, SAMPLE_RATE
 from ..model import Model
-from ..signal import SAMPLE_RATE
 from .options import AnalysisOptions
 
-_FRAME_SECONDS = 256 / SAMPLE_RATE
 _ACTIVATION_DIGITS = 6
 
 Arrays = dict[str, npt.NDArray[np.float32]]
@@ -194,4 +193,4 @@ def _hop_seconds(model: Model, options: AnalysisOptions) -> float:
     if options.hop is None:
         return model.hop_seconds
     # The engine starts segments on frames: to the nearest, halves up.
-    return math.floor(options.hop / _FRAME_SECONDS + 0.5) * _FRAME_SECONDS
+    return math.floor(options.hop * FRAMES_PER_SECOND + 0.5) / FRAMES_PER_SECOND

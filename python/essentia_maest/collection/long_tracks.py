@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio_pieces import write_pieces
-from ..signal import SAMPLE_RATE
+from ..front_end import SAMPLE_RATE
 from .decode import Failure, exit_status, interrupts_held, time_limit
 from .piece_writer import Message, PieceFunction, run
 from .scan import Track

@@ -18,8 +18,8 @@ from typing import Any, cast
 from ..audio import load_audio
 from ..audio_pieces import write_pieces
 from ..errors import InvalidArgumentError, MaestError
+from ..front_end import SAMPLE_RATE
 from ..model import Array, Model
-from ..signal import SAMPLE_RATE
 from .analysis import GuardedAnalysis, TrackAnalysis
 from .decode import Decoded, DecodeFunction, DecodePool, Failure, time_limit
 from .describe import describe_model, describe_track, describe_versions, untrained_warning
