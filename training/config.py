@@ -199,8 +199,8 @@ class RecipeConfig:
         what is computed (but for the running statistics of the baselines' batch normalisation,
         which are those of the first device).
     optimizer : {"adam", "muon"}
-        The paper's, or Muon for the matrices of MAEST's blocks: a small network that begins with
-        random weights learns in a third of the steps.
+        The paper's, or Muon for the matrices of MAEST's blocks: with it a small network that begins
+        with random weights learns in a fraction of the steps.
     weight_decay : float
     decoupled_weight_decay : bool
         AdamW, rather than Adam with an L2 penalty. The paper writes "Adam", its code runs AdamW;

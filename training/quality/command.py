@@ -184,7 +184,7 @@ def list_tracks(
     activations: NDArray[np.float32],
     count: int,
 ) -> str:
-    """List what is said of some produced tracks of the test split, of as many artists as may be.
+    """List what is said of some produced pieces of the test split, of as many artists as may be.
 
     Parameters
     ----------
@@ -202,14 +202,18 @@ def list_tracks(
     """
     heard = held_out.of_split(held_out.heard, "test")
     pool = heard if len(heard) else held_out.tested
-    earlier: Counter[str] = Counter()
-    turns = []
-    for row in pool.tolist():
-        group = held_out.groups[row]
-        turns.append((earlier[group], row))  # all groups' first tracks, then their second ones
-        earlier[group] += 1
-    chosen = sorted(row for _, row in sorted(turns)[:count])
     tracks = held_out.tracks
+    pieces: Counter[str] = Counter()  # of a group
+    excerpts: Counter[tuple[str, str]] = Counter()  # of a piece
+    turns = []
+    for row, name in zip(pool.tolist(), tracks.table["id"].take(pool).to_pylist(), strict=True):
+        group = str(held_out.groups[row])
+        piece = (group, name.rpartition("-")[0])
+        pieces[group] += piece not in excerpts
+        # every piece once before any twice, and of every group one before any other
+        turns.append((excerpts[piece], pieces[group], row))
+        excerpts[piece] += 1
+    chosen = sorted(row for _, _, row in sorted(turns)[:count])
     subset = Tracks(tracks.table.take(rows), tracks.classes, tracks.folder)
     wanted = tracks.table["id"].take(chosen).to_pylist()
     return listing(subset, activations, tracks.classes, wanted=wanted)
