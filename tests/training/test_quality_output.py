@@ -14,7 +14,7 @@ from training.errors import DataError
 from training.quality.agreement import Agreement
 from training.quality.bootstrap import Interval
 from training.quality.figure import draw_patchouts
-from training.quality.listing import listing
+from training.quality.listing import listing, spread
 from training.quality.scores import ALL, Difference, FamilyScores
 from training.quality.tables import PatchoutScores, Results, markdown, write_results
 
@@ -188,6 +188,13 @@ def test_the_listing_has_the_strongest_of_each_family(tmp_path):
         r"| rendered/tune-0 | a\|b 1.00 | Rock 0.60 | bass 0.00, flute 0.00, organ 0.00 |",
         r"| game/song-1 (Somebody) | a\|b 0.30 | Folk 0.90 | flute 0.80, piano 0.70, organ 0.25 |",
     ]
+
+
+def test_each_piece_and_each_artist_is_listed_before_any_twice():
+    names = ["a/x-0", "a/x-1", "a/y-0", "b/z-0", "b/z-1", "a/w-0"]
+    groups = ["a", "a", "a", "b", "b", "a"]
+    assert spread(names, groups, 9) == [0, 3, 2, 5, 1, 4]
+    assert spread(names, groups, 2) == [0, 3]
 
 
 def test_the_listing_refuses_what_does_not_fit(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from training.data.tracks import SPLITS, Tracks
 from training.quality.extraction import extract
 from training.quality.figure import draw_patchouts
 from training.quality.held_out import HeldOut, read_held_out
-from training.quality.listing import listing
+from training.quality.listing import listing, spread
 from training.quality.measuring import Measuring
 from training.quality.plan import plan
 from training.quality.speed import Analysis, measure_speed
@@ -203,17 +202,8 @@ def list_tracks(
     heard = held_out.of_split(held_out.heard, "test")
     pool = heard if len(heard) else held_out.tested
     tracks = held_out.tracks
-    pieces: Counter[str] = Counter()  # of a group
-    excerpts: Counter[tuple[str, str]] = Counter()  # of a piece
-    turns = []
-    for row, name in zip(pool.tolist(), tracks.table["id"].take(pool).to_pylist(), strict=True):
-        group = str(held_out.groups[row])
-        piece = (group, name.rpartition("-")[0])
-        pieces[group] += piece not in excerpts
-        # every piece once before any twice, and of every group one before any other
-        turns.append((excerpts[piece], pieces[group], row))
-        excerpts[piece] += 1
-    chosen = sorted(row for _, _, row in sorted(turns)[:count])
+    names = tracks.table["id"].take(pool).to_pylist()
+    chosen = np.sort(pool[spread(names, held_out.groups[pool].tolist(), count)])
     subset = Tracks(tracks.table.take(rows), tracks.classes, tracks.folder)
     wanted = tracks.table["id"].take(chosen).to_pylist()
     return listing(subset, activations, tracks.classes, wanted=wanted)

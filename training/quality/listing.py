@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -21,6 +22,35 @@ STRONGEST: Mapping[str, int] = MappingProxyType(
 _OF_OTHERS = 3
 
 _ARTIST = "artist/"
+
+
+def spread(names: Sequence[str], groups: Sequence[str], count: int) -> list[int]:
+    """Choose tracks of as many groups, and as many pieces of each, as may be.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Ids, ``PIECE-NUMBER`` for an excerpt.
+    groups : sequence of str
+        Of each, its artist or work.
+    count : int
+        How many; fewer if there are no more.
+
+    Returns
+    -------
+    list of int
+        Positions in `names`: each piece once before any twice, and of these a piece of every group
+        before a second of any.
+    """
+    pieces: Counter[str] = Counter()  # of a group
+    excerpts: Counter[tuple[str, str]] = Counter()  # of a piece
+    turns = []
+    for position, (name, group) in enumerate(zip(names, groups, strict=True)):
+        piece = (group, name.rpartition("-")[0])
+        pieces[group] += piece not in excerpts
+        turns.append((excerpts[piece], pieces[group], position))
+        excerpts[piece] += 1
+    return [position for _, _, position in sorted(turns)[:count]]
 
 
 def listing(
