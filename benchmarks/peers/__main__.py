@@ -19,6 +19,7 @@ from benchmarks.peers.materials import Materials
 from benchmarks.peers.plan import FASTEST, WHOLE, Plan
 from benchmarks.peers.process import PeerProcess
 from benchmarks.peers.results import study_as_json, write_json
+from benchmarks.peers.resuming import ResumeError, has_all, measured_before
 from benchmarks.peers.rounds import run_study
 from benchmarks.peers.sizes import SIZES
 from benchmarks.peers.studies import studies
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: all measured; 1: some peers could not be; 130: interrupted, what was done is kept.
+        0: all measured; 1: some peers could not be; 2: bad usage; 130: interrupted, what was done
+        is kept.
     """
     # Both end the peers on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -45,8 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except KeyboardInterrupt:
-        _tell("interrupted")
+        _tell("interrupted: --resume goes on with the studies that are missing")
         return 130
+    except ResumeError as error:
+        _tell(f"error: {error}")
+        return 2
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -66,6 +71,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         "command": sys.argv[1:] if arguments is None else list(arguments),
         "studies": [],
     }
+    before = measured_before(chosen.output / "peers.json", results) if chosen.resume else []
     materials = Materials(
         chosen.cache,
         plan.size,
@@ -91,9 +97,13 @@ def _run(arguments: Sequence[str] | None) -> int:
             timeout=_TIMEOUT,
         )
 
+    by_name = {study["name"]: study for study in before}
     for study in wanted:
-        measured = run_study(study, start, rounds=chosen.rounds, tell=_tell)
-        results["studies"].append(study_as_json(study, measured))
+        if study.name not in by_name or not has_all(by_name[study.name], study):
+            measured = run_study(study, start, rounds=chosen.rounds, tell=_tell)
+            by_name[study.name] = study_as_json(study, measured)
+        in_order = [one.name for one in studies(plan)]
+        results["studies"] = [by_name[name] for name in in_order if name in by_name]
         results["machine"]["load_after"] = os.getloadavg()[0]
         _write(results, chosen.output)
     print(report(results))
@@ -114,6 +124,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true",
         help="fewer rounds, patchouts and files; full also analyses a file of ten hours",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resume", action="store_true",
+        help="keep the studies that the output folder has of this machine, software and rounds",
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="name the studies and their peers")
     parser.add_argument("--rounds", type=int, help=f"({_ROUNDS}, quick {_QUICK_ROUNDS})")

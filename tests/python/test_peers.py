@@ -339,6 +339,37 @@ def test_command_measures_and_writes(tmp_path):
     assert "against Essentia's frame loop" in done.stdout
 
 
+def test_command_resumes(tmp_path):
+    def measure_ours(*more: str) -> subprocess.CompletedProcess[str]:
+        return command(
+            "--size", "tiny", "--rounds", "1", "--threads", "1", "--cache", tmp_path / "cache",
+            "--output", tmp_path, "--resume", *more,
+        )  # fmt: skip
+
+    path = tmp_path / "peers.json"
+    assert measure_ours("--only", "mel-1:ours").returncode == 0
+    (first,) = json.loads(path.read_text())["studies"]
+    done = measure_ours("--only", "mel-1:ours", "--only", "embedding-1:matrix*NumPy*")
+    assert "mel-1: round" not in done.stderr, "it is there already"
+    found = json.loads(path.read_text())["studies"]
+    assert [study["name"] for study in found] == ["embedding-1", "mel-1"]
+    assert found[1] == first
+    done = measure_ours("--only", "mel-1:*streaming")
+    assert "mel-1: round" in done.stderr, "another peer is asked for"
+    names = [study["name"] for study in json.loads(path.read_text())["studies"]]
+    assert names == ["embedding-1", "mel-1"], "what is not asked for stays"
+
+    kept = path.read_text()
+    done = measure_ours("--only", "mel-1:ours", "--rounds", "2")
+    assert done.returncode == 2
+    assert "the number of rounds is 2, in the file 1" in done.stderr
+    assert path.read_text() == kept
+    path.write_text("no measurement")
+    done = measure_ours("--only", "mel-1:ours")
+    assert done.returncode == 2
+    assert "holds no measurement" in done.stderr
+
+
 def test_command_refuses(tmp_path):
     done = command("--threads", "9999", "--output", tmp_path)
     assert done.returncode == 2
