@@ -1,4 +1,4 @@
-"""Turns a result file of `pytest benchmarks` into the tables of the README.
+"""Turns a result file of `pytest benchmarks` into the tables of training/README.md.
 
 pytest benchmarks --benchmark-json=result.json && python benchmarks/report.py result.json
 """
@@ -10,36 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: What every other entry is compared with.
-REFERENCES = {"mel": "test_mel[essentia_frame_loop]", "model": "test_model[torch-F0T0]"}
-SECONDS = 30
-#: In the benchmarks of training every group has its own, with this word in its name.
-TRAINING = {"test_training_step": "reference", "test_reading": "npy_files"}
+#: What every other entry of a group is compared with: the one with this word in its name.
+REFERENCES = {"test_training_step": "reference", "test_reading": "npy_files"}
 
 
-def rows(benchmarks: dict[str, dict[str, Any]], reference: str) -> list[str]:
-    """One Markdown row an entry: best time, spread, speed, ratio to the reference's best time."""
-    kind = reference.partition("[")[0]
-    base = benchmarks[reference]["stats"]["min"]
-    table = [
-        "| | ms, best | median | minutes of audio a second | times "
-        + reference.partition("[")[2].rstrip("]")
-        + " |",
-        "|-|-|-|-|-|",
-    ]
-    for name, entry in benchmarks.items():
-        if not name.startswith(kind + "["):
-            continue
-        best, median = entry["stats"]["min"], entry["stats"]["median"]
-        label = name.partition("[")[2].rstrip("]").replace("-", ", ").replace("_", " ")
-        table.append(
-            f"| {label} | {1e3 * best:.4g} | {1e3 * median:.4g} | {SECONDS / 60 / best:.3g} "
-            f"| {base / best:.3g} |"
-        )
-    return table
-
-
-def training_rows(entries: list[dict[str, Any]], reference: str) -> list[str]:
+def rows(entries: list[dict[str, Any]], reference: str) -> list[str]:
     """One Markdown row an entry of a group: time, tracks a second, ratio to the reference's."""
     base = next(e["stats"]["min"] for e in entries if reference in e["name"])
     table = [
@@ -71,17 +46,12 @@ def report(result: dict[str, Any]) -> str:
         + ", ".join(f"{name} {number}" for name, number in machine["packages"].items()),
         "",
     ]
-    benchmarks = {entry["name"]: entry for entry in result["benchmarks"]}
-    for reference in REFERENCES.values():
-        if reference in benchmarks:
-            lines += [*rows(benchmarks, reference), ""]
     groups: dict[str, list[dict[str, Any]]] = {}
-    for name, entry in benchmarks.items():
-        if name.partition("[")[0].removesuffix("_on_a_gpu") in TRAINING:
-            groups.setdefault(entry["group"], []).append(entry)
+    for entry in result["benchmarks"]:
+        groups.setdefault(entry["group"], []).append(entry)
     for entries in groups.values():
         kind = entries[0]["name"].partition("[")[0].removesuffix("_on_a_gpu")
-        lines += [*training_rows(entries, TRAINING[kind]), ""]
+        lines += [*rows(entries, REFERENCES[kind]), ""]
     return "\n".join(lines)
 
 

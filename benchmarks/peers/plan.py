@@ -29,7 +29,7 @@ class Plan:
     size: Size
     patchouts: tuple[str, ...] = PATCHOUTS
     threads: tuple[int, ...] = (1, 2)
-    few_tracks: int = 8
+    few_tracks: int = 4
     many_tracks: int = 60
     track_seconds: float = 180.0
     durations: tuple[float, ...] = (1.0, 4.0, 15.0, 60.0)

@@ -32,11 +32,19 @@ def report(results: Value) -> str:
         *_marks(results["studies"]),
     ]
     for study in results["studies"]:
-        lines += [f"## {study['title']}, {_threads(study['threads'])}", ""]
-        rows = [_row(study, row) for row in study["rows"] if row["first_seconds"] or row["spread"]]
-        lines += _table(*_filled(_columns(study), rows)) if rows else []
-        lines += _failures(study)
+        lines += study_page(study)
     return "\n".join(lines)
+
+
+def study_page(study: Value) -> list[str]:
+    """Give the lines of a study: its title, its table, who was left out."""
+    rows = [_row(study, row) for row in study["rows"] if row["first_seconds"] or row["spread"]]
+    return [
+        f"## {study['title']}, {_threads(study['threads'])}",
+        "",
+        *(_table(*_filled(_columns(study), rows)) if rows else []),
+        *_failures(study),
+    ]
 
 
 def _marks(studies: Sequence[Value]) -> list[str]:

@@ -18,10 +18,11 @@ from benchmarks.peers.plan import Plan
 from benchmarks.peers.process import PeerError, PeerProcess
 from benchmarks.peers.results import study_as_json
 from benchmarks.peers.rounds import cosine, run_study
-from benchmarks.peers.sizes import SIZES
+from benchmarks.peers.sizes import PATCHOUTS, SIZES
 from benchmarks.peers.statistics import ratios, spread
 from benchmarks.peers.studies import studies
 from benchmarks.peers.tables import report
+from essentia_maest import bench
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = SIZES["base"]
@@ -278,6 +279,7 @@ def test_spread():
 
 
 def test_tokens_are_the_papers():
+    assert PATCHOUTS == bench.PATCHOUTS
     tokens = {name: BASE.tokens(name) for name in ("F0T0", "F3T2", "F3T5", "F4T10")}
     assert tokens == {"F0T0": 1685, "F3T2": 566, "F3T5": 230, "F4T10": 97}
     # performance.md: 228 GFLOP, 61 of them attention, after seven blocks.

@@ -1,0 +1,1 @@
+"""Programs that `benchmarks.choices` runs, one process each."""
