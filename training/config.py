@@ -200,7 +200,7 @@ class RecipeConfig:
         which are those of the first device).
     optimizer : {"adam", "muon"}
         The paper's, or Muon for the matrices of MAEST's blocks: with it a small network that begins
-        with random weights learns in a fraction of the steps.
+        with random weights needs fewer steps.
     weight_decay : float
     decoupled_weight_decay : bool
         AdamW, rather than Adam with an L2 penalty. The paper writes "Adam", its code runs AdamW;

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import tempfile
@@ -51,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except maest.MaestError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    samples = 16000 * max(_MUSIC_SECONDS, int(model.segment_seconds))
+    # Whole segments, so that every way of sharing them computes the same ones.
+    seconds = int(model.segment_seconds)
+    samples = 16000 * seconds * math.ceil(_MUSIC_SECONDS / seconds)
     chosen.output.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {
         "machine": {"description": machine(), "versions": versions()},
@@ -61,7 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "studies": [],
     }
     with tempfile.TemporaryDirectory(dir=chosen.output) as folder:
-        material = _material(model, chosen.model, np.resize(music, samples), Path(folder))
+        try:
+            material = _material(model, chosen.model, np.resize(music, samples), Path(folder))
+        except ValueError as error:
+            print(
+                f"error: {chosen.model}: wanted a file that `maest convert` wrote ({error})",
+                file=sys.stderr,
+            )
+            return 2
         for study in choice_studies(material, chosen.threads):
             measured = run_study(study, _start, rounds=chosen.rounds, tell=_tell)
             results["studies"].append(study_as_json(study, measured))

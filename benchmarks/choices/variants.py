@@ -38,7 +38,7 @@ class Variant:
     zero_points : bool
         Whether weights are asymmetric about zero.
     block : int
-        Inputs of a block.
+        Inputs of a block: a power of two, halved until it divides the width.
     """
 
     name: str
@@ -159,7 +159,9 @@ def _ranges(
     over: Callable[[FloatArray, Callable[..., FloatArray]], FloatArray],
 ) -> tuple[FloatArray, FloatArray]:
     """Give scales and zero points."""
-    low, high = over(matrix, np.min), over(matrix, np.max)
+    # 0 is always in the range, so that a zero point is a weight's value, too.
+    low = np.minimum(over(matrix, np.min), 0)
+    high = np.maximum(over(matrix, np.max), 0)
     if not variant.zero_points:
         peak = np.maximum(np.maximum(-low, high), np.finfo(np.float32).tiny)
         return peak / variant.largest, np.zeros_like(peak)
@@ -174,7 +176,9 @@ def _blocks(
     from onnx import helper
 
     inputs, outputs = matrix.shape
-    block = min(variant.block, inputs)
+    block = variant.block
+    while inputs % block:
+        block //= 2
     parts = np.ascontiguousarray(matrix.T).reshape(outputs, inputs // block, block)
     scale = np.maximum(np.abs(parts).max(axis=-1), np.finfo(np.float32).tiny) / variant.largest
     values = np.rint(parts / scale[..., np.newaxis]) + 128

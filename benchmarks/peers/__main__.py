@@ -19,7 +19,13 @@ from benchmarks.peers.materials import Materials
 from benchmarks.peers.plan import FASTEST, WHOLE, Plan
 from benchmarks.peers.process import PeerProcess
 from benchmarks.peers.results import study_as_json, write_json
-from benchmarks.peers.resuming import ResumeError, has_all, measured_before
+from benchmarks.peers.resuming import (
+    ResumeError,
+    engine_digest,
+    has_all,
+    measured_before,
+    with_peers_of,
+)
 from benchmarks.peers.rounds import run_study
 from benchmarks.peers.sizes import SIZES
 from benchmarks.peers.studies import studies
@@ -57,7 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     chosen = _arguments(arguments)
     plan = _plan(chosen)
-    wanted = [part for study in studies(plan) if (part := _narrowed(study, chosen.only))]
+    planned = {study.name: study for study in studies(plan)}
+    wanted = [part for study in planned.values() if (part := _narrowed(study, chosen.only))]
+    if not wanted:
+        _tell(f"error: no study or peer is {', '.join(chosen.only)}; --list names them")
+        return 2
     if chosen.list:
         for study in wanted:
             print(f"{study.name}: {study.title}")
@@ -65,7 +75,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 0
     chosen.output.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {
-        "machine": {"description": machine(), "versions": versions()},
+        "machine": {"description": machine(), "versions": versions(), "engine": engine_digest()},
         "size": plan.size.as_json(),
         "rounds": chosen.rounds,
         "command": sys.argv[1:] if arguments is None else list(arguments),
@@ -99,11 +109,14 @@ def _run(arguments: Sequence[str] | None) -> int:
 
     by_name = {study["name"]: study for study in before}
     for study in wanted:
-        if study.name not in by_name or not has_all(by_name[study.name], study):
-            measured = run_study(study, start, rounds=chosen.rounds, tell=_tell)
-            by_name[study.name] = study_as_json(study, measured)
-        in_order = [one.name for one in studies(plan)]
-        results["studies"] = [by_name[name] for name in in_order if name in by_name]
+        kept = by_name.get(study.name)
+        if kept is None or not has_all(kept, study):
+            asked = with_peers_of(kept, study, planned[study.name]) if kept else study
+            measured = run_study(asked, start, rounds=chosen.rounds, tell=_tell)
+            by_name[study.name] = study_as_json(asked, measured)
+        # in the order of the plan, then what an earlier plan had
+        names = dict.fromkeys([*planned, *by_name])
+        results["studies"] = [by_name[name] for name in names if name in by_name]
         results["machine"]["load_after"] = os.getloadavg()[0]
         _write(results, chosen.output)
     print(report(results))
@@ -127,7 +140,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--resume", action="store_true",
-        help="keep the studies that the output folder has of this machine, software and rounds",
+        help="measure only the studies that the output folder lacks; refused if what it has is of "
+        "another machine, software or number of rounds; peers that failed are not tried again",
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="name the studies and their peers")
     parser.add_argument("--rounds", type=int, help=f"({_ROUNDS}, quick {_QUICK_ROUNDS})")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import essentia_maest
 from benchmarks.peers.definitions import Study
 
 
@@ -52,10 +55,38 @@ def measured_before(path: Path, results: Mapping[str, Any]) -> list[dict[str, An
 
 
 def has_all(before: Mapping[str, Any], study: Study) -> bool:
-    """Tell whether a study of the file has what this one asks for: threads, peers and cases."""
+    """Tell whether a study of the file has what this one asks for: threads, peers and cases.
+
+    A peer that could not be measured is not tried again.
+    """
     found = {(row["peer"], row["case"], row["minutes"]) for row in before["rows"]}
     wanted = {(peer.name, case.name, case.minutes) for peer in study.peers for case in peer.cases}
     return before["threads"] == study.threads and wanted <= found
+
+
+def with_peers_of(before: Mapping[str, Any], study: Study, whole: Study) -> Study:
+    """Add to a study the peers that the file has of it, for all are measured in turn.
+
+    Parameters
+    ----------
+    before : mapping
+        Of the file.
+    study : Study
+        What is asked for now.
+    whole : Study
+        With all of its peers.
+    """
+    names = {peer["name"] for peer in before["peers"]} | {peer.name for peer in study.peers}
+    return replace(whole, peers=tuple(peer for peer in whole.peers if peer.name in names))
+
+
+def engine_digest() -> str:
+    """Name the engine's code: versions do not change with every build."""
+    digest = hashlib.sha256()
+    package = Path(essentia_maest.__file__).parent
+    for path in sorted([*package.rglob("*.py"), Path(essentia_maest._core.__file__)]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _kind(results: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -63,6 +94,7 @@ def _kind(results: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [
         ("the machine", machine["description"].rpartition("; load")[0]),
         ("the software", machine["versions"]),
+        ("the engine", machine["engine"]),
         ("the network", results["size"]),
         ("the number of rounds", results["rounds"]),
     ]

@@ -282,7 +282,7 @@ def test_tokens_are_the_papers():
     assert PATCHOUTS == bench.PATCHOUTS
     tokens = {name: BASE.tokens(name) for name in ("F0T0", "F3T2", "F3T5", "F4T10")}
     assert tokens == {"F0T0": 1685, "F3T2": 566, "F3T5": 230, "F4T10": 97}
-    # performance.md: 228 GFLOP, 61 of them attention, after seven blocks.
+    # 228 GFLOP, 61 of them attention, after seven blocks.
     assert BASE.operations("F0T0", 7) == pytest.approx(228e9, rel=0.02)
 
 
@@ -358,8 +358,14 @@ def test_command_resumes(tmp_path):
     assert found[1] == first
     done = measure_ours("--only", "mel-1:*streaming")
     assert "mel-1: round" in done.stderr, "another peer is asked for"
-    names = [study["name"] for study in json.loads(path.read_text())["studies"]]
-    assert names == ["embedding-1", "mel-1"], "what is not asked for stays"
+    found = json.loads(path.read_text())["studies"]
+    assert [study["name"] for study in found] == ["embedding-1", "mel-1"], "the other one stays"
+    peers = ["Essentia, frame by frame", "Essentia, streaming", "ours"]
+    assert [peer["name"] for peer in found[1]["peers"]] == peers, "and the peers that it had"
+    if len(os.sched_getaffinity(0)) > 1:
+        done = measure_ours("--threads", "2", "--only", "mel-2:ours")
+        names = [study["name"] for study in json.loads(path.read_text())["studies"]]
+        assert names == ["mel-2", "embedding-1", "mel-1"], "studies with fewer threads stay"
 
     kept = path.read_text()
     done = measure_ours("--only", "mel-1:ours", "--rounds", "2")
@@ -376,6 +382,9 @@ def test_command_refuses(tmp_path):
     done = command("--threads", "9999", "--output", tmp_path)
     assert done.returncode == 2
     assert "threads" in done.stderr
+    done = command("--only", "mel-1:nothing", "--threads", "1", "--output", tmp_path)
+    assert done.returncode == 2
+    assert "no study or peer is mel-1:nothing; --list names them" in done.stderr
     listed = command("--list", "--only", "mel-1:l*", "--threads", "1")
     assert listed.stdout.split("\n")[1:3] == ["    Essentia, frame by frame", "    librosa"]
 

@@ -49,8 +49,8 @@ def quality(
     ROC-AUC), its tags on produced music with those of the teacher; the teacher's embeddings, mel
     statistics and an untrained network of the same shape are what it is compared with. Intervals
     are 95 % bootstrap ones over groups of tracks. Writes ``quality.json``, ``quality.md`` and
-    ``quality.png`` anew after each system, and ``tracks.md`` after the first. Features are kept: a
-    killed run is repeated to go on.
+    ``quality.png`` anew after each system that they show, and ``tracks.md`` after the first.
+    Features are kept: a killed run is repeated to go on.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def draw_patchouts(rows: Sequence[PatchoutScores], output: Path) -> Path:
                 )
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=_TICKS))
-        axis.xaxis.set_major_formatter("{x:.0f}")
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.minorticks_off()
         axis.margins(x=0.12)
         axis.set_title(title)

@@ -30,7 +30,7 @@ class HeldOut:
         Classes with true labels, and the teacher's.
     labelled : int [tracks with true labels]
         Rows, of all splits.
-    heard : int [tracks that the teacher heard]
+    heard : int [tracks that the teacher heard, for all of its classes]
         Rows, of all splits.
     """
 
@@ -113,7 +113,7 @@ def read_held_out(path: Path) -> HeldOut:
         true_columns=np.flatnonzero(~of_teacher),
         teacher_columns=np.flatnonzero(of_teacher),
         labelled=np.flatnonzero(known[:, ~of_teacher].any(1)),
-        heard=np.flatnonzero(known[:, of_teacher].any(1)),
+        heard=np.flatnonzero(known[:, of_teacher].all(1) & of_teacher.any()),
     )
     for split in SPLITS:
         if not len(found.of_split(found.labelled, split)):

@@ -12,8 +12,9 @@ from benchmarks.peers.serve import Work, serve
 def open_peer(options: Mapping[str, Any]) -> Work:
     """Open `model` to compute `audio` `times` over, in the `way` asked for.
 
-    ``"segments"``: segments side by side, one thread each; ``"operators"``: one segment after
-    another, all threads within each; ``"tracks"``: as many signals side by side, one thread each.
+    ``"segments"``: as many segments side by side as threads, which share ONNX Runtime's pool;
+    ``"operators"``: one segment after another, all threads within each; ``"tracks"``: as many
+    signals side by side as threads, one thread each.
     """
     import numpy as np
 
