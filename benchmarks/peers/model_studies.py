@@ -11,6 +11,8 @@ from benchmarks.peers.sizes import BLOCK, CLASSES
 
 _PATIENCE_SECONDS = 45.0
 """What takes longer is not worth waiting for in every round."""
+_FRESH_ROUNDS = 5
+"""Of starting every peer anew."""
 
 
 def model_study(plan: Plan, threads: int, *, whole: bool) -> Study:
@@ -215,4 +217,5 @@ def latency_study(plan: Plan, threads: int) -> Study:
         threads,
         ("torch fp32", WHOLE),
         fresh=True,
+        most_rounds=_FRESH_ROUNDS,
     )
