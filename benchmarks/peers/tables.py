@@ -32,6 +32,8 @@ def report(results: Value) -> str:
         *_marks(results["studies"]),
     ]
     for study in results["studies"]:
+        lines += _at_a_glance(study)
+    for study in results["studies"]:
         lines += study_page(study)
     return "\n".join(lines)
 
@@ -61,6 +63,32 @@ def _marks(studies: Sequence[Value]) -> list[str]:
     if not rows:
         return []
     return ["## Marks", "", *_table(("", "CPUs", "mark", "found", "reached"), rows)]
+
+
+def _at_a_glance(study: Value) -> list[str]:
+    """Give a study of several patchouts as one row a peer: how many times the reference."""
+    if study["fresh"]:
+        return []
+    ratios: dict[str, dict[str, Any]] = {}
+    for row in study["rows"]:
+        if row["tokens"] and row["minutes"]:
+            ratios.setdefault(row["peer"], {})[row["case"]] = row["ratio"]
+    cases = list(dict.fromkeys(case for found in ratios.values() for case in found))
+    if len(cases) < 2:
+        return []
+    peer, case = study["reference"]
+    return [
+        f"## {study['title']}, {_threads(study['threads'])}: times {peer}, {case}",
+        "",
+        *_table(
+            ("", *cases),
+            [
+                [name, *(_median(found.get(case)) for case in cases)]
+                for name, found in ratios.items()
+                if any(found.values())
+            ],
+        ),
+    ]
 
 
 def _columns(study: Value) -> tuple[str, ...]:
@@ -134,6 +162,10 @@ def _spread(found: Sequence[float] | None, scale: float = 1.0) -> str:
         return _ABSENT
     low, median, high = (_number(value, scale) for value in found[:3])
     return f"{median} [{low}, {high}]"
+
+
+def _median(found: Sequence[float] | None) -> str:
+    return _ABSENT if found is None else _number(found[1])
 
 
 def _threads(count: int) -> str:

@@ -272,6 +272,25 @@ def test_figure(tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_study_at_a_glance():
+    study = studies(Plan(BASE, patchouts=("F0T0", "F3T5")))[0]
+    results, _ = run_nothing(study)
+    for result in results:
+        for case in result.cases:
+            case.seconds = [2.0 if case.case.name == "F0T0" else 0.5]
+    results[2].cases[0].seconds = [None]
+    lines = page(study, results).splitlines()
+    start = lines.index("## 30 s to the embedding at block 7, 1 CPU: times torch fp32, F0T0")
+    assert lines[start + 2 : start + 6] == [
+        "|  | F0T0 | F3T5 |",
+        "|-|-|-|",
+        "| torch fp32 | 1 | 4 |",
+        "| torch bf16 | 1 | 4 |",
+    ]
+    assert "| TensorflowPredictMAEST | 1 | – |" in lines  # noqa: RUF001
+    assert not any(line.startswith("| transformers AST | –") for line in lines)  # noqa: RUF001
+
+
 def test_spread():
     assert spread([None, None]) is None
     assert spread([1.0, None, 2.0, 3.0]) == (1.5, 2.0, 2.5, 3)
