@@ -20,7 +20,7 @@ def open_peer(options: Mapping[str, Any]) -> Work:
     def work(request: Mapping[str, Any]) -> Any:
         for number in range(len(list(tracks.glob(request["files"])))):
             audio = decoded[number % len(decoded)]  # the others are copies
-            model.embed(audio, patchout=options["patchout"], tail="repeat")
+            model.embed(audio, patchout=options["patchout"])
         return {}
 
     return work

@@ -9,7 +9,7 @@ from benchmarks.peers.serve import Work, serve
 
 
 def open_peer(options: Mapping[str, Any]) -> Work:
-    """Make one MatMulInteger for each matrix of a block `dim` wide."""
+    """Make a MatMulInteger for each matrix of a block `dim` wide."""
     import numpy as np
     import onnx
     import onnxruntime
@@ -18,37 +18,44 @@ def open_peer(options: Mapping[str, Any]) -> Work:
 
     rng = np.random.default_rng(0)
     shapes = block_products(options["dim"])
+    value, helper = onnx.helper.make_tensor_value_info, onnx.helper
+    widths = sorted({inner for inner, _ in shapes})
+    matrices = [
+        onnx.numpy_helper.from_array(
+            rng.integers(-63, 64, shape, dtype=np.int8), f"matrix_{number}"
+        )
+        for number, shape in enumerate(shapes)
+    ]
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMulInteger", [f"x_{inner}", matrix.name], [f"y_{number}"])
+            for number, ((inner, _), matrix) in enumerate(zip(shapes, matrices, strict=True))
+        ],
+        "products",
+        [value(f"x_{inner}", onnx.TensorProto.UINT8, ["tokens", inner]) for inner in widths],
+        [
+            value(f"y_{number}", onnx.TensorProto.INT32, ["tokens", outer])
+            for number, (_, outer) in enumerate(shapes)
+        ],
+        matrices,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = options["threads"]
-    sessions = []
-    for inner, outer in shapes:
-        matrix = rng.integers(-63, 64, (inner, outer), dtype=np.int8)
-        graph = onnx.helper.make_graph(
-            [onnx.helper.make_node("MatMulInteger", ["x", "matrix"], ["y"])],
-            "product",
-            [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.UINT8, ["tokens", inner])],
-            [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.INT32, ["tokens", outer])],
-            [onnx.numpy_helper.from_array(matrix, "matrix")],
-        )
-        model = onnx.helper.make_model(
-            graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9
-        )
-        sessions.append(
-            onnxruntime.InferenceSession(
-                model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
-            )
-        )
+    # One session: threads of several, which spin for a while after their work, were in each
+    # other's way.
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+    )
     inputs = {
-        (tokens, inner): rng.integers(0, 256, (tokens, inner), dtype=np.uint8)
+        tokens: {
+            f"x_{inner}": rng.integers(0, 256, (tokens, inner), dtype=np.uint8) for inner in widths
+        }
         for tokens in options["tokens"]
-        for inner, _ in shapes
     }
 
     def work(request: Mapping[str, Any]) -> Any:
-        result = None
-        for session, (inner, _) in zip(sessions, shapes, strict=True):
-            (result,) = session.run(["y"], {"x": inputs[request["tokens"], inner]})
-        return result
+        return session.run(None, inputs[request["tokens"]])[-1]
 
     return work
 

@@ -1,0 +1,42 @@
+"""README quotes only what a benchmark printed."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def numbers(text: str) -> list[list[str]]:
+    """Give the rows of tables that have a number."""
+    rows = [cells(line) for line in text.splitlines() if line.startswith("|")]
+    return [row for row in rows if any(character.isdigit() for character in "".join(row[1:]))]
+
+
+def test_every_row_was_measured():
+    results = (ROOT / "docs" / "results" / "peers" / "peers.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    quoted = readme.partition("## Numbers\n")[2].partition("\n## ")[0]
+    measured = numbers(results)
+    found = numbers(quoted)
+    assert len(found) > 10
+    for row in found:
+        name = row[0].removesuffix(", F0T0").removesuffix(", F3T5")
+        assert any(name == other[0] and set(row[2:]) <= set(other) for other in measured), row
+    machine = next(line for line in results.splitlines() if line.startswith("Machine:"))
+    assert machine in quoted
+
+
+def test_scores_on_the_card_were_measured():
+    folder = ROOT / "docs" / "results" / "maest-open-10s"
+    results = (folder / "quality.md").read_text(encoding="utf-8")
+    card = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
+    scores = numbers(card.partition("### Scores\n")[2].partition("\n### ")[0])
+    assert len(scores) >= 6
+    for row in scores:
+        assert any(row[1:] == other[1:] for other in numbers(results)), row
+    tracks = numbers((folder / "tracks.md").read_text(encoding="utf-8"))
+    listed = numbers(card.partition("### Twenty real tracks\n")[2])
+    assert [row[1:] for row in listed] == [row[1:] for row in tracks]
