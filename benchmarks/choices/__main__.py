@@ -28,10 +28,10 @@ from benchmarks.peers.rounds import run_study
 from benchmarks.peers.sizes import Size
 from benchmarks.peers.tables import study_page
 from essentia_maest.example import example_audio
+from essentia_maest.front_end import FRAMES_PER_SECOND, SAMPLE_RATE
 from essentia_maest.machine import machine, versions
 
 _TIMEOUT = 1200.0
-_FRAMES_A_SECOND = 62.5
 _MUSIC_SECONDS = 30
 
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     # Whole segments, so that every way of sharing them computes the same ones.
     seconds = int(model.segment_seconds)
-    samples = 16000 * seconds * math.ceil(_MUSIC_SECONDS / seconds)
+    samples = SAMPLE_RATE * seconds * math.ceil(_MUSIC_SECONDS / seconds)
     chosen.output.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {
         "machine": {"description": machine(), "versions": versions()},
@@ -115,9 +115,10 @@ def _material(model: maest.Model, path: Path, music: Any, folder: Path) -> Mater
         variants[variant.name] = folder / f"{number}.onnx"
         onnx.save(quantize(source, variant), variants[variant.name])
     np.save(folder / "music.npy", music)
-    frames = round(model.segment_seconds * _FRAMES_A_SECOND)
+    frames = round(model.segment_seconds * FRAMES_PER_SECOND)
     size = Size(model.name, dim=model.dim, heads=0, depth=model.depth, frames=frames)
-    return Material(path.absolute(), variants, folder / "music.npy", len(music) / 960000, size)
+    minutes = len(music) / SAMPLE_RATE / 60
+    return Material(path.absolute(), variants, folder / "music.npy", minutes, size)
 
 
 def _start(peer: Peer, cpus: Sequence[int]) -> PeerProcess:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from essentia_maest import load_audio
-from essentia_maest.collection.decode import Decoded, DecodeFunction, DecodePool, time_limit
+from essentia_maest.collection.decode import Decoded, DecodeFunction, DecodePool
 from essentia_maest.collection.scan import Track
 from essentia_maest.errors import MaestError
 from training.data.progress import Progress
@@ -148,16 +148,11 @@ def _in_processes(
     identities = {job.path: job.result for job in jobs}
     # The pool hands on whatever the function returns; what it calls a result's name is the id.
     work = cast(DecodeFunction, partial(_features_of, key, make_system))
-    with DecodePool(min(workers, len(jobs)), work, limit=_time_limit) as pool:
+    with DecodePool(min(workers, len(jobs)), work) as pool:
         for outcome in pool.decode(jobs):
             if not isinstance(outcome, Decoded):
                 raise DataError(f"track {identities[outcome.path]}: {outcome.reason}")
             yield outcome.track.result, cast(Features, outcome.audio)
-
-
-def _time_limit(path: str) -> float:
-    """Give the seconds after which a file is given up: slow networks are no reason to."""
-    return 20 * time_limit(path)
 
 
 _systems: dict[str, System] = {}
