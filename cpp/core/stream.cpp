@@ -1,17 +1,20 @@
 #include "stream.h"
 
 #include <algorithm>
-#include <future>
 #include <utility>
 
 #include "error.h"
 #include "mel_config.h"
+#include "side_by_side.h"
 
 namespace maest {
 namespace {
 
 // Samples given to the front end at a time: bounds the frames held while a long signal is pushed.
 constexpr std::size_t kSlice = 10 * kSampleRate;
+
+// Segments that are gathered for each of those computed at once: threads that get done early go on.
+constexpr std::int64_t kRounds = 4;
 
 void append(Outputs& outputs, const Outputs& more) {
   for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].append(more[i]);
@@ -30,23 +33,21 @@ std::int64_t Stream::batch_size() const {
   return plan_.request.batch_size > 0 ? plan_.request.batch_size : extractor_->threads();
 }
 
-// Segments are computed side by side, each in a run of its own: a result never depends on its
-// neighbours (int8 ranges are taken over a whole run), nor on the number of threads.
+std::int64_t Stream::most_gathered() const { return kRounds * batch_size(); }
+
+// Each segment is a run of its own: a result never depends on its neighbours (int8 ranges are taken
+// over a whole run), nor on the number of threads.
 void Stream::compute_ready(Outputs& outputs, std::int64_t at_least) {
   while (segmenter_.ready() >= std::max<std::int64_t>(at_least, 1)) {
-    const auto count = static_cast<std::size_t>(std::min(segmenter_.ready(), batch_size()));
+    const std::int64_t count = std::min(segmenter_.ready(), most_gathered());
+    std::vector<Outputs> computed(static_cast<std::size_t>(count));
     const auto compute = [&](std::size_t i) {
-      return extractor_->compute(plan_, segmenter_.segment(static_cast<std::int64_t>(i)));
+      computed[i] = extractor_->compute(plan_, segmenter_.segment(static_cast<std::int64_t>(i)));
     };
-    std::vector<std::future<Outputs>> others;  // waited for, whatever is thrown
-    for (std::size_t i = 1; i < count; ++i) {
-      others.push_back(std::async(std::launch::async, compute, i));
-    }
-    append(outputs, compute(0));
-    for (std::future<Outputs>& other : others) append(outputs, other.get());
-    segmenter_.release(static_cast<std::int64_t>(count));
-    segments_ += static_cast<std::int64_t>(count);
-    if (between_) between_();
+    side_by_side(computed.size(), static_cast<std::size_t>(batch_size()), compute, between_);
+    for (const Outputs& segment : computed) append(outputs, segment);
+    segmenter_.release(count);
+    segments_ += count;
   }
 }
 
@@ -55,7 +56,7 @@ Outputs Stream::push(const float* samples, std::size_t count) {
   Outputs outputs = extractor_->empty_outputs(plan_);
   for (std::size_t begin = 0; begin < count; begin += kSlice) {
     front_end_.push(samples + begin, std::min(kSlice, count - begin), segmenter_.frames());
-    compute_ready(outputs, batch_size());
+    compute_ready(outputs, most_gathered());
   }
   compute_ready(outputs, 1);
   return outputs;

@@ -33,6 +33,7 @@ class Stream {
 
  private:
   std::int64_t batch_size() const;
+  std::int64_t most_gathered() const;
   void compute_ready(Outputs& outputs, std::int64_t at_least);
   void compute_tail(Outputs& outputs);
   [[noreturn]] void refuse_short() const;

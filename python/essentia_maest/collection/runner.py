@@ -32,8 +32,9 @@ from .scan import Scan, Track
 from .short_tracks import LONG_SECONDS, load_unless_long
 from .side_by_side import SideBySide
 
-# Pieces of long tracks: enough segments for all threads, within bounds.
-_PIECE_SECONDS = (60.0, 240.0)
+# Pieces of long tracks: enough segments for threads that get done early to go on, within bounds.
+_SEGMENTS_PER_THREAD = 2
+_PIECE_SECONDS = (60.0, 480.0)
 
 # What will not be better with the next track.
 _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -258,7 +259,7 @@ class CollectionRun:
 
     def _run_long(self, tracks: list[Track], report: RunReport) -> None:
         least, most = _PIECE_SECONDS
-        piece_seconds = self._threads * self._model.hop_seconds
+        piece_seconds = _SEGMENTS_PER_THREAD * self._threads * self._model.hop_seconds
         analyses: dict[str, GuardedAnalysis] = {}
         with LongTracks(
             min(self._workers, len(tracks)),

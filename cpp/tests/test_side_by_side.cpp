@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "check.h"
+#include "side_by_side.h"
+
+using maest::side_by_side;
+
+TEST(all_work_is_done_once_by_no_more_threads_than_allowed) {
+  for (const std::size_t count : {0U, 1U, 2U, 17U}) {
+    for (const std::size_t threads : {1U, 3U, 40U}) {
+      std::vector<std::atomic<int>> done(count);
+      std::atomic<int> working{0};
+      std::atomic<int> most{0};
+      side_by_side(count, threads, [&](std::size_t i) {
+        const int now = ++working;
+        int seen = most;
+        while (now > seen && !most.compare_exchange_weak(seen, now)) {
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        ++done[i];
+        --working;
+      });
+      for (const std::atomic<int>& times : done) CHECK_EQUAL(times.load(), 1);
+      CHECK(most.load() <= static_cast<int>(std::min(threads, count)));
+    }
+  }
+}
+
+TEST(no_thread_waits_for_a_slow_neighbour) {
+  std::atomic<std::size_t> done{0};
+  side_by_side(9, 2, [&](std::size_t i) {
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    // The first piece of work ends when all others have: whoever waited for it would never end.
+    while (i == 0 && done < 8 && std::chrono::steady_clock::now() < patience) {
+      std::this_thread::yield();
+    }
+    if (i == 0) CHECK_EQUAL(done.load(), std::size_t{8});
+    ++done;
+  });
+  CHECK_EQUAL(done.load(), std::size_t{9});
+}
+
+TEST(between_is_called_in_the_calling_thread) {
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<int> own{0};
+  int calls = 0;
+  side_by_side(
+      50, 3,
+      [&](std::size_t) {
+        if (std::this_thread::get_id() == caller) ++own;
+        std::this_thread::sleep_for(std::chrono::microseconds(200));
+      },
+      [&] {
+        CHECK(std::this_thread::get_id() == caller);
+        ++calls;
+      });
+  CHECK_EQUAL(calls, own.load());
+}
+
+TEST(what_is_thrown_ends_the_rest) {
+  for (const std::size_t threads : {1U, 2U}) {
+    std::atomic<int> begun{0};
+    const auto fail = [&](std::size_t i) {
+      ++begun;
+      if (i == 3) throw std::runtime_error("the fourth");
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    };
+    CHECK_THROWS(side_by_side(1000, threads, fail), std::runtime_error, "the fourth");
+    CHECK(begun.load() < 500);
+  }
+  std::atomic<int> begun{0};
+  const auto work = [&](std::size_t) { ++begun; };
+  const auto interrupt = [] { throw std::runtime_error("Ctrl-C"); };
+  CHECK_THROWS(side_by_side(1000, 1, work, interrupt), std::runtime_error, "Ctrl-C");
+  CHECK_EQUAL(begun.load(), 1);
+}
