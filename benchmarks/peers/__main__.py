@@ -18,7 +18,7 @@ from benchmarks.peers.figure import draw
 from benchmarks.peers.materials import Materials
 from benchmarks.peers.plan import FASTEST, WHOLE, Plan
 from benchmarks.peers.process import PeerProcess
-from benchmarks.peers.results import study_as_json, write_json
+from benchmarks.peers.results import marks_as_json, study_as_json, write_json
 from benchmarks.peers.resuming import (
     ResumeError,
     engine_digest,
@@ -114,6 +114,11 @@ def _run(arguments: Sequence[str] | None) -> int:
             asked = with_peers_of(kept, study, planned[study.name]) if kept else study
             measured = run_study(asked, start, rounds=chosen.rounds, tell=_tell)
             by_name[study.name] = study_as_json(asked, measured)
+        else:  # marks may have changed since
+            by_name[study.name] = {
+                **kept,
+                "marks": marks_as_json(planned[study.name], kept["rows"]),
+            }
         # in the order of the plan, then what an earlier plan had
         names = dict.fromkeys([*planned, *by_name])
         results["studies"] = [by_name[name] for name in names if name in by_name]

@@ -81,6 +81,8 @@ class Mark:
     by_operations : bool
     after : tuple of str, optional
         Peer and case that `other` waits for: their times add up.
+    instead : tuple of str, optional
+        Peer and case that take the place of `other` where their median is faster.
     """
 
     what: str
@@ -89,6 +91,7 @@ class Mark:
     wanted: float
     by_operations: bool = False
     after: tuple[str, str] | None = None
+    instead: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

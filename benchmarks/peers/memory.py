@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -43,6 +45,31 @@ class Watch:
     def _look(self) -> None:
         while not self._end.wait(_EVERY_SECONDS):
             self.most = max(self.most, tree_memory(os.getpid()))
+
+
+class FirstTimes:
+    """Watches each kind of work the first time that it is done.
+
+    A look takes some 20 ms of a CPU, so that what is timed cannot be looked at: first times are
+    not counted.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[str, int]] = {}
+
+    @contextmanager
+    def of(self, kind: str) -> Iterator[None]:
+        """Watch what is done in the block, unless work of its kind was."""
+        if kind in self._found:
+            yield
+            return
+        with Watch() as watch:
+            yield
+        self._found[kind] = {"memory_tree": watch.most, "memory_before": watch.before}
+
+    def __getitem__(self, kind: str) -> dict[str, int]:
+        """Give the bytes that were found of a kind."""
+        return dict(self._found[kind])
 
 
 def tree_memory(root: int) -> int:

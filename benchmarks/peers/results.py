@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -59,17 +60,30 @@ def study_as_json(study: Study, results: list[PeerResult]) -> dict[str, Any]:
             }
             for result in results
         ],
-        "marks": [{**asdict(mark), "found": _mark(mark, by_key)} for mark in study.marks],
+        "marks": marks_as_json(study, rows),
     }
 
 
-def _mark(mark: Mark, rows: Mapping[tuple[str, str], dict[str, Any]]) -> Spread | None:
+def marks_as_json(study: Study, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give the marks of a study, with what its rows reach: None where that was not measured."""
+    by_key = {(row["peer"], row["case"]): row for row in rows}
+    return [{**asdict(mark), "found": _mark(mark, by_key)} for mark in study.marks]
+
+
+def _mark(mark: Mark, rows: Mapping[tuple[str, str], Mapping[str, Any]]) -> Spread | None:
     if any(key not in rows for key in (mark.one, mark.other, mark.after) if key):
         return None
     one, other = rows[mark.one], rows[mark.other]
+    if mark.instead in rows:
+        other = min(other, rows[mark.instead], key=_median_seconds)
     if mark.after is not None:
         other = {**other, "seconds": sums(other["seconds"], rows[mark.after]["seconds"])}
     return spread(_speed_ratio(one, other, "operations" if mark.by_operations else "minutes"))
+
+
+def _median_seconds(row: Mapping[str, Any]) -> float:
+    found = spread(row["seconds"])
+    return math.inf if found is None else found.median
 
 
 def _speed_ratio(one: Mapping[str, Any], other: Mapping[str, Any], of: str) -> list[float | None]:

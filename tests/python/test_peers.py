@@ -12,11 +12,11 @@ import pytest
 from benchmarks.peers.definitions import Case, Mark, Peer, Study
 from benchmarks.peers.environments import HERE, python_of
 from benchmarks.peers.figure import draw
-from benchmarks.peers.memory import Watch
+from benchmarks.peers.memory import FirstTimes, Watch
 from benchmarks.peers.outcomes import PeerResult
 from benchmarks.peers.plan import Plan
 from benchmarks.peers.process import PeerError, PeerProcess
-from benchmarks.peers.results import study_as_json
+from benchmarks.peers.results import marks_as_json, study_as_json
 from benchmarks.peers.rounds import cosine, run_study
 from benchmarks.peers.sizes import PATCHOUTS, SIZES
 from benchmarks.peers.statistics import ratios, spread
@@ -50,6 +50,17 @@ def measure(study: Study, rounds: int = 3, start=start_peer) -> tuple[list[PeerR
     told: list[str] = []
     results = run_study(study, start, rounds=rounds, tell=told.append, repeat_seconds=0.0)
     return results, told
+
+
+def page(study: Study, results: list[PeerResult]) -> str:
+    return report(
+        {
+            "machine": {"description": "a CPU", "load_after": 0.2, "versions": "none"},
+            "size": BASE.as_json(),
+            "rounds": 3,
+            "studies": [study_as_json(study, results)],
+        }
+    )
 
 
 def test_every_round_has_every_case_once_in_turn(peer, tmp_path):
@@ -195,6 +206,23 @@ def test_rates_of_operations():
     assert found["rows"][1]["ratio"] is None, "it deals with no audio"
 
 
+def test_a_share_is_of_the_faster_of_two_rates():
+    rows = [
+        {"peer": name, "case": "x", "minutes": 0.5, "seconds": seconds}
+        for name, seconds in (("ours", [4.0, 4.0]), ("one", [2.0, 3.0]), ("other", [1.0, None]))
+    ]
+    ours, one, other = ((row["peer"], "x") for row in rows)
+    marks = (
+        Mark("of the faster", ours, one, 0.9, instead=other),
+        Mark("whichever comes first", ours, other, 0.9, instead=one),
+        Mark("of one", ours, one, 0.9, instead=("missing", "x")),
+    )
+    study = Study("s", "s", (), 1, ours, marks)
+    found = [mark["found"] for mark in marks_as_json(study, rows)]
+    assert found[0] == found[1] == (0.25, 0.25, 0.25, 1)
+    assert found[2].median == pytest.approx(0.625)
+
+
 def run_nothing(study: Study):
     def start(peer, cpus):
         raise PeerError("not today")
@@ -317,6 +345,25 @@ def test_memory_of_children_counts():
     assert watch.most - watch.before > 110_000_000
 
 
+def test_memory_is_watched_the_first_time_only(monkeypatch):
+    watched = []
+
+    class Counted(Watch):
+        def __enter__(self):
+            watched.append(self)
+            return super().__enter__()
+
+    monkeypatch.setattr("benchmarks.peers.memory.Watch", Counted)
+    memory = FirstTimes()
+    for _ in range(2):
+        for kind in ("few", "many"):
+            with memory.of(kind):
+                pass
+            found = memory[kind]
+            assert found["memory_tree"] >= found["memory_before"] > 1e6
+    assert len(watched) == 2
+
+
 def test_everything_planned_exists():
     root = ROOT / "benchmarks" / "peers"
     for study in studies(Plan(BASE)):
@@ -324,96 +371,9 @@ def test_everything_planned_exists():
         assert len(keys) == len(set(keys))
         assert study.reference in keys
         for mark in study.marks:
-            assert {mark.one, mark.other} <= set(keys)
+            assert {mark.one, mark.other, mark.instead or mark.one} <= set(keys)
         for peer in study.peers:
             assert (root / "programs" / f"{peer.program}.py").is_file()
             if peer.environment != HERE:
                 assert (root / "requirements" / f"{peer.environment}.txt").is_file()
     assert python_of(HERE, Path("/nowhere")) == Path(sys.executable)
-
-
-def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.peers", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def test_command_measures_and_writes(tmp_path):
-    done = command(
-        "--only", "mel-1:ours", "--size", "tiny", "--rounds", "1", "--threads", "1",
-        "--cache", tmp_path / "cache", "--output", tmp_path / "out",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "out" / "peers.json").read_text())
-    (study,) = found["studies"]
-    assert [peer["name"] for peer in study["peers"]] == ["Essentia, frame by frame", "ours"]
-    ours = study["rows"][1]
-    assert ours["cosine"] > 0.9999
-    assert len(ours["seconds"]) == 1
-    assert (tmp_path / "out" / "peers.md").read_text().strip() == done.stdout.strip()
-    assert "| ours | mel |" in done.stdout
-    assert "against Essentia's frame loop" in done.stdout
-
-
-def test_command_resumes(tmp_path):
-    def measure_ours(*more: str) -> subprocess.CompletedProcess[str]:
-        return command(
-            "--size", "tiny", "--rounds", "1", "--threads", "1", "--cache", tmp_path / "cache",
-            "--output", tmp_path, "--resume", *more,
-        )  # fmt: skip
-
-    path = tmp_path / "peers.json"
-    assert measure_ours("--only", "mel-1:ours").returncode == 0
-    (first,) = json.loads(path.read_text())["studies"]
-    done = measure_ours("--only", "mel-1:ours", "--only", "embedding-1:matrix*NumPy*")
-    assert "mel-1: round" not in done.stderr, "it is there already"
-    found = json.loads(path.read_text())["studies"]
-    assert [study["name"] for study in found] == ["embedding-1", "mel-1"]
-    assert found[1] == first
-    done = measure_ours("--only", "mel-1:*streaming")
-    assert "mel-1: round" in done.stderr, "another peer is asked for"
-    found = json.loads(path.read_text())["studies"]
-    assert [study["name"] for study in found] == ["embedding-1", "mel-1"], "the other one stays"
-    peers = ["Essentia, frame by frame", "Essentia, streaming", "ours"]
-    assert [peer["name"] for peer in found[1]["peers"]] == peers, "and the peers that it had"
-    if len(os.sched_getaffinity(0)) > 1:
-        done = measure_ours("--threads", "2", "--only", "mel-2:ours")
-        names = [study["name"] for study in json.loads(path.read_text())["studies"]]
-        assert names == ["mel-2", "embedding-1", "mel-1"], "studies with fewer threads stay"
-
-    kept = path.read_text()
-    done = measure_ours("--only", "mel-1:ours", "--rounds", "2")
-    assert done.returncode == 2
-    assert "the number of rounds is 2, in the file 1" in done.stderr
-    assert path.read_text() == kept
-    path.write_text("no measurement")
-    done = measure_ours("--only", "mel-1:ours")
-    assert done.returncode == 2
-    assert "holds no measurement" in done.stderr
-
-
-def test_command_refuses(tmp_path):
-    done = command("--threads", "9999", "--output", tmp_path)
-    assert done.returncode == 2
-    assert "threads" in done.stderr
-    done = command("--only", "mel-1:nothing", "--threads", "1", "--output", tmp_path)
-    assert done.returncode == 2
-    assert "no study or peer is mel-1:nothing; --list names them" in done.stderr
-    listed = command("--list", "--only", "mel-1:l*", "--threads", "1")
-    assert listed.stdout.split("\n")[1:3] == ["    Essentia, frame by frame", "    librosa"]
-
-
-def page(study: Study, results: list[PeerResult]) -> str:
-    return report(
-        {
-            "machine": {"description": "a CPU", "load_after": 0.2, "versions": "none"},
-            "size": BASE.as_json(),
-            "rounds": 3,
-            "studies": [study_as_json(study, results)],
-        }
-    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.memory import Watch
+from benchmarks.peers.memory import FirstTimes
 from benchmarks.peers.serve import Work, serve
 
 
@@ -25,9 +25,11 @@ def open_peer(options: Mapping[str, Any]) -> Work:
     # Decoders of mp3 give a sample or two more: whole segments only, as the peers.
     asked = AnalysisOptions(output="embeddings", patchout=options["patchout"], tail="discard")
 
+    memory = FirstTimes()
+
     def work(request: Mapping[str, Any]) -> Any:
         files = sorted(Path(options["tracks"]).glob(request["files"]))
-        with tempfile.TemporaryDirectory() as folder, Watch() as watch:
+        with tempfile.TemporaryDirectory() as folder, memory.of(request["files"]):
             run = CollectionRun(
                 model,
                 asked,
@@ -39,7 +41,7 @@ def open_peer(options: Mapping[str, Any]) -> Work:
             report = run.run(scan(files))
         if report.analyzed != len(files) or not files:
             raise RuntimeError(f"{report.analyzed} of {len(files)} files analysed")
-        return {"memory_tree": watch.most, "memory_before": watch.before}
+        return memory[request["files"]]
 
     return work
 

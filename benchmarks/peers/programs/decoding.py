@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers.memory import FirstTimes
 from benchmarks.peers.serve import Work, serve
 
 
@@ -21,9 +22,13 @@ def open_peer(options: Mapping[str, Any]) -> Work:
     """Start the processes."""
     pool = multiprocessing.get_context("spawn").Pool(options["threads"])
 
+    memory = FirstTimes()
+
     def work(request: Mapping[str, Any]) -> Any:
         files = sorted(Path(options["tracks"]).glob(request["files"]))
-        return {"samples": sum(pool.map(length, map(str, files), chunksize=1))}
+        with memory.of(request["files"]):
+            samples = sum(pool.map(length, map(str, files), chunksize=1))
+        return {"samples": samples, **memory[request["files"]]}
 
     return work
 
