@@ -7,7 +7,7 @@
 namespace maest {
 namespace {
 
-constexpr Isa kAll[] = {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512};
+constexpr Isa kAll[] = {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni};
 
 std::string runnable_names() {
   std::string names;
@@ -28,6 +28,8 @@ const char* isa_name(Isa isa) {
       return "avx2";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAvx512Vnni:
+      return "avx512vnni";
   }
   throw InvalidArgument(message("unknown instruction set number ", static_cast<int>(isa)));
 }
@@ -37,7 +39,8 @@ Isa isa_from_name(const std::string& name) {
     if (name == isa_name(isa)) return isa;
   }
   throw InvalidArgument(
-      message("unknown instruction set '", name, "', wanted one of: baseline, avx2, avx512"));
+      message("unknown instruction set '", name,
+                                "', wanted one of: baseline, avx2, avx512, avx512vnni"));
 }
 
 bool cpu_can_run(Isa isa) {
@@ -51,6 +54,8 @@ bool cpu_can_run(Isa isa) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
              cpu_can_run(Isa::kAvx2);
+    case Isa::kAvx512Vnni:
+      return __builtin_cpu_supports("avx512vnni") && cpu_can_run(Isa::kAvx512);
   }
   return false;
 #else

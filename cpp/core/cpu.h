@@ -10,9 +10,10 @@ enum class Isa {
   kBaseline,  // what the compiler targets by default: SSE2 on x86-64, NEON on aarch64
   kAvx2,      // AVX2 and FMA
   kAvx512,    // AVX-512 F, BW, DQ, VL
+  kAvx512Vnni,  // the same and VNNI: products of 8-bit integers
 };
 
-// "baseline", "avx2" or "avx512".
+// "baseline", "avx2", "avx512" or "avx512vnni".
 const char* isa_name(Isa isa);
 
 // The inverse of isa_name. Throws InvalidArgument for any other name.

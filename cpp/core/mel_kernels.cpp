@@ -39,7 +39,7 @@ const MelKernels& mel_kernels(Isa isa) {
   require_runnable(isa);
 #if defined(__x86_64__)
   if (isa == Isa::kAvx2) return mel_kernels_avx2;
-  if (isa == Isa::kAvx512) return mel_kernels_avx512;
+  if (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni) return mel_kernels_avx512;
 #endif
   return mel_kernels_baseline;
 }

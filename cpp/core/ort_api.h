@@ -10,7 +10,11 @@
 #include <string>
 
 struct OrtAllocator;
+struct OrtCustomOp;  // ort_custom_op.h
+struct OrtCustomOpDomain;
 struct OrtEnv;
+struct OrtKernelContext;
+struct OrtKernelInfo;
 struct OrtMemoryInfo;
 struct OrtModelMetadata;
 struct OrtRunOptions;
@@ -24,6 +28,7 @@ struct OrtValue;
 namespace maest {
 
 // Values of ONNX Runtime's enumerations, as its C header numbers them.
+inline constexpr int kOrtFail = 1;
 inline constexpr int kOrtLoggingError = 3;
 inline constexpr int kOrtArenaAllocator = 1;
 inline constexpr int kOrtMemoryDefault = 0;
@@ -32,6 +37,7 @@ inline constexpr int kOrtTensorInt64 = 7;
 
 // X(position, return type, name, arguments)
 #define MAEST_ORT_FUNCTIONS(X)                                                                     \
+  X(0, OrtStatus*, CreateStatus, (int code, const char* words))                                    \
   X(2, const char*, GetErrorMessage, (const OrtStatus*))                                           \
   X(3, OrtStatus*, CreateEnv, (int level, const char* id, OrtEnv** out))                           \
   X(6, OrtStatus*, DisableTelemetryEvents, (const OrtEnv*))                                        \
@@ -43,6 +49,9 @@ inline constexpr int kOrtTensorInt64 = 7;
      OrtValue** outputs))                                                                          \
   X(10, OrtStatus*, CreateSessionOptions, (OrtSessionOptions * *out))                              \
   X(24, OrtStatus*, SetIntraOpNumThreads, (OrtSessionOptions*, int))                               \
+  X(26, OrtStatus*, CreateCustomOpDomain, (const char* name, OrtCustomOpDomain** out))             \
+  X(27, OrtStatus*, CustomOpDomain_Add, (OrtCustomOpDomain*, const OrtCustomOp*))                  \
+  X(28, OrtStatus*, AddCustomOpDomain, (OrtSessionOptions*, OrtCustomOpDomain*))                   \
   X(30, OrtStatus*, SessionGetInputCount, (const OrtSession*, std::size_t* out))                   \
   X(31, OrtStatus*, SessionGetOutputCount, (const OrtSession*, std::size_t* out))                  \
   X(33, OrtStatus*, SessionGetInputTypeInfo, (const OrtSession*, std::size_t, OrtTypeInfo** out))  \
@@ -65,6 +74,13 @@ inline constexpr int kOrtTensorInt64 = 7;
   X(69, OrtStatus*, CreateCpuMemoryInfo, (int allocator, int memory, OrtMemoryInfo** out))         \
   X(76, OrtStatus*, AllocatorFree, (OrtAllocator*, void*))                                         \
   X(78, OrtStatus*, GetAllocatorWithDefaultOptions, (OrtAllocator * *out))                         \
+  X(86, OrtStatus*, KernelInfoGetAttribute_int64,                                                  \
+    (const OrtKernelInfo*, const char* name, std::int64_t* out))                                   \
+  X(90, OrtStatus*, KernelContext_GetInput,                                                        \
+    (const OrtKernelContext*, std::size_t index, const OrtValue** out))                            \
+  X(91, OrtStatus*, KernelContext_GetOutput,                                                       \
+    (OrtKernelContext*, std::size_t index, const std::int64_t* shape, std::size_t rank,            \
+     OrtValue** out))                                                                              \
   X(93, void, ReleaseStatus, (OrtStatus*))                                                         \
   X(94, void, ReleaseMemoryInfo, (OrtMemoryInfo*))                                                 \
   X(95, void, ReleaseSession, (OrtSession*))                                                       \
@@ -77,7 +93,10 @@ inline constexpr int kOrtTensorInt64 = 7;
     (const OrtModelMetadata*, OrtAllocator*, const char* key, char** out))                         \
   X(118, void, ReleaseModelMetadata, (OrtModelMetadata*))                                          \
   X(130, OrtStatus*, AddSessionConfigEntry,                                                        \
-    (OrtSessionOptions*, const char* key, const char* value))
+    (OrtSessionOptions*, const char* key, const char* value))                                      \
+  X(274, OrtStatus*, KernelContext_ParallelFor,                                                    \
+    (const OrtKernelContext*, void (*work)(void* data, std::size_t index), std::size_t count,      \
+     std::size_t batches, void* data))
 
 struct OrtApi {
 #define MAEST_ORT_POINTER(position, type, name, arguments) type(*name) arguments = nullptr;

@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "ort_api.h"
+#include "ort_operators.h"
 
 namespace maest {
 namespace {
@@ -151,6 +152,8 @@ Session::Session(const std::string& path, int threads)
   api.check(api.AddSessionConfigEntry(options.get(),
                                       "session.use_device_allocator_for_initializers", "1"),
             context);
+
+  register_operators(options.get());
 
   OrtSession* raw_session = nullptr;
   api.check(api.CreateSession(ort_environment(), path.c_str(), options.get(), &raw_session),

@@ -1,4 +1,4 @@
-// One model file opened by ONNX Runtime: tensors in, tensors out. The only user of ort_api.h.
+// One model file opened by ONNX Runtime: tensors in, tensors out.
 #pragma once
 
 #include <cstdint>

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from essentia_maest.errors import ModelError
+from essentia_maest.graph_attention import DOMAIN, MICROSOFT, attention_function, attention_node
 from essentia_maest.graph_quantization import quantize_columns
 from essentia_maest.weights import PATCH_VALUES, BlockWeights, FloatArray, ModelWeights
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 
-MICROSOFT = "com.microsoft"
 OPSET = 20
 """The first with Gelu; ONNX Runtime 1.20, the oldest supported, knows it."""
 IR_VERSION = 9
@@ -58,7 +58,9 @@ def build_model(
         Any depth, width, number of heads and classes, and grid.
     precision : {"fp32", "int8"}
         int8 quantises the four linear layers of every block: weights to 8-bit integers per output
-        column, inputs to 8-bit integers at run time. Patch embedding, attention and head stay fp32.
+        column, inputs to 8-bit integers at run time. Attention is in 8-bit integers where the CPU
+        is fast at them, else in fp32 (`essentia_maest.graph_attention`). Patch embedding and head
+        stay fp32.
     properties : mapping of str to str, optional
         The file's ``metadata_props``.
 
@@ -83,9 +85,14 @@ def build_model(
             f"{LARGEST_FILE / 1e9:.1f} GB"
         )
     builder = _Builder(weights, precision)
+    domains, functions = {"": OPSET, MICROSOFT: 1}, []
+    if precision == "int8":
+        domains[DOMAIN] = 1
+        functions.append(attention_function(weights.dim, OPSET))
     model: ModelProto = onnx_helper.make_model(
         builder.build(),
-        opset_imports=[onnx_helper.make_opsetid("", OPSET), onnx_helper.make_opsetid(MICROSOFT, 1)],
+        functions=functions,
+        opset_imports=[onnx_helper.make_opsetid(*entry) for entry in domains.items()],
         ir_version=IR_VERSION,
         producer_name="essentia-maest",
     )
@@ -262,16 +269,11 @@ class _Builder:
         epsilon = self.weights.norm_epsilon
         normed = _norm(scope, tokens, "norm1", (block.norm1_scale, block.norm1_bias), epsilon)
         if end:
-            parts = self._first_queries(scope, normed, block, end)
+            mixed = self._attention_of_first(scope, normed, block, end)
             tokens = self._rows(scope, tokens, end, "needed")
         else:
             qkv = self._linear(scope, normed, "qkv", block.qkv_weight, block.qkv_bias)
-            names = ["query", "key", "value"]
-            parts = scope.split_node("Split", [qkv], names, axis=2, num_outputs=3)
-        # ONNX Runtime's own operator never writes the softmax matrix out.
-        mixed = scope.node(
-            "MultiHeadAttention", parts, "attention", MICROSOFT, num_heads=self.weights.heads
-        )
+            mixed = self._attention(scope, qkv, qkv)
         projected = self._linear(
             scope, mixed, "projection", block.projection_weight, block.projection_bias
         )
@@ -282,10 +284,10 @@ class _Builder:
         result = self._linear(scope, hidden, "fc2", block.fc2_weight, block.fc2_bias)
         return scope.node("Add", [attended, result], "tokens")
 
-    def _first_queries(
+    def _attention_of_first(
         self, scope: _Scope, normed: str, block: BlockWeights, end: str
-    ) -> list[str]:
-        """Give the queries of the tokens before `end`, and keys and values of all."""
+    ) -> str:
+        """Attend with the queries of the tokens before `end`, and keys and values of all."""
         dim = self.weights.dim
         asking = self._rows(scope, normed, end, "asking")
         query = self._linear(
@@ -294,7 +296,26 @@ class _Builder:
         both = self._linear(
             scope, normed, "key_value", block.qkv_weight[:, dim:], block.qkv_bias[dim:]
         )
-        return [query, *scope.split_node("Split", [both], ["key", "value"], axis=2, num_outputs=2)]
+        return self._attention(scope, query, both)
+
+    def _attention(self, scope: _Scope, query: str, key_value: str) -> str:
+        """Attend with queries of their own, or with those that come before keys and values."""
+        heads, dim, name = self.weights.heads, self.weights.dim, "attention"
+        if self.precision == "int8":
+            output = scope.prefix + name
+            scope.nodes.append(
+                attention_node(query, key_value, output, heads=heads, dim=dim, name=output)
+            )
+            return output
+        if query == key_value:
+            names = ["query", "key", "value"]
+            parts = scope.split_node("Split", [query], names, axis=2, num_outputs=3)
+        else:
+            names = ["key", "value"]
+            both = scope.split_node("Split", [key_value], names, axis=2, num_outputs=2)
+            parts = [query, *both]
+        # ONNX Runtime's own operator never writes the softmax matrix out.
+        return scope.node("MultiHeadAttention", parts, name, MICROSOFT, num_heads=heads)
 
     def _linear(
         self, scope: _Scope, inputs: str, name: str, weight: FloatArray, bias: FloatArray

@@ -1,0 +1,85 @@
+"""Attention in 8-bit integers: an operator of the engine, with a way to do without it.
+
+The engine computes it where the CPU multiplies 8-bit integers fast (``cpp/core/attention.h``). The
+model file also defines it as a function of ONNX Runtime's own operators, in fp32: that is what
+runs on other CPUs, and in any other program that opens the file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from onnx import FunctionProto, NodeProto
+
+DOMAIN = "essentia_maest"
+OPERATOR = "QuantizedAttention"
+"""These two are in ``cpp/core/ort_operators.cpp`` too."""
+
+MICROSOFT = "com.microsoft"
+
+
+def attention_node(
+    query: str, key_value: str, output: str, *, heads: int, dim: int, name: str
+) -> NodeProto:
+    """Make a node of the operator.
+
+    Parameters
+    ----------
+    query : str
+        Tensor [batch, tokens, >= dim] that begins with the queries.
+    key_value : str
+        Tensor [batch, tokens, >= 2 * dim] that ends with the keys and the values. May be the same:
+        queries, keys and values in one.
+    output : str
+        Tensor [batch, tokens of `query`, dim].
+    heads, dim : int
+    name : str
+    """
+    from onnx import helper
+
+    return helper.make_node(
+        OPERATOR, [query, key_value], [output], name=name, domain=DOMAIN, heads=heads, dim=dim
+    )
+
+
+def attention_function(dim: int, opset: int) -> FunctionProto:
+    """Define the operator by others, in fp32, for models of this width."""
+    from onnx import AttributeProto, helper
+
+    heads = helper.make_node(
+        "MultiHeadAttention", ["query", "key", "value"], ["mixed"], domain=MICROSOFT
+    )
+    heads.attribute.append(
+        AttributeProto(name="num_heads", type=AttributeProto.INT, ref_attr_name="heads")
+    )
+    numbers = {
+        "start": 0,
+        "width": dim,
+        "two_from_end": -2 * dim,
+        "one_from_end": -dim,
+        "end": int(np.iinfo(np.int64).max),
+        "axis": 2,
+    }
+    return helper.make_function(
+        DOMAIN,
+        OPERATOR,
+        inputs=["queries", "keys_values"],
+        outputs=["mixed"],
+        nodes=[
+            *(
+                helper.make_node("Constant", [], [name], value_ints=[value])
+                for name, value in numbers.items()
+            ),
+            helper.make_node("Slice", ["queries", "start", "width", "axis"], ["query"]),
+            helper.make_node(
+                "Slice", ["keys_values", "two_from_end", "one_from_end", "axis"], ["key"]
+            ),
+            helper.make_node("Slice", ["keys_values", "one_from_end", "end", "axis"], ["value"]),
+            heads,
+        ],
+        opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)],
+        attributes=["heads", "dim"],
+    )
