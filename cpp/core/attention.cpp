@@ -129,10 +129,9 @@ void quantized_attention(const AttentionShape& shape, AttentionInput query, Atte
     const int end = std::min(begin + kQueriesAtOnce, shape.queries);
     for (int at = begin; at < end; at += kQueryBlock) {
       const std::size_t token = number / shape.heads * shape.queries + at;
-      kernels.attend(head, rows(query, shape.queries, number, at), std::min(kQueryBlock, end - at),
-                     scratch,
-                     output + token * output_stride + number % shape.heads * shape.head_size,
-                     output_stride);
+      kernels.attend(
+          head, rows(query, shape.queries, number, at), std::min(kQueryBlock, end - at), scratch,
+          output + token * output_stride + number % shape.heads * shape.head_size, output_stride);
     }
   });
 #else

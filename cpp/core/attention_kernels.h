@@ -13,10 +13,10 @@
 
 namespace maest {
 
-inline constexpr int kKeyPanel = 64;     // keys, or channels, that one tile is wide
-inline constexpr int kKeyBlock = 128;    // keys whose weights share a scale
-inline constexpr int kQueryTile = 6;     // queries of one tile
-inline constexpr int kQueryBlock = 24;   // queries that a block of keys is kept at hand for
+inline constexpr int kKeyPanel = 64;       // keys, or channels, that one tile is wide
+inline constexpr int kKeyBlock = 128;      // keys whose weights share a scale
+inline constexpr int kQueryTile = 6;       // queries of one tile
+inline constexpr int kQueryBlock = 24;     // queries that a block of keys is kept at hand for
 inline constexpr int kPackAlignment = 64;  // bytes
 
 // Rows of float32, one a token; `stride` is from token to token, in values.
@@ -27,12 +27,12 @@ struct TokenRows {
 
 // One head's keys and values; the memory is the caller's.
 struct PackedHead {
-  int tokens;          // keys
-  int padded_tokens;   // the next multiple of kKeyPanel
-  int size;            // channels of a head
-  int depth;           // the next multiple of 4
-  int width;           // the next multiple of kKeyPanel
-  std::int8_t* keys;   // [padded_tokens / kKeyPanel][depth / 4][kKeyPanel][4]
+  int tokens;               // keys
+  int padded_tokens;        // the next multiple of kKeyPanel
+  int size;                 // channels of a head
+  int depth;                // the next multiple of 4
+  int width;                // the next multiple of kKeyPanel
+  std::int8_t* keys;        // [padded_tokens / kKeyPanel][depth / 4][kKeyPanel][4]
   std::int32_t* key_start;  // [padded_tokens]: what makes up for queries being unsigned
   float* key_scale;         // [padded_tokens]
   float* key_offset;        // [padded_tokens]: 0, or far below any score where there is no key

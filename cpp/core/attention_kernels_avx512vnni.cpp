@@ -17,10 +17,10 @@ constexpr int kVectors = kKeyPanel / kLanes;
 constexpr int kPanels = kKeyBlock / kKeyPanel;
 constexpr int kGroup = 4;  // products that one instruction adds up
 constexpr int kTileBytes = kKeyPanel * kGroup;
-constexpr float kNoKey = -3e38F;      // a score that no key has
+constexpr float kNoKey = -3e38F;          // a score that no key has
 constexpr float kSmallestScale = 1e-30F;  // keeps kNoKey, times it, out of reach
-constexpr float kLargest = 127.0F;    // of a signed byte, used symmetrically
-constexpr int kMiddle = 128;          // what makes a signed byte unsigned
+constexpr float kLargest = 127.0F;        // of a signed byte, used symmetrically
+constexpr int kMiddle = 128;              // what makes a signed byte unsigned
 constexpr float kLog2e = 1.44269504F;
 constexpr float kLog2Of255 = 7.99435344F;
 alignas(64) constexpr std::int32_t kZeros[kKeyPanel] = {};
@@ -85,8 +85,9 @@ MAEST_INLINE void add_products(const std::uint8_t* row, const Columns& columns, 
 
 // A tile: for each of six rows and each column of the panel, the sum of `steps` times four
 // products of unsigned bytes of the row and signed bytes of the column, and of `start`.
-__attribute__((noinline)) void sum_products(const std::uint8_t* rows, std::size_t stride, const std::int8_t* panel,
-                         int steps, const std::int32_t* start, Tile& tile) {
+__attribute__((noinline)) void sum_products(const std::uint8_t* rows, std::size_t stride,
+                                            const std::int8_t* panel, int steps,
+                                            const std::int32_t* start, Tile& tile) {
   static_assert(kQueryTile == 6 && kKeyPanel == 64);
   const Columns first = load(start);
   Columns q0 = first, q1 = first, q2 = first, q3 = first, q4 = first, q5 = first;
@@ -113,7 +114,8 @@ __attribute__((noinline)) void sum_products(const std::uint8_t* rows, std::size_
 inline __m512 channel_mean(TokenRows rows, int tokens, int channel, __mmask16 mask) {
   __m512 sum = _mm512_setzero_ps();
   for (int token = 0; token < tokens; ++token) {
-    sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, rows.data + token * rows.stride + channel));
+    sum =
+        _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, rows.data + token * rows.stride + channel));
   }
   return _mm512_div_ps(sum, _mm512_set1_ps(static_cast<float>(tokens)));
 }
@@ -158,6 +160,7 @@ void pack_keys(TokenRows keys, PackedHead& head) {
     _mm512_mask_storeu_ps(mean + channel, mask, channel_mean(keys, head.tokens, channel, mask));
   }
   const std::size_t panel_bytes = static_cast<std::size_t>(head.depth) * kKeyPanel;
+  float damage = 0.0F;  // NaN once there is a key that is not finite
   for (int token = 0; token < head.padded_tokens; ++token) {
     std::int8_t* const column =
         head.keys + token / kKeyPanel * panel_bytes + token % kKeyPanel * kGroup;
@@ -180,7 +183,10 @@ void pack_keys(TokenRows keys, PackedHead& head) {
     head.key_start[token] = -kMiddle * _mm512_reduce_add_epi32(sum);
     head.key_scale[token] = scale;
     head.key_offset[token] = real ? 0.0F : kNoKey;
+    damage += scale * 0.0F;
   }
+  if (damage == 0.0F) return;
+  for (int token = 0; token < head.padded_tokens; ++token) head.key_offset[token] = damage;
 }
 
 void pack_values(TokenRows values, PackedHead& head) {
@@ -197,14 +203,15 @@ void pack_values(TokenRows values, PackedHead& head) {
     }
     const __m512 peak = _mm512_castsi512_ps(largest);
     const __mmask16 tiny = _mm512_cmp_ps_mask(peak, _mm512_set1_ps(kSmallestScale), _CMP_LT_OQ);
-    const __m512 scale = _mm512_mask_blend_ps(
-        tiny, _mm512_div_ps(peak, _mm512_set1_ps(kLargest)), _mm512_set1_ps(1.0F));
+    const __m512 scale = _mm512_mask_blend_ps(tiny, _mm512_div_ps(peak, _mm512_set1_ps(kLargest)),
+                                              _mm512_set1_ps(1.0F));
     _mm512_store_ps(head.value_scale + channel, scale);
     _mm512_store_ps(head.value_mean + channel, mean);
     const __m512 factor = _mm512_div_ps(_mm512_set1_ps(1.0F), scale);
-    std::int8_t* const panel = head.values +
-                               static_cast<std::size_t>(channel / kKeyPanel) * head.padded_tokens * kKeyPanel +
-                               channel % kKeyPanel * kGroup;
+    std::int8_t* const panel =
+        head.values +
+        static_cast<std::size_t>(channel / kKeyPanel) * head.padded_tokens * kKeyPanel +
+        channel % kKeyPanel * kGroup;
     for (int token = 0; token < head.padded_tokens; token += kGroup) {
       __m512i four = _mm512_setzero_si512();
       for (int i = 0; i < kGroup && token + i < head.tokens; ++i) {
@@ -228,8 +235,8 @@ struct Block {
 
 // What is known of a query after some blocks of keys.
 struct Rows {
-  float scale[kQueryBlock];                   // from a score to a power of two
-  float highest[kQueryBlock];                 // the highest score, as a power of two
+  float scale[kQueryBlock];                      // from a score to a power of two
+  float highest[kQueryBlock];                    // the highest score, as a power of two
   alignas(64) float total[kQueryBlock][kLanes];  // weights, added up by lanes
 };
 
@@ -258,12 +265,15 @@ inline void store_scores(const PackedHead& head, const std::uint8_t* queries, in
 inline void store_weights(const float* scores, int panels, float scale, float highest,
                           std::uint8_t* weights) {
   const __m512 factor = _mm512_set1_ps(scale);
-  const __m512 shift = _mm512_set1_ps(kLog2Of255 - highest);
+  const __m512 peak = _mm512_set1_ps(highest);
+  const __m512 shift = _mm512_set1_ps(kLog2Of255);
   for (int panel = 0; panel < panels; ++panel) {
     __m512i integers[kVectors];
     for (int v = 0; v < kVectors; ++v) {
       const __m512 score = _mm512_load_ps(scores + panel * kKeyPanel + v * kLanes);
-      integers[v] = _mm512_cvtps_epi32(exp2_of(_mm512_fmadd_ps(score, factor, shift)));
+      // Taken off first, the highest leaves nothing to rounding, however high it is.
+      const __m512 power = _mm512_fmadd_ps(_mm512_sub_ps(score, peak), factor, shift);
+      integers[v] = _mm512_cvtps_epi32(exp2_of(power));
     }
     const __m512i low = _mm512_packs_epi32(integers[0], integers[1]);
     const __m512i high = _mm512_packs_epi32(integers[2], integers[3]);
@@ -283,9 +293,10 @@ inline void add_block(const PackedHead& head, int tile, int first_panel, int pan
     alignas(64) float here[kLanes] = {};
     for (int row = 0; row < kQueryTile; ++row) {
       const float scale = rows.scale[tile + row];
-      here[row] = _mm512_reduce_max_ps(peaks[row]) * scale;
+      const float peak = _mm512_reduce_max_ps(peaks[row]);
+      here[row] = peak * scale;
       before[row] = rows.highest[tile + row];
-      store_weights(block.scores[row], panels, scale, here[row], block.weights[row]);
+      store_weights(block.scores[row], panels, scale, peak, block.weights[row]);
     }
     const __m512 old = _mm512_load_ps(before);
     const __m512 now = _mm512_load_ps(here);
@@ -306,14 +317,14 @@ inline void add_block(const PackedHead& head, int tile, int first_panel, int pan
     }
     float* const total = rows.total[tile + row];
     const __m512 kept = _mm512_mul_ps(_mm512_load_ps(total), _mm512_set1_ps(keep[row]));
-    _mm512_store_ps(
-        total, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(add[row]), kept));
+    _mm512_store_ps(total,
+                    _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(add[row]), kept));
   }
   Tile mixed;
   for (int column = 0; column < head.width; column += kKeyPanel) {
-    const std::int8_t* const panel =
-        head.values + static_cast<std::size_t>(column) * head.padded_tokens +
-        static_cast<std::size_t>(first_panel) * kKeyPanel * kKeyPanel;
+    const std::int8_t* const panel = head.values +
+                                     static_cast<std::size_t>(column) * head.padded_tokens +
+                                     static_cast<std::size_t>(first_panel) * kKeyPanel * kKeyPanel;
     sum_products(block.weights[0], kKeyBlock, panel, panels * kKeyPanel / kGroup, kZeros, mixed);
     for (int row = 0; row < kQueryTile; ++row) {
       const __m512 kept = _mm512_set1_ps(keep[row]);
@@ -340,8 +351,8 @@ void attend(const PackedHead& head, TokenRows queries, int count, const Attentio
     const float scale = channels.scale();
     const __m512 factor = _mm512_set1_ps(1.0F / scale);
     for (int channel = 0; channel < head.depth; channel += kLanes) {
-      const __m512i values = _mm512_add_epi32(channels.quantized(channel, factor),
-                                              _mm512_set1_epi32(kMiddle));
+      const __m512i values =
+          _mm512_add_epi32(channels.quantized(channel, factor), _mm512_set1_epi32(kMiddle));
       _mm512_mask_cvtepi32_storeu_epi8(
           scratch.queries + static_cast<std::size_t>(row) * head.depth + channel,
           lanes_left(head.depth - channel), values);
@@ -363,16 +374,15 @@ void attend(const PackedHead& head, TokenRows queries, int count, const Attentio
     }
   }
   for (int row = 0; row < count; ++row) {
-    const __m512 total =
-        _mm512_set1_ps(_mm512_reduce_add_ps(_mm512_load_ps(rows.total[row])));
+    const __m512 total = _mm512_set1_ps(_mm512_reduce_add_ps(_mm512_load_ps(rows.total[row])));
     for (int channel = 0; channel < head.size; channel += kLanes) {
       const __m512 sum =
           _mm512_load_ps(scratch.sums + static_cast<std::size_t>(row) * head.width + channel);
       const __m512 answer =
           _mm512_fmadd_ps(_mm512_div_ps(sum, total), _mm512_load_ps(head.value_scale + channel),
                           _mm512_load_ps(head.value_mean + channel));
-      _mm512_mask_storeu_ps(output + row * output_stride + channel,
-                            lanes_left(head.size - channel), answer);
+      _mm512_mask_storeu_ps(output + row * output_stride + channel, lanes_left(head.size - channel),
+                            answer);
     }
   }
 }

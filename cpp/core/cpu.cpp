@@ -38,8 +38,7 @@ Isa isa_from_name(const std::string& name) {
   for (const Isa isa : kAll) {
     if (name == isa_name(isa)) return isa;
   }
-  throw InvalidArgument(
-      message("unknown instruction set '", name,
+  throw InvalidArgument(message("unknown instruction set '", name,
                                 "', wanted one of: baseline, avx2, avx512, avx512vnni"));
 }
 

@@ -7,9 +7,9 @@
 namespace maest {
 
 enum class Isa {
-  kBaseline,  // what the compiler targets by default: SSE2 on x86-64, NEON on aarch64
-  kAvx2,      // AVX2 and FMA
-  kAvx512,    // AVX-512 F, BW, DQ, VL
+  kBaseline,    // what the compiler targets by default: SSE2 on x86-64, NEON on aarch64
+  kAvx2,        // AVX2 and FMA
+  kAvx512,      // AVX-512 F, BW, DQ, VL
   kAvx512Vnni,  // the same and VNNI: products of 8-bit integers
 };
 

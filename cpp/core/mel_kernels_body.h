@@ -2,9 +2,9 @@
 // MAEST_LANES and MAEST_KERNEL_TABLE (the name of the table that they define) and include this.
 #pragma once
 
+#include "kernel_lanes.h"
 #include "mel_kernels.h"
 #include "mel_kernels_fft.h"
-#include "mel_kernels_lanes.h"
 
 namespace maest::MAEST_KERNEL_NAMESPACE {
 

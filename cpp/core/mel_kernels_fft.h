@@ -1,9 +1,9 @@
 // The real FFT of kLanes frames, half of them at once; fft.h has the plan. Included as
-// mel_kernels_lanes.h is.
+// kernel_lanes.h is.
 #pragma once
 
 #include "fft.h"
-#include "mel_kernels_lanes.h"
+#include "kernel_lanes.h"
 
 namespace maest::MAEST_KERNEL_NAMESPACE {
 

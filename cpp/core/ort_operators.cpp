@@ -1,124 +1,63 @@
 #include "ort_operators.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <limits>
-#include <memory>
+#include <map>
 #include <mutex>
-#include <string>
-#include <vector>
 
 #include "attention.h"
 #include "cpu.h"
 #include "error.h"
+#include "gelu.h"
 #include "ort_api.h"
 #include "ort_custom_op.h"
+#include "ort_kernel.h"
 
 namespace maest {
 namespace {
 
-// The names that graph.py writes.
+// The names that graph_operators.py writes.
 constexpr const char* kDomain = "essentia_maest";
-constexpr const char* kAttention = "QuantizedAttention";
 
-constexpr std::size_t kOutputs = 1;
-
-// An operator's inputs: rows of queries first, then rows of keys and values. One tensor
-// [batch, tokens, 3 * dim] of all three may stand for both: queries are taken from the front of the
-// first, keys and values from the end of the second.
-constexpr std::size_t kInputs = 2;
-
-std::int64_t attribute(const OrtKernelInfo* info, const char* name) {
-  const OrtApi& api = ort_api();
-  std::int64_t value = 0;
-  api.check(api.KernelInfoGetAttribute_int64(info, name, &value),
-            message("reading the attribute '", name, "' of ", kAttention));
-  return value;
-}
-
-struct Input {
-  const float* data;
-  std::vector<std::int64_t> shape;
-};
-
-Input input(const OrtKernelContext* context, std::size_t index) {
-  const OrtApi& api = ort_api();
-  const OrtValue* value = nullptr;
-  api.check(api.KernelContext_GetInput(context, index, &value), "reading an operator's input");
-  OrtTensorTypeAndShapeInfo* raw_info = nullptr;
-  api.check(api.GetTensorTypeAndShape(value, &raw_info), "reading the shape of an input");
-  const std::unique_ptr<OrtTensorTypeAndShapeInfo, void (*)(OrtTensorTypeAndShapeInfo*)> info(
-      raw_info, api.ReleaseTensorTypeAndShapeInfo);
-  std::size_t rank = 0;
-  api.check(api.GetDimensionsCount(info.get(), &rank), "reading the rank of an input");
-  std::vector<std::int64_t> shape(rank);
-  api.check(api.GetDimensions(info.get(), shape.data(), rank), "reading the shape of an input");
-  void* data = nullptr;
-  // ONNX Runtime has no getter for data that is only read.
-  api.check(api.GetTensorMutableData(const_cast<OrtValue*>(value), &data), "reading an input");
-  return {static_cast<const float*>(data), std::move(shape)};
-}
-
-// ONNX Runtime's threads, those of the session that runs the operator.
-ForEach threads_of(const OrtKernelContext* context) {
-  return [context](std::size_t count, const std::function<void(std::size_t)>& work) {
-    struct Job {
-      const std::function<void(std::size_t)>& work;
-      std::exception_ptr error;
-      std::mutex mutex;
-    } job{work, nullptr, {}};
-    const auto call = [](void* data, std::size_t index) {
-      Job& mine = *static_cast<Job*>(data);
-      try {
-        mine.work(index);
-      } catch (...) {
-        const std::lock_guard<std::mutex> lock(mine.mutex);
-        mine.error = std::current_exception();
-      }
-    };
-    const OrtApi& api = ort_api();
-    api.check(api.KernelContext_ParallelFor(context, call, count, 0, &job), "sharing out work");
-    if (job.error) std::rethrow_exception(job.error);
-  };
-}
-
-class Attention {
+// Takes rows of queries, then rows of keys and values. One tensor [batch, tokens, 3 * dim] of all
+// three may stand for both: queries are taken from the front of the first, keys and values from the
+// end of the second.
+class QuantizedAttention {
  public:
-  explicit Attention(const OrtKernelInfo* info)
-      : heads_(attribute(info, "heads")), dim_(attribute(info, "dim")) {
+  static constexpr const char* kName = "QuantizedAttention";
+  static bool usable(Isa isa) { return has_attention_kernels(isa); }
+
+  explicit QuantizedAttention(const OrtKernelInfo* info)
+      : heads_(kernel_attribute(info, "heads")), dim_(kernel_attribute(info, "dim")) {
     if (heads_ < 1 || dim_ < 1 || dim_ % heads_ != 0) {
-      throw ModelError(message(kAttention, " has ", heads_, " heads and dim ", dim_,
+      throw ModelError(message(kName, " has ", heads_, " heads and dim ", dim_,
                                "; wanted is a dim that the heads divide"));
     }
   }
 
   void compute(OrtKernelContext* context) const {
-    const Input query = input(context, 0);
-    const Input key_value = input(context, 1);
+    const KernelInput query = kernel_input(context, 0);
+    const KernelInput key_value = kernel_input(context, 1);
     require(query.shape, dim_, "queries");
     require(key_value.shape, 2 * dim_, "keys and values");
-    const AttentionShape shape{
-        static_cast<int>(query.shape[0]), static_cast<int>(query.shape[1]),
-        static_cast<int>(key_value.shape[1]), static_cast<int>(heads_),
-        static_cast<int>(dim_ / heads_)};
-    if (key_value.shape[0] != query.shape[0] || (shape.keys == 0 && shape.queries > 0)) {
-      throw ModelError(message(kAttention, " was given keys of ", key_value.shape[0], " x ",
-                               shape.keys, " tokens for queries of ", shape.batch, " x ",
+    const AttentionShape shape{static_cast<int>(query.shape[0]), static_cast<int>(query.shape[1]),
+                               static_cast<int>(key_value.shape[1]), static_cast<int>(heads_),
+                               static_cast<int>(dim_ / heads_)};
+    if (key_value.shape[0] != query.shape[0] || shape.keys == 0) {
+      throw ModelError(message(kName, ": keys of ", key_value.shape[0], " x ", shape.keys,
+                               " tokens do not go with queries of ", shape.batch, " x ",
                                shape.queries));
     }
-    const OrtApi& api = ort_api();
-    const std::int64_t output_shape[] = {query.shape[0], query.shape[1], dim_};
-    OrtValue* value = nullptr;
-    api.check(api.KernelContext_GetOutput(context, 0, output_shape, 3, &value),
-              "making room for an operator's output");
-    void* output = nullptr;
-    api.check(api.GetTensorMutableData(value, &output), "writing an operator's output");
-    const auto query_stride = static_cast<std::size_t>(query.shape[2]);
+    float* const output = kernel_output(context, {query.shape[0], query.shape[1], dim_});
     const auto stride = static_cast<std::size_t>(key_value.shape[2]);
     const float* const values = key_value.data + stride - static_cast<std::size_t>(dim_);
-    quantized_attention(shape, {query.data, query_stride}, {values - dim_, stride},
-                        {values, stride}, static_cast<float*>(output), threads_of(context));
+    quantized_attention(shape, {query.data, static_cast<std::size_t>(query.shape[2])},
+                        {values - dim_, stride}, {values, stride}, output,
+                        [context](std::size_t count, const std::function<void(std::size_t)>& work) {
+                          kernel_for_each(context, count, work);
+                        });
   }
 
  private:
@@ -126,13 +65,46 @@ class Attention {
                       const char* what) {
     constexpr std::int64_t kMost = std::numeric_limits<int>::max();
     if (shape.size() != 3 || shape[2] < width || shape[0] > kMost || shape[1] > kMost) {
-      throw ModelError(message(kAttention, ": wanted are ", what,
-                               " of [batch, tokens, at least ", width, "]"));
+      throw ModelError(
+          message(kName, ": wanted are ", what, " of [batch, tokens, at least ", width, "]"));
     }
   }
 
   std::int64_t heads_;
   std::int64_t dim_;
+};
+
+// Takes values [..., columns] and a bias [columns].
+class BiasGelu {
+ public:
+  static constexpr const char* kName = "BiasGelu";
+  static bool usable(Isa isa) { return gelu_kernel(isa) != nullptr; }
+
+  explicit BiasGelu(const OrtKernelInfo*) : kernel_(gelu_kernel(default_isa())) {}
+
+  void compute(OrtKernelContext* context) const {
+    const KernelInput values = kernel_input(context, 0);
+    const KernelInput bias = kernel_input(context, 1);
+    if (values.shape.empty() || bias.shape.size() != 1 || bias.shape[0] != values.shape.back()) {
+      throw ModelError(message(kName, ": wanted is a bias of one value a column"));
+    }
+    const auto columns = static_cast<std::size_t>(bias.shape[0]);
+    std::size_t rows = 1;
+    for (std::size_t i = 0; i + 1 < values.shape.size(); ++i) {
+      rows *= static_cast<std::size_t>(values.shape[i]);
+    }
+    float* const output = kernel_output(context, values.shape);
+    constexpr std::size_t kRowsAtOnce = 32;
+    kernel_for_each(context, (rows + kRowsAtOnce - 1) / kRowsAtOnce, [&](std::size_t piece) {
+      const std::size_t end = std::min(rows, (piece + 1) * kRowsAtOnce);
+      for (std::size_t row = piece * kRowsAtOnce; row < end; ++row) {
+        kernel_(values.data + row * columns, bias.data, columns, output + row * columns);
+      }
+    });
+  }
+
+ private:
+  GeluKernel kernel_;
 };
 
 // Nothing may be thrown into ONNX Runtime: errors are handed over as it knows them.
@@ -146,47 +118,58 @@ OrtStatus* guarded(const Work& work) {
   }
 }
 
-OrtCustomOp attention_operator() {
+// An operator of two float32 inputs and one output.
+template <typename Operator>
+OrtCustomOp table_of() {
   OrtCustomOp op{};
   op.version = kOrtCustomOpVersion;
-  op.GetName = [](const OrtCustomOp*) { return kAttention; };
+  op.GetName = [](const OrtCustomOp*) { return Operator::kName; };
   op.GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };  // CPU
   op.GetInputType = [](const OrtCustomOp*, std::size_t) { return kOrtTensorFloat; };
-  op.GetInputTypeCount = [](const OrtCustomOp*) { return kInputs; };
+  op.GetInputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 2; };
   op.GetOutputType = [](const OrtCustomOp*, std::size_t) { return kOrtTensorFloat; };
-  op.GetOutputTypeCount = [](const OrtCustomOp*) { return kOutputs; };
+  op.GetOutputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 1; };
   op.GetInputCharacteristic = [](const OrtCustomOp*, std::size_t) { return kOrtRequired; };
   op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return kOrtRequired; };
   op.GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return kOrtMemoryDefault; };
   op.CreateKernelV2 = [](const OrtCustomOp*, const void*, const OrtKernelInfo* info,
-                         void** kernel) {
-    return guarded([&] { *kernel = new Attention(info); });
-  };
+                         void** kernel) { return guarded([&] { *kernel = new Operator(info); }); };
   op.KernelComputeV2 = [](void* kernel, OrtKernelContext* context) {
-    return guarded([&] { static_cast<const Attention*>(kernel)->compute(context); });
+    return guarded([&] { static_cast<const Operator*>(kernel)->compute(context); });
   };
-  op.KernelDestroy = [](void* kernel) { delete static_cast<Attention*>(kernel); };
+  op.KernelDestroy = [](void* kernel) { delete static_cast<Operator*>(kernel); };
   return op;
 }
 
-// Made once and never released: sessions may outlive static destruction in a Python process.
-OrtCustomOpDomain* domain() {
-  static OrtCustomOpDomain* const made = [] {
-    static const OrtCustomOp attention = attention_operator();
-    const OrtApi& api = ort_api();
-    OrtCustomOpDomain* created = nullptr;
-    api.check(api.CreateCustomOpDomain(kDomain, &created), "naming our operators");
-    api.check(api.CustomOpDomain_Add(created, &attention), "adding an operator");
-    return created;
-  }();
-  return made;
+template <typename Operator>
+void add(OrtCustomOpDomain* domain, Isa isa) {
+  static const OrtCustomOp table = table_of<Operator>();
+  if (!Operator::usable(isa)) return;
+  ort_api().check(ort_api().CustomOpDomain_Add(domain, &table),
+                  message("adding the operator ", Operator::kName));
+}
+
+// One an instruction set, made when it is first wanted and never released: sessions may outlive
+// static destruction in a Python process.
+OrtCustomOpDomain* domain_for(Isa isa) {
+  static std::mutex mutex;
+  static std::map<Isa, OrtCustomOpDomain*>& made = *new std::map<Isa, OrtCustomOpDomain*>;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto found = made.find(isa);
+  if (found != made.end()) return found->second;
+  OrtCustomOpDomain* domain = nullptr;
+  ort_api().check(ort_api().CreateCustomOpDomain(kDomain, &domain), "naming our operators");
+  add<QuantizedAttention>(domain, isa);
+  add<BiasGelu>(domain, isa);
+  return made[isa] = domain;
 }
 
 }  // namespace
 
 void register_operators(OrtSessionOptions* options) {
-  if (!has_attention_kernels(default_isa())) return;
-  ort_api().check(ort_api().AddCustomOpDomain(options, domain()), "adding our operators");
+  const Isa isa = default_isa();
+  if (isa == Isa::kBaseline) return;
+  ort_api().check(ort_api().AddCustomOpDomain(options, domain_for(isa)), "adding our operators");
 }
 
 }  // namespace maest

@@ -307,7 +307,7 @@ TEST(isa_that_does_not_exist_or_run_is_refused) {
     CHECK_THROWS(maest::default_isa(), maest::InvalidArgument, "ESSENTIA_MAEST_ISA");
     CHECK_THROWS(MelFrontend(), maest::InvalidArgument, "sse9");
   }
-  for (const Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni}) {
     CHECK(maest::isa_from_name(maest::isa_name(isa)) == isa);
     if (maest::cpu_can_run(isa)) {
       CHECK(maest::require_runnable(isa) == isa);

@@ -27,7 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from essentia_maest.errors import ModelError
-from essentia_maest.graph_attention import DOMAIN, MICROSOFT, attention_function, attention_node
+from essentia_maest.graph_operators import (
+    BIAS_GELU,
+    DOMAIN,
+    MICROSOFT,
+    attention_function,
+    attention_node,
+    bias_gelu_function,
+)
 from essentia_maest.graph_quantization import quantize_columns
 from essentia_maest.weights import PATCH_VALUES, BlockWeights, FloatArray, ModelWeights
 
@@ -59,7 +66,7 @@ def build_model(
     precision : {"fp32", "int8"}
         int8 quantises the four linear layers of every block: weights to 8-bit integers per output
         column, inputs to 8-bit integers at run time. Attention is in 8-bit integers where the CPU
-        is fast at them, else in fp32 (`essentia_maest.graph_attention`). Patch embedding and head
+        is fast at them, else in fp32 (`essentia_maest.graph_operators`). Patch embedding and head
         stay fp32.
     properties : mapping of str to str, optional
         The file's ``metadata_props``.
@@ -85,14 +92,15 @@ def build_model(
             f"{LARGEST_FILE / 1e9:.1f} GB"
         )
     builder = _Builder(weights, precision)
-    domains, functions = {"": OPSET, MICROSOFT: 1}, []
+    functions = [bias_gelu_function(OPSET)]
     if precision == "int8":
-        domains[DOMAIN] = 1
         functions.append(attention_function(weights.dim, OPSET))
     model: ModelProto = onnx_helper.make_model(
         builder.build(),
         functions=functions,
-        opset_imports=[onnx_helper.make_opsetid(*entry) for entry in domains.items()],
+        opset_imports=[
+            onnx_helper.make_opsetid(*entry) for entry in (("", OPSET), (MICROSOFT, 1), (DOMAIN, 1))
+        ],
         ir_version=IR_VERSION,
         producer_name="essentia-maest",
     )
@@ -279,14 +287,13 @@ class _Builder:
         )
         attended = scope.node("Add", [tokens, projected], "attended")
         normed = _norm(scope, attended, "norm2", (block.norm2_scale, block.norm2_bias), epsilon)
-        hidden = self._linear(scope, normed, "fc1", block.fc1_weight, block.fc1_bias)
-        hidden = scope.node("Gelu", [hidden], "gelu")
+        hidden = self._product(scope, normed, "fc1", block.fc1_weight)
+        hidden_bias = scope.constant("fc1/bias", block.fc1_bias)
+        hidden = scope.node(BIAS_GELU, [hidden, hidden_bias], "gelu", DOMAIN)
         result = self._linear(scope, hidden, "fc2", block.fc2_weight, block.fc2_bias)
         return scope.node("Add", [attended, result], "tokens")
 
-    def _attention_of_first(
-        self, scope: _Scope, normed: str, block: BlockWeights, end: str
-    ) -> str:
+    def _attention_of_first(self, scope: _Scope, normed: str, block: BlockWeights, end: str) -> str:
         """Attend with the queries of the tokens before `end`, and keys and values of all."""
         dim = self.weights.dim
         asking = self._rows(scope, normed, end, "asking")
@@ -303,9 +310,7 @@ class _Builder:
         heads, dim, name = self.weights.heads, self.weights.dim, "attention"
         if self.precision == "int8":
             output = scope.prefix + name
-            scope.nodes.append(
-                attention_node(query, key_value, output, heads=heads, dim=dim, name=output)
-            )
+            scope.nodes.append(attention_node(query, key_value, output, heads=heads, dim=dim))
             return output
         if query == key_value:
             names = ["query", "key", "value"]
@@ -322,9 +327,19 @@ class _Builder:
     ) -> str:
         bias_name = scope.constant(f"{name}/bias", bias)
         if self.precision == "fp32":
-            weight_name = scope.constant(f"{name}/weight", weight)
-            product = scope.node("MatMul", [inputs, weight_name], f"{name}/product")
+            product = self._product(scope, inputs, name, weight)
             return scope.node("Add", [product, bias_name], name)
+        return self._quantized_product(scope, inputs, name, weight, bias_name)
+
+    def _product(self, scope: _Scope, inputs: str, name: str, weight: FloatArray) -> str:
+        if self.precision == "fp32":
+            weight_name = scope.constant(f"{name}/weight", weight)
+            return scope.node("MatMul", [inputs, weight_name], f"{name}/product")
+        return self._quantized_product(scope, inputs, name, weight)
+
+    def _quantized_product(
+        self, scope: _Scope, inputs: str, name: str, weight: FloatArray, *bias_name: str
+    ) -> str:
         quantized = quantize_columns(weight)
         return scope.node(
             "DynamicQuantizeMatMul",
@@ -333,7 +348,7 @@ class _Builder:
                 scope.constant(f"{name}/weight", quantized.values),
                 scope.constant(f"{name}/scale", quantized.scale),
                 scope.constant(f"{name}/zero_point", quantized.zero_point),
-                bias_name,
+                *bias_name,
             ],
             name,
             MICROSOFT,

@@ -62,7 +62,8 @@ def test_it_hears_the_example(model: maest.Model) -> None:
 def test_the_readme_shows_what_it_says_of_the_example(model: maest.Model) -> None:
     audio = maest.load_audio(maest.example_audio())
     mean = model.predict(audio, tail="repeat").mean(axis=0, dtype=np.float64)
-    found = strongest_by_family(mean, model.labels, model.label_families, 5, 6)
+    # Two more than are shown: how 8-bit integers are computed decides between nearly equal ones.
+    found = strongest_by_family(mean, model.labels, model.label_families, 7, 6)
     shown = README.read_text().split("it says:\n\n```\n")[1].split("\n```")[0].splitlines()
     assert [line.split()[0] for line in shown] == list(model.label_families)
     for line, (family, names) in zip(shown, found.items(), strict=True):

@@ -1,7 +1,7 @@
-// Vectors of kLanes floats. Only for mel_kernels_<isa>.cpp, which first define
-// MAEST_KERNEL_NAMESPACE and MAEST_LANES: everything here lives in the namespace of one instruction
-// set, and nothing from the standard library is used, so that the linker can never merge a function
-// compiled for one CPU with that of another.
+// Vectors of kLanes floats. Only for the kernels of an instruction set, <...>_<isa>.cpp, which
+// define MAEST_KERNEL_NAMESPACE and MAEST_LANES first: everything here lives in the namespace of
+// one instruction set, and nothing from the standard library is used, so that the linker never
+// merges a function compiled for one CPU with that of another.
 #pragma once
 
 #if defined(__AVX__)

@@ -1,8 +1,8 @@
-"""Attention in 8-bit integers: an operator of the engine, with a way to do without it.
+"""Operators of the engine's own, each with a way to do without it.
 
-The engine computes it where the CPU multiplies 8-bit integers fast (``cpp/core/attention.h``). The
-model file also defines it as a function of ONNX Runtime's own operators, in fp32: that is what
-runs on other CPUs, and in any other program that opens the file.
+The engine computes them where its kernels suit the CPU (``cpp/core/ort_operators.cpp``). The model
+file also defines each as a function of ONNX Runtime's own operators: that is what runs on other
+CPUs, and in any other program that opens the file.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ if TYPE_CHECKING:
     from onnx import FunctionProto, NodeProto
 
 DOMAIN = "essentia_maest"
-OPERATOR = "QuantizedAttention"
-"""These two are in ``cpp/core/ort_operators.cpp`` too."""
+ATTENTION = "QuantizedAttention"
+BIAS_GELU = "BiasGelu"
+"""These names are in ``cpp/core/ort_operators.cpp`` too."""
 
 MICROSOFT = "com.microsoft"
 
 
-def attention_node(
-    query: str, key_value: str, output: str, *, heads: int, dim: int, name: str
-) -> NodeProto:
-    """Make a node of the operator.
+def attention_node(query: str, key_value: str, output: str, *, heads: int, dim: int) -> NodeProto:
+    """Make a node of attention in 8-bit integers, named as its output.
 
     Parameters
     ----------
@@ -36,17 +35,16 @@ def attention_node(
     output : str
         Tensor [batch, tokens of `query`, dim].
     heads, dim : int
-    name : str
     """
     from onnx import helper
 
     return helper.make_node(
-        OPERATOR, [query, key_value], [output], name=name, domain=DOMAIN, heads=heads, dim=dim
+        ATTENTION, [query, key_value], [output], name=output, domain=DOMAIN, heads=heads, dim=dim
     )
 
 
 def attention_function(dim: int, opset: int) -> FunctionProto:
-    """Define the operator by others, in fp32, for models of this width."""
+    """Define attention by others, in fp32, for models of this width."""
     from onnx import AttributeProto, helper
 
     heads = helper.make_node(
@@ -65,7 +63,7 @@ def attention_function(dim: int, opset: int) -> FunctionProto:
     }
     return helper.make_function(
         DOMAIN,
-        OPERATOR,
+        ATTENTION,
         inputs=["queries", "keys_values"],
         outputs=["mixed"],
         nodes=[
@@ -82,4 +80,21 @@ def attention_function(dim: int, opset: int) -> FunctionProto:
         ],
         opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)],
         attributes=["heads", "dim"],
+    )
+
+
+def bias_gelu_function(opset: int) -> FunctionProto:
+    """Define the Gaussian error linear unit of values plus a bias by others."""
+    from onnx import helper
+
+    return helper.make_function(
+        DOMAIN,
+        BIAS_GELU,
+        inputs=["values", "bias"],
+        outputs=["activated"],
+        nodes=[
+            helper.make_node("Add", ["values", "bias"], ["sum"]),
+            helper.make_node("Gelu", ["sum"], ["activated"]),
+        ],
+        opset_imports=[helper.make_opsetid("", opset)],
     )

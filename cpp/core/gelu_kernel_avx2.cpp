@@ -1,0 +1,10 @@
+// The kernel for AVX2; empty for other processors than x86-64.
+#if defined(__x86_64__)
+#if !defined(__AVX2__) || !defined(__FMA__)
+#error "compile this file with -mavx2 -mfma"
+#endif
+#define MAEST_KERNEL_NAMESPACE gelu_avx2
+#define MAEST_KERNEL gelu_kernel_avx2
+#define MAEST_LANES 8
+#include "gelu_kernel_body.h"
+#endif

@@ -1,0 +1,229 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "attention.h"
+#include "check.h"
+#include "error.h"
+
+using maest::AttentionShape;
+using maest::ForEach;
+
+namespace {
+
+const ForEach one_by_one = [](std::size_t count, const std::function<void(std::size_t)>& work) {
+  for (std::size_t i = 0; i < count; ++i) work(i);
+};
+
+const ForEach all_at_once = [](std::size_t count, const std::function<void(std::size_t)>& work) {
+  std::vector<std::thread> threads;
+  for (std::size_t i = count; i-- > 0;) threads.emplace_back(work, i);
+  for (std::thread& thread : threads) thread.join();
+};
+
+// Queries, keys and values as a layer gives them: side by side in one row a token.
+struct Problem {
+  AttentionShape shape;
+  std::vector<float> values;  // [batch, keys, 3 * dim]
+
+  std::size_t dim() const { return static_cast<std::size_t>(shape.heads) * shape.head_size; }
+  std::size_t stride() const { return 3 * dim(); }
+
+  // `part` 0 is the query, 1 the key, 2 the value.
+  float& at(int batch, int token, int part, int head, int channel) {
+    return values[(static_cast<std::size_t>(batch) * shape.keys + token) * stride() + part * dim() +
+                  static_cast<std::size_t>(head) * shape.head_size + channel];
+  }
+
+  std::vector<float> solve(const ForEach& for_each = one_by_one) const {
+    std::vector<float> found(static_cast<std::size_t>(shape.batch) * shape.queries * dim(), -1.0F);
+    const auto part = [&](int number) {
+      return maest::AttentionInput{values.data() + number * dim(), stride()};
+    };
+    maest::quantized_attention(shape, part(0), part(1), part(2), found.data(), for_each);
+    return found;
+  }
+
+  // In double precision, straight from the definition.
+  std::vector<double> solve_exactly() {
+    std::vector<double> found;
+    for (int batch = 0; batch < shape.batch; ++batch) {
+      for (int query = 0; query < shape.queries; ++query) {
+        for (int head = 0; head < shape.heads; ++head) {
+          const std::vector<double> weights = weights_of(batch, query, head);
+          for (int channel = 0; channel < shape.head_size; ++channel) {
+            double sum = 0;
+            for (int key = 0; key < shape.keys; ++key) {
+              sum += weights[key] * at(batch, key, 2, head, channel);
+            }
+            found.push_back(sum);
+          }
+        }
+      }
+    }
+    return found;
+  }
+
+ private:
+  std::vector<double> weights_of(int batch, int query, int head) {
+    std::vector<double> scores(shape.keys);
+    for (int key = 0; key < shape.keys; ++key) {
+      for (int channel = 0; channel < shape.head_size; ++channel) {
+        scores[key] += static_cast<double>(at(batch, query, 0, head, channel)) *
+                       at(batch, key, 1, head, channel) / std::sqrt(shape.head_size);
+      }
+    }
+    const double highest = *std::max_element(scores.begin(), scores.end());
+    double total = 0;
+    for (double& score : scores) total += score = std::exp(score - highest);
+    for (double& score : scores) score /= total;
+    return scores;
+  }
+};
+
+Problem random_problem(const AttentionShape& shape, float spread = 1.0F) {
+  Problem problem{shape, {}};
+  problem.values.resize(static_cast<std::size_t>(shape.batch) * shape.keys * problem.stride());
+  std::mt19937 generator(7);
+  std::normal_distribution<float> normal;
+  for (float& value : problem.values) value = spread * normal(generator);
+  return problem;
+}
+
+double relative_error(const std::vector<float>& found, const std::vector<double>& wanted) {
+  double error = 0;
+  double size = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    error += (found[i] - wanted[i]) * (found[i] - wanted[i]);
+    size += wanted[i] * wanted[i];
+  }
+  return std::sqrt(error / size);
+}
+
+bool usable() { return maest::has_attention_kernels(maest::Isa::kAvx512Vnni); }
+
+}  // namespace
+
+TEST(attention_needs_a_cpu_that_multiplies_bytes) {
+  CHECK(!maest::has_attention_kernels(maest::Isa::kBaseline));
+  CHECK(!maest::has_attention_kernels(maest::Isa::kAvx2));
+  CHECK(!maest::has_attention_kernels(maest::Isa::kAvx512));
+  CHECK_EQUAL(usable(), maest::cpu_can_run(maest::Isa::kAvx512Vnni));
+  if (usable()) return;
+  Problem problem = random_problem({1, 3, 3, 1, 16});
+  CHECK_THROWS(problem.solve(), maest::InvalidArgument, "avx512vnni");
+}
+
+TEST(attention_is_softmax_of_products_times_values) {
+  if (!usable()) return;
+  // Around what kernels take at once: 64 channels or keys, 128 keys, 6 and 24 queries.
+  for (const int keys : {1, 2, 5, 6, 7, 24, 25, 63, 64, 65, 127, 128, 129, 192, 230, 300}) {
+    for (const int head_size : {64, 32, 1, 6, 20, 80, 128}) {
+      Problem problem = random_problem({2, keys, keys, 3, head_size});
+      const double error = relative_error(problem.solve(), problem.solve_exactly());
+      CHECK_NEAR(error, 0, 0.02);
+    }
+  }
+}
+
+TEST(attention_of_fewer_queries_is_that_of_the_first) {
+  if (!usable()) return;
+  Problem problem = random_problem({1, 230, 230, 2, 64});
+  const std::vector<float> all = problem.solve();
+  for (const int queries : {0, 1, 2, 6, 7, 100}) {
+    Problem first = problem;
+    first.shape.queries = queries;
+    const std::vector<float> found = first.solve();
+    CHECK(std::equal(found.begin(), found.end(), all.begin()));
+  }
+}
+
+TEST(attention_does_not_depend_on_how_work_is_shared) {
+  if (!usable()) return;
+  const Problem problem = random_problem({2, 450, 450, 2, 32});
+  CHECK(problem.solve(one_by_one) == problem.solve(all_at_once));
+}
+
+TEST(attention_is_not_moved_by_what_all_tokens_share) {
+  if (!usable()) return;
+  Problem problem = random_problem({1, 230, 230, 2, 64});
+  for (int token = 0; token < 230; ++token) {
+    for (int channel = 0; channel < 64; ++channel) {
+      problem.at(0, token, 1, 0, channel) += 30.0F * static_cast<float>(channel % 3);
+      problem.at(0, token, 2, 1, channel) += 50.0F;
+    }
+  }
+  std::vector<float> found = problem.solve();
+  std::vector<double> wanted = problem.solve_exactly();
+  CHECK_NEAR(relative_error(found, wanted), 0, 0.002);  // most of it is the 50
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (i % problem.dim() < 64) continue;
+    found[i] -= 50.0F;
+    wanted[i] -= 50.0;
+  }
+  CHECK_NEAR(relative_error(found, wanted), 0, 0.015);
+}
+
+TEST(a_key_that_outweighs_all_others_does_not_silence_them) {
+  if (!usable()) return;
+  // One key has a third of the weight of 1,000: any other has a 500th of it, half a step of 8 bits.
+  Problem problem = random_problem({1, 1001, 1001, 1, 64}, 0.01F);
+  for (int token = 0; token < 1001; ++token) problem.at(0, token, 0, 0, 0) = 8.0F;
+  problem.at(0, 500, 1, 0, 0) = std::log(500.0F);
+  for (int token = 0; token < 1001; ++token) problem.at(0, token, 2, 0, 1) += 1.0F;
+  problem.at(0, 500, 2, 0, 1) = -1.0F;
+  const double wanted = problem.solve_exactly()[1];
+  CHECK_NEAR(wanted, 1.0 / 3.0, 0.02);
+  // Of 1,000 keys only the 127 that share a block, and so a scale, with the heavy one may be lost.
+  CHECK_NEAR(problem.solve()[1], wanted, 0.12);
+}
+
+TEST(attention_between_equal_tokens_gives_them_back) {
+  if (!usable()) return;
+  Problem problem{{1, 70, 70, 1, 64}, {}};
+  problem.values.assign(70 * problem.stride(), 0.25F);
+  for (const float value : problem.solve()) CHECK_EQUAL(value, 0.25F);
+  problem.values.assign(70 * problem.stride(), 0.0F);
+  for (const float value : problem.solve()) CHECK_EQUAL(value, 0.0F);
+}
+
+TEST(attention_takes_very_small_and_very_large_values) {
+  if (!usable()) return;
+  for (const float scale : {1e-38F, 1e-30F, 1e-20F, 1e-3F}) {
+    Problem problem = random_problem({1, 100, 100, 1, 64}, scale);
+    const std::vector<double> wanted = problem.solve_exactly();
+    const std::vector<float> found = problem.solve();
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      CHECK_NEAR(found[i], wanted[i], std::max(0.05 * scale, 1e-30));
+    }
+  }
+  // Scores so far apart that each query picks one key, of which the first has the highest.
+  Problem problem = random_problem({1, 100, 100, 1, 64}, 1e4F);
+  for (int token = 0; token < 100; ++token) {
+    for (int channel = 0; channel < 64; ++channel) {
+      problem.at(0, token, 0, 0, channel) = token % 2 == 0 ? 1e4F : 2e4F;
+      if (token == 0) problem.at(0, token, 1, 0, channel) = 1e5F;
+    }
+  }
+  CHECK_NEAR(relative_error(problem.solve(), problem.solve_exactly()), 0, 0.02);
+}
+
+TEST(attention_hides_no_damage) {
+  if (!usable()) return;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float damage : {std::numeric_limits<float>::quiet_NaN(), kInfinity, -kInfinity}) {
+    for (int part = 0; part < 3; ++part) {
+      for (const int channel : {0, 17, 63}) {
+        Problem problem = random_problem({1, 70, 70, 2, 64});
+        problem.at(0, 33, part, 1, channel) = damage;
+        const std::vector<float> found = problem.solve();
+        const auto finite = [](float value) { return std::isfinite(value); };
+        CHECK(!std::all_of(found.begin(), found.end(), finite));
+      }
+    }
+  }
+}

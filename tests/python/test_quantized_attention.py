@@ -1,0 +1,103 @@
+"""Attention in 8-bit integers: the engine's operator beside ONNX Runtime's own in fp32."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import essentia_maest as maest
+from essentia_maest.convert import convert_random
+from essentia_maest.example import example_audio
+from essentia_maest.graph_operators import ATTENTION, BIAS_GELU, DOMAIN
+
+HAS_KERNELS = "avx512_vnni" in Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+PATCHOUTS = ("F0T0", "F3T0", "F3T2", "F3T3", "F3T5", "F4T10")
+
+
+@pytest.fixture(scope="module")
+def music() -> np.ndarray:
+    return maest.load_audio(example_audio())
+
+
+@pytest.fixture(params=["default", "random"])
+def path(request, tmp_path) -> Path | str:
+    if request.param == "default":
+        return "default"
+    return convert_random("tiny", tmp_path / "int8.onnx", precision="int8")
+
+
+@pytest.fixture
+def both(path, monkeypatch) -> tuple[maest.Model, maest.Model]:
+    """Give a model as this CPU runs it best, and with ONNX Runtime's attention."""
+    best = maest.Model(path, num_threads=1)
+    monkeypatch.setenv("ESSENTIA_MAEST_ISA", "baseline")
+    return best, maest.Model(path, num_threads=1)
+
+
+def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return (one * other).sum(axis=1) / lengths
+
+
+@pytest.mark.parametrize("patchout", PATCHOUTS)
+def test_embeddings_are_those_of_attention_in_fp32(both, music, patchout):
+    best, plain = both
+    for block in (7, best.depth):
+        options = {"block": block, "patchout": patchout, "tail": "repeat"}
+        ours, theirs = best.embed(music, **options), plain.embed(music, **options)
+        assert cosines(ours, theirs).min() > 0.999
+        assert np.array_equal(ours, theirs) != HAS_KERNELS
+
+
+def test_predictions_are_those_of_attention_in_fp32(both, music):
+    best, plain = both
+    ours, theirs = best.predict(music, tail="pad"), plain.predict(music, tail="pad")
+    np.testing.assert_allclose(ours, theirs, atol=0.03)
+    assert np.array_equal(ours, theirs) != HAS_KERNELS
+
+
+def test_threads_change_nothing(path, music):
+    one = maest.Model(path, num_threads=1).embed(music, tail="pad")
+    assert np.array_equal(one, maest.Model(path, num_threads=3).embed(music, tail="pad"))
+
+
+def test_other_programs_run_the_file(tmp_path, monkeypatch):
+    """The engine without its operator and ONNX Runtime's Python package do the same."""
+    file = convert_random("tiny", tmp_path / "int8.onnx", precision="int8")
+    model = onnx.load(file)
+    onnx.checker.check_model(model, full_check=True)
+    defined = {(function.domain, function.name) for function in model.functions}
+    assert defined == {(DOMAIN, ATTENTION), (DOMAIN, BIAS_GELU)}
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    samples = np.random.default_rng(0).standard_normal(160_000).astype(np.float32)
+    monkeypatch.setenv("ESSENTIA_MAEST_ISA", "baseline")
+    engine = maest.Model(file, num_threads=1)
+    mel = (maest.mel_spectrogram(samples)[:626] - 2.06755686098554) / (2 * 1.268292820667291)
+    patches = np.stack(
+        [
+            mel[10 * column : 10 * column + 16, 10 * row : 10 * row + 16].reshape(256)
+            for row in range(9)
+            for column in range(62)
+        ]
+    ).astype(np.float32)
+    (tokens,) = session.run(
+        ["tokens"],
+        {
+            "patches": patches[np.newaxis],
+            "kept": np.arange(9 * 62),
+            "depth": np.array(7),
+            "tap": np.array(7),
+        },
+    )
+    np.testing.assert_allclose(engine.tokens(samples, block=7)[0], tokens[0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_float_model_keeps_attention_in_fp32(tmp_path, music, monkeypatch):
+    file = convert_random("tiny", tmp_path / "fp32.onnx")
+    assert [function.name for function in onnx.load(file).functions] == [BIAS_GELU]
+    best = maest.Model(file, num_threads=1).embed(music, tail="repeat")
+    monkeypatch.setenv("ESSENTIA_MAEST_ISA", "baseline")
+    plain = maest.Model(file, num_threads=1).embed(music, tail="repeat")
+    np.testing.assert_allclose(best, plain, atol=1e-5 * np.abs(plain).max())
