@@ -20,11 +20,10 @@ branch are kept twice, once in the graph and once packed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from essentia_maest.errors import ModelError
 from essentia_maest.graph_operators import (
@@ -36,10 +35,11 @@ from essentia_maest.graph_operators import (
     bias_gelu_function,
 )
 from essentia_maest.graph_quantization import quantize_columns
+from essentia_maest.graph_scope import Scope, branch_graph, onnx_helper, value_info
 from essentia_maest.weights import PATCH_VALUES, BlockWeights, FloatArray, ModelWeights
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+    from onnx import GraphProto, ModelProto, TensorProto
 
 Precision = Literal["fp32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
@@ -82,7 +82,7 @@ def build_model(
     ImportError
         If ``onnx`` is not installed.
     """
-    onnx_helper = _onnx_helper()
+    helper = onnx_helper()
     if precision not in PRECISIONS:
         raise ModelError(f"precision {precision!r}: wanted one of {', '.join(PRECISIONS)}")
     size = _weight_bytes(weights, precision)
@@ -95,68 +95,17 @@ def build_model(
     functions = [bias_gelu_function(OPSET)]
     if precision == "int8":
         functions.append(attention_function(weights.dim, OPSET))
-    model: ModelProto = onnx_helper.make_model(
+    model: ModelProto = helper.make_model(
         builder.build(),
         functions=functions,
         opset_imports=[
-            onnx_helper.make_opsetid(*entry) for entry in (("", OPSET), (MICROSOFT, 1), (DOMAIN, 1))
+            helper.make_opsetid(*entry) for entry in (("", OPSET), (MICROSOFT, 1), (DOMAIN, 1))
         ],
         ir_version=IR_VERSION,
         producer_name="essentia-maest",
     )
-    onnx_helper.set_model_props(model, dict(properties or {}))
+    helper.set_model_props(model, dict(properties or {}))
     return model
-
-
-class _Scope:
-    """The nodes of one graph, which may be the branch of an `If`, under one prefix of names."""
-
-    def __init__(self, prefix: str, constants: list[TensorProto]) -> None:
-        self.prefix = prefix
-        self.nodes: list[NodeProto] = []
-        self._constants = constants
-
-    def branch(self, prefix: str) -> _Scope:
-        """Open the scope of a branch; its constants still belong to the main graph."""
-        return _Scope(prefix, self._constants)
-
-    def constant(self, name: str, value: NDArray[np.generic] | int | list[int]) -> str:
-        """Add an initialiser; integers become int64."""
-        from onnx import numpy_helper
-
-        array = np.asarray(value, dtype=None if isinstance(value, np.ndarray) else np.int64)
-        self._constants.append(
-            numpy_helper.from_array(np.asarray(array, order="C"), self.prefix + name)
-        )
-        return self.prefix + name
-
-    def node(
-        self,
-        operator: str,
-        inputs: Sequence[str],
-        name: str,
-        domain: str = "",
-        **attributes: object,
-    ) -> str:
-        """Add a node with one output, and return the output's name."""
-        return self.split_node(operator, inputs, [name], domain, **attributes)[0]
-
-    def split_node(
-        self,
-        operator: str,
-        inputs: Sequence[str],
-        names: Sequence[str],
-        domain: str = "",
-        **attributes: object,
-    ) -> list[str]:
-        """Add a node with several outputs, and return their names."""
-        outputs = [self.prefix + name for name in names]
-        self.nodes.append(
-            _onnx_helper().make_node(
-                operator, list(inputs), outputs, name=outputs[0], domain=domain, **attributes
-            )
-        )
-        return outputs
 
 
 class _Builder:
@@ -166,7 +115,7 @@ class _Builder:
         self.weights = weights
         self.precision = precision
         self.constants: list[TensorProto] = []
-        self.main = _Scope("", self.constants)
+        self.main = Scope("", self.constants)
         self.first_token = self.main.constant("first_token", [0])
         self.token_axis = self.main.constant("token_axis", [1])
         self.two = self.main.constant("two", [2])
@@ -195,15 +144,15 @@ class _Builder:
             self.main.nodes,
             "maest",
             inputs=[
-                _value("patches", ["batch", "kept", PATCH_VALUES]),
-                _value("kept", ["kept"], TensorProto.INT64),
-                _value("depth", [], TensorProto.INT64),
-                _value("tap", [], TensorProto.INT64),
+                value_info("patches", ["batch", "kept", PATCH_VALUES]),
+                value_info("kept", ["kept"], TensorProto.INT64),
+                value_info("depth", [], TensorProto.INT64),
+                value_info("tap", [], TensorProto.INT64),
             ],
             outputs=[
-                _value("tokens", ["batch", "tokens", weights.dim]),
-                _value("logits", ["batch", weights.classes]),
-                _value("activations", ["batch", weights.classes]),
+                value_info("tokens", ["batch", "tokens", weights.dim]),
+                value_info("logits", ["batch", weights.classes]),
+                value_info("activations", ["batch", weights.classes]),
             ],
             initializer=self.constants,
         )
@@ -247,7 +196,7 @@ class _Builder:
         names = [f"tap_end_{number}" for number in range(1, depth + 1)]
         return main.split_node("Split", [ends], names, axis=0, num_outputs=depth)
 
-    def _rows(self, scope: _Scope, tokens: str, end: str, name: str) -> str:
+    def _rows(self, scope: Scope, tokens: str, end: str, name: str) -> str:
         """Give the tokens before `end`."""
         return scope.node("Slice", [tokens, self.first_token, end, self.token_axis], name)
 
@@ -268,11 +217,11 @@ class _Builder:
             "If",
             [wanted],
             name,
-            then_branch=_branch_graph(computed, _value(result, ["batch", "tokens", dim])),
-            else_branch=_branch_graph(skipped, _value(pair, ["batch", 2, dim])),
+            then_branch=branch_graph(computed, value_info(result, ["batch", "tokens", dim])),
+            else_branch=branch_graph(skipped, value_info(pair, ["batch", 2, dim])),
         )
 
-    def _block(self, scope: _Scope, tokens: str, block: BlockWeights, end: str = "") -> str:
+    def _block(self, scope: Scope, tokens: str, block: BlockWeights, end: str = "") -> str:
         """Give the tokens after a block: all of them, or those before `end` where one is given."""
         epsilon = self.weights.norm_epsilon
         normed = _norm(scope, tokens, "norm1", (block.norm1_scale, block.norm1_bias), epsilon)
@@ -293,7 +242,7 @@ class _Builder:
         result = self._linear(scope, hidden, "fc2", block.fc2_weight, block.fc2_bias)
         return scope.node("Add", [attended, result], "tokens")
 
-    def _attention_of_first(self, scope: _Scope, normed: str, block: BlockWeights, end: str) -> str:
+    def _attention_of_first(self, scope: Scope, normed: str, block: BlockWeights, end: str) -> str:
         """Attend with the queries of the tokens before `end`, and keys and values of all."""
         dim = self.weights.dim
         asking = self._rows(scope, normed, end, "asking")
@@ -305,7 +254,7 @@ class _Builder:
         )
         return self._attention(scope, query, both)
 
-    def _attention(self, scope: _Scope, query: str, key_value: str) -> str:
+    def _attention(self, scope: Scope, query: str, key_value: str) -> str:
         """Attend with queries of their own, or with those that come before keys and values."""
         heads, dim, name = self.weights.heads, self.weights.dim, "attention"
         if self.precision == "int8":
@@ -323,7 +272,7 @@ class _Builder:
         return scope.node("MultiHeadAttention", parts, name, MICROSOFT, num_heads=heads)
 
     def _linear(
-        self, scope: _Scope, inputs: str, name: str, weight: FloatArray, bias: FloatArray
+        self, scope: Scope, inputs: str, name: str, weight: FloatArray, bias: FloatArray
     ) -> str:
         bias_name = scope.constant(f"{name}/bias", bias)
         if self.precision == "fp32":
@@ -331,14 +280,14 @@ class _Builder:
             return scope.node("Add", [product, bias_name], name)
         return self._quantized_product(scope, inputs, name, weight, bias_name)
 
-    def _product(self, scope: _Scope, inputs: str, name: str, weight: FloatArray) -> str:
+    def _product(self, scope: Scope, inputs: str, name: str, weight: FloatArray) -> str:
         if self.precision == "fp32":
             weight_name = scope.constant(f"{name}/weight", weight)
             return scope.node("MatMul", [inputs, weight_name], f"{name}/product")
         return self._quantized_product(scope, inputs, name, weight)
 
     def _quantized_product(
-        self, scope: _Scope, inputs: str, name: str, weight: FloatArray, *bias_name: str
+        self, scope: Scope, inputs: str, name: str, weight: FloatArray, *bias_name: str
     ) -> str:
         quantized = quantize_columns(weight)
         return scope.node(
@@ -390,7 +339,7 @@ class _Builder:
 
 
 def _norm(
-    scope: _Scope,
+    scope: Scope,
     inputs: str,
     name: str,
     scale_and_bias: tuple[FloatArray, FloatArray],
@@ -403,18 +352,6 @@ def _norm(
     )
 
 
-def _value(name: str, shape: list[str | int], element_type: int | None = None) -> ValueInfoProto:
-    from onnx import TensorProto, helper
-
-    return helper.make_tensor_value_info(name, element_type or TensorProto.FLOAT, shape)
-
-
-def _branch_graph(scope: _Scope, output: ValueInfoProto) -> GraphProto:
-    from onnx import helper
-
-    return helper.make_graph(scope.nodes, scope.prefix.rstrip("/"), [], [output])
-
-
 def _weight_bytes(weights: ModelWeights, precision: Precision) -> int:
     """Give roughly the size of the file."""
     matrices = sum(
@@ -424,13 +361,3 @@ def _weight_bytes(weights: ModelWeights, precision: Precision) -> int:
     )  # fmt: skip
     rest = weights.patch_weight.size + weights.positions.size + weights.head_weight.size
     return matrices * (4 if precision == "fp32" else 1) + rest * 4
-
-
-def _onnx_helper() -> Any:
-    try:
-        from onnx import helper
-    except ImportError as error:
-        raise ImportError(
-            "building a model file needs the package onnx: pip install 'essentia-maest[convert]'"
-        ) from error
-    return helper
