@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 
 import essentia_maest as maest
+from benchmarks import attention_precision
 from essentia_maest.convert import convert_random
 from essentia_maest.example import example_audio
 from essentia_maest.graph_operators import ATTENTION, BIAS_GELU, DOMAIN
@@ -101,3 +102,19 @@ def test_a_float_model_keeps_attention_in_fp32(tmp_path, music, monkeypatch):
     monkeypatch.setenv("ESSENTIA_MAEST_ISA", "baseline")
     plain = maest.Model(file, num_threads=1).embed(music, tail="repeat")
     np.testing.assert_allclose(best, plain, atol=1e-5 * np.abs(plain).max())
+
+
+def test_the_benchmark_says_what_it_changes(capsys, tmp_path):
+    (tmp_path / "none.wav").write_text("no audio")
+    code = attention_precision.main([str(example_audio()), str(tmp_path / "none.wav")])
+    told = capsys.readouterr()
+    assert "none.wav" in told.err
+    if not HAS_KERNELS:
+        assert code == 2
+        assert "no VNNI" in told.err
+        return
+    assert code == 1  # one file could not be read
+    rows = [line.split("|")[1:-1] for line in told.out.splitlines() if line.startswith("| F")]
+    assert [row[0].strip() for row in rows] == list(PATCHOUTS)
+    assert all(0.999 < float(cell) < 1 for row in rows for cell in row[2:6])
+    assert attention_precision.main([str(tmp_path / "none.wav")]) == 2
