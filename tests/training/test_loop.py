@@ -131,6 +131,17 @@ def test_reading_processes_change_nothing(dataset: Path, trained: Path, tmp_path
         assert torch.equal(weights(tmp_path / "run")[name], value), name
 
 
+def without_key_bias(name: str, value: torch.Tensor) -> torch.Tensor:
+    """Leave out what has no gradient: one bias for all keys moves all scores of a query alike.
+
+    Rounding alone moves it, which the optimiser makes steps of.
+    """
+    if not name.endswith("attn.qkv.bias"):
+        return value
+    query, _, values = value.chunk(3)
+    return torch.cat([query, values])
+
+
 def test_two_processes_compute_what_one_does(dataset: Path, trained: Path, tmp_path: Path) -> None:
     """One has two micro-batches in each step, two have one each; 15 tracks are validated."""
     experiment = with_run(make_experiment(dataset, tmp_path / "run"), devices=2)
@@ -144,8 +155,10 @@ def test_two_processes_compute_what_one_does(dataset: Path, trained: Path, tmp_p
     assert one.averaged is not None
     assert two.averaged is not None
     for name, value in one.network.items():
-        torch.testing.assert_close(two.network[name], value, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(two.averaged[name], one.averaged[name], rtol=1e-4, atol=1e-5)
+        for ours, theirs in ((two.network[name], value), (two.averaged[name], one.averaged[name])):
+            torch.testing.assert_close(
+                without_key_bias(name, ours), without_key_bias(name, theirs), rtol=1e-4, atol=1e-5
+            )
     for log in ("log.csv", "epochs.csv"):
         rows = read_rows(trained / log), read_rows(tmp_path / "run" / log)
         assert len(rows[0]) == len(rows[1])
