@@ -180,7 +180,9 @@ void pack_keys(TokenRows keys, PackedHead& head) {
         __builtin_memcpy(column + (channel + i) / kGroup * kTileBytes, bytes + i, kGroup);
       }
     }
-    head.key_start[token] = -kMiddle * _mm512_reduce_add_epi32(sum);
+    // Unsigned, since the integers of a key that is not finite may be of any size.
+    const auto total = static_cast<std::uint32_t>(_mm512_reduce_add_epi32(sum));
+    head.key_start[token] = static_cast<std::int32_t>(0U - kMiddle * total);
     head.key_scale[token] = scale;
     head.key_offset[token] = real ? 0.0F : kNoKey;
     damage += scale * 0.0F;
