@@ -1,41 +1,18 @@
-"""`python -m training COMMAND`: arguments and exit codes only. The work is done elsewhere.
-
-Exit codes: 0 done, 1 done but for what a report names as refused, 2 bad usage or data, 128 + n
-ended by signal n (130: Ctrl-C).
-"""
+"""`python -m training COMMAND`: which commands there are. The work is done elsewhere."""
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 import sys
 from argparse import ArgumentError
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from essentia_maest.errors import MaestError
-from training.errors import TrainingError
+from training.command_line import DONE, Command, CommandLine, first_process
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
-
-DONE, REFUSALS, BAD_USAGE = 0, 1, 2
-
-
-class Command(NamedTuple):
-    """Where a command is done, and what it is for.
-
-    Its module is imported when it is asked for: `--help` is to answer at once.
-    """
-
-    module: str
-    function: str
-    help: str
-
 
 COMMANDS = {
     "discogs": Command(
@@ -47,103 +24,34 @@ COMMANDS = {
     "spectrograms": Command(
         "training.data.spectrograms", "make_spectrograms", "data set from a tracks table"
     ),
-    "fit": Command("training.run.fit", "fit", "train a network on a data set"),
+    "fit": Command("training.cli", "fit_command", "train a network on a data set", True),
     "teach": Command("training.run.teach", "teach", "a teacher's activations for a student"),
     "evaluate": Command("training.run.evaluate", "evaluate", "score a checkpoint on a split"),
     "export": Command("training.export", "export", "model file for `maest` from a checkpoint"),
     "curves": Command("training.run.curves", "curves", "picture of a run's learning curves"),
-    "quality": Command(
-        "training.quality.command", "quality", "what a model is worth, on held-out music"
-    ),
-    "corpus smoke": Command(
-        "training.corpus.smoke", "make_smoke_corpus", "small real music corpus from packages"
-    ),
-    "corpus default": Command(
-        "training.corpus.default", "make_default_corpus", "the embedded default model's corpus"
-    ),
-    "corpus example": Command(
-        "training.corpus.example_clip", "make_example_clip", "the clip that ships with the package"
-    ),
 }
+
+# They are the workshop's since 0.2 and are handed on for a release.
+_MOVED = ("corpus", "quality")
+
+_LINE = CommandLine(
+    "python -m training", "Train MAEST, from audio with tags to a model file.", COMMANDS
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        What follows `python -m training`; None is this process's own.
-
-    Returns
-    -------
-    int
-        The exit code.
-
-    Raises
-    ------
-    SystemExit
-        A command's help was asked for (0).
-    """
+    """Run a command; `CommandLine.main` says what it returns and raises."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or given[0] in ("-h", "--help"):
-        print(_usage())
-        return DONE if given else BAD_USAGE
-    words = 2 if f"{given[0]} " in " ".join(COMMANDS) and given[0] not in COMMANDS else 1
-    name = " ".join(given[:words])
-    if name not in COMMANDS:
-        return _complain(f"no command {name!r}; --help lists them", BAD_USAGE)
-    _set_up_logging()
-    try:
-        return _run(name, given[words:])
-    except KeyboardInterrupt:
-        return _complain("interrupted", 128 + signal.SIGINT)
-    except BrokenPipeError:
-        # Whoever read our output has gone; do not fail again when Python flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return REFUSALS
-    except (TrainingError, MaestError, ArgumentError, ImportError, OSError) as error:
-        return _complain(_one_line(error), BAD_USAGE)
+    if given and given[0] in _MOVED:
+        _LINE.complain(f"{given[0]!r} is now a command of `python -m lab`", DONE)
+        return int(import_module("lab.cli").main(given))
+    return _LINE.main(given)
 
 
-def _usage() -> str:
-    lines = [
-        "usage: python -m training COMMAND ...",
-        "",
-        "Train MAEST, from audio with tags to a model file. COMMAND --help tells its arguments.",
-        "",
-    ]
-    lines += [f"  {name:<16}{command.help}" for name, command in COMMANDS.items()]
-    return "\n".join([*lines, "", *(__doc__ or "").split("\n\n")[1:]]).rstrip()
-
-
-def _set_up_logging() -> None:
-    level = logging.INFO if _first_process() else logging.ERROR
-    logging.basicConfig(format="%(message)s", stream=sys.stderr, force=True)
-    logging.getLogger("training").setLevel(level)
-
-
-def _first_process() -> bool:
-    """Say whether this is the first process of a run: what all would say is said by it alone."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
-
-
-def _run(name: str, arguments: list[str]) -> int:
-    from jsonargparse import ArgumentParser
-
-    command = COMMANDS[name]
-    parser = ArgumentParser(
-        prog=f"python -m training {name}", description=command.help, exit_on_error=False
-    )
-    if name == "fit":
-        return _fit(parser, arguments)
-    function: Callable[..., Any] = getattr(import_module(command.module), command.function)
-    parser.add_function_arguments(function, as_group=False, as_positional=True)
-    parsed = parser.instantiate(parser.parse_args(arguments))
-    return _tell(function(**parsed))
-
-
-def _fit(parser: ArgumentParser, arguments: list[str]) -> int:
+def fit_command(
+    parser: ArgumentParser, arguments: list[str], complain: Callable[[str, int], int]
+) -> int:
+    """Train: the configuration's own arguments, and ``--resume``."""
     from training.errors import ConfigError
     from training.run.config_file import add_experiment_arguments, experiment_of
 
@@ -166,7 +74,7 @@ def _fit(parser: ArgumentParser, arguments: list[str]) -> int:
         fit(experiment, resume=resume)
     except StoppedError as stopped:
         code = 128 + stopped.signal
-        return _complain(str(stopped), code) if _first_process() else code
+        return complain(str(stopped), code) if first_process() else code
     return DONE
 
 
@@ -175,27 +83,3 @@ def _config_files(arguments: list[str]) -> list[str]:
     joined = [given.removeprefix("--config=") for given in arguments if "--config=" in given]
     apart = [after for given, after in pairwise(arguments) if given == "--config"]
     return joined + apart
-
-
-def _tell(result: Any) -> int:
-    """Print what a command gives back, and choose the exit code by it."""
-    if isinstance(result, Path):
-        print(result)
-    refused = getattr(result, "refused", None)
-    if refused is None:
-        return DONE
-    print(result.summary())
-    return REFUSALS if refused else DONE
-
-
-def _one_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    if lines[0].startswith("Caught "):
-        # From a reading process, with its traceback; the last line has "type: message".
-        return lines[-1].split(": ", 1)[-1]
-    return " ".join(" ".join(lines).split())
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"python -m training: {message}", file=sys.stderr)
-    return code

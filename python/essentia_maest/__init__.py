@@ -5,16 +5,17 @@ Examples
 >>> import essentia_maest as maest
 >>> model = maest.Model("default")
 >>> audio = maest.load_audio(maest.example_audio())
->>> activations = model.predict(audio, tail="repeat")
->>> embeddings = model.embed(audio, patchout="F3T5", tail="repeat")
+>>> activations = model.predict(audio)
+>>> embeddings = model.embed(audio, patchout="F3T5")
 """
 
 from __future__ import annotations
 
 from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
 
-from .audio import load_audio
-from .convert import convert
+from . import moved as _moved
+from .decoding.audio import load_audio
 from .errors import (
     AudioFileError,
     InvalidArgumentError,
@@ -26,7 +27,7 @@ from .errors import (
 from .example import example_audio
 from .model import Model
 from .patchout import Patchout
-from .registration import (
+from .plugin.registration import (
     UnsupportedEssentiaError,
     essentia_available,
     require_essentia,
@@ -34,6 +35,9 @@ from .registration import (
 )
 from .spectrogram import MelFrontend, mel_spectrogram
 from .stream import Stream
+
+if TYPE_CHECKING:
+    from .making.conversion import convert
 
 __version__ = _version("essentia-maest")
 
@@ -59,3 +63,18 @@ __all__ = [
 ]
 
 watch_imports()
+_moved.watch_imports()
+
+
+def __getattr__(name: str) -> Any:
+    """Import what makes models only when it is asked for."""
+    if name == "convert":
+        from .making.conversion import convert
+
+        globals()[name] = convert
+        return convert
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

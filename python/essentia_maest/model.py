@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from . import _core
 from .errors import InvalidArgumentError, UntrainedModelWarning
-from .families import METADATA_KEY, checked_families
 from .front_end import FRAMES_PER_SECOND
-from .model_description import read_info, read_labels
-from .model_store import resolve
 from .ort_library import use_library
 from .patchout import Patchout, engine_patchout
-from .signal import as_samples
+from .reading.description import read_info, read_labels
+from .reading.families import METADATA_KEY, checked_families
+from .reading.store import resolve
+from .samples import as_samples
 from .stream import Stream
 
 Array = npt.NDArray[np.float32]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .signal import as_samples
+from .samples import as_samples
 
 
 def mel_spectrogram(audio: npt.ArrayLike) -> npt.NDArray[np.float32]:

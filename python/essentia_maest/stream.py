@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .signal import as_samples
+from .samples import as_samples
 
 if TYPE_CHECKING:
     from .model import Model

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from essentia_maest.audio import load_audio
-from essentia_maest.audio_pieces import Outlet, write_pieces
+from essentia_maest.decoding.audio import load_audio
+from essentia_maest.decoding.pieces import Outlet, write_pieces
 
 # ending, libsndfile's subtype, sample rate, channels: what Essentia's wheel decodes by itself.
 FORMATS = [

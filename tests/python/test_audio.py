@@ -22,7 +22,7 @@ from audio_fixtures import (
     wav_header,
     write_audio,
 )
-from essentia_maest.audio import _decode_with_libsndfile, load_audio
+from essentia_maest.decoding.audio import _decode_with_libsndfile, load_audio
 from essentia_maest.errors import AudioFileError
 from essentia_maest.essentia_algorithms import quiet_essentia
 

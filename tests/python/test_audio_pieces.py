@@ -17,9 +17,9 @@ from audio_fixtures import (
     write_audio,
 )
 from essentia_maest import AudioFileError, load_audio, resampling
-from essentia_maest.audio_pieces import estimated_seconds, write_pieces
+from essentia_maest.decoding.pieces import estimated_seconds, write_pieces
+from essentia_maest.decoding.resampling import resample_blocks
 from essentia_maest.essentia_algorithms import quiet_essentia
-from essentia_maest.resampling import resample_blocks
 
 
 class FileOutlet:

@@ -8,10 +8,10 @@ import pytest
 
 from audio_fixtures import write_audio
 from checkpoint_files import export_official
-from essentia_maest.bench import PATCHOUTS, run_benchmark
-from essentia_maest.cli import main
-from essentia_maest.convert import convert_random
+from essentia_maest.commands.bench import PATCHOUTS, run_benchmark
+from essentia_maest.commands.cli import main
 from essentia_maest.errors import InvalidArgumentError
+from essentia_maest.making.conversion import convert_random
 from untrained import UNTRAINED
 
 

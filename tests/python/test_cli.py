@@ -19,9 +19,9 @@ import torch
 from audio_fixtures import write_audio
 from checkpoint_files import small_maest
 from essentia_maest import Model, UntrainedModelWarning, load_audio
-from essentia_maest.cli import main
 from essentia_maest.collection.describe import file_sha256
-from essentia_maest.model_store import shipped_models
+from essentia_maest.commands.cli import main
+from essentia_maest.reading.store import shipped_models
 
 MAEST = [sys.executable, "-m", "essentia_maest"]
 
@@ -47,7 +47,7 @@ def model_file(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def default_model(model_file, monkeypatch) -> None:
-    monkeypatch.setattr("essentia_maest.model_store.DEFAULT", str(model_file))
+    monkeypatch.setattr("essentia_maest.reading.store.DEFAULT", str(model_file))
 
 
 def wait_for(condition, seconds: float = 60.0) -> None:
@@ -190,7 +190,7 @@ def test_bad_usage_gives_exit_code_2_and_says_why(tmp_path, arguments, message, 
 def test_help_and_version_need_nothing_heavy():
     program = (
         "import sys\n"
-        "from essentia_maest.cli import main\n"
+        "from essentia_maest.commands.cli import main\n"
         "try:\n"
         "    main(sys.argv[1:])\n"
         "finally:\n"
@@ -337,7 +337,9 @@ def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
     for number in range(20):
         (folder / f"{number}.wav").write_bytes(b"never reached")
     script = tmp_path / "script.py"
-    script.write_text("import sys\nfrom essentia_maest.cli import main\nsys.exit(main())\n")
+    script.write_text(
+        "import sys\nfrom essentia_maest.commands.cli import main\nsys.exit(main())\n"
+    )
     command = [sys.executable, script, "analyze", folder, "-o", tmp_path / "out"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 2

@@ -27,8 +27,8 @@ from essentia_maest.collection.progress import SilentReporter, failure_line
 from essentia_maest.collection.results import ResultFolder
 from essentia_maest.collection.runner import CollectionRun, RunReport
 from essentia_maest.collection.scan import scan
-from essentia_maest.convert import convert_random
 from essentia_maest.errors import InvalidArgumentError
+from essentia_maest.making.conversion import convert_random
 
 
 @pytest.fixture(scope="module")

@@ -33,10 +33,10 @@ from checkpoint_files import (
     small_maest,
 )
 from essentia_maest import Model, example_audio, load_audio
-from essentia_maest.convert import convert, convert_random
 from essentia_maest.errors import ModelError
-from essentia_maest.metadata import segment_frames, segment_hop_frames, segment_seconds
-from essentia_maest.precision_check import PrecisionReport
+from essentia_maest.making.conversion import convert, convert_random
+from essentia_maest.making.metadata import segment_frames, segment_hop_frames, segment_seconds
+from essentia_maest.making.precision_check import PrecisionReport
 from reference_models import make_ast, make_maest, random_mel, run_ast, run_maest
 from untrained import UNTRAINED
 

@@ -23,8 +23,8 @@ from checkpoint_files import (
     small_ast,
     small_maest,
 )
-from essentia_maest.convert import convert, convert_random
 from essentia_maest.errors import AudioFileError, InvalidArgumentError, ModelError
+from essentia_maest.making.conversion import convert, convert_random
 from reference_models import random_mel, run_maest
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import essentia_maest as maest
-from essentia_maest.families import strongest_by_family
-from essentia_maest.model_store import DEFAULT, shipped_models
+from essentia_maest.reading.families import strongest_by_family
+from essentia_maest.reading.store import DEFAULT, shipped_models
 
 CARDS = Path(__file__).parents[2] / "models" / "README.md"
 README = CARDS.parents[1] / "README.md"

@@ -6,7 +6,7 @@ import pytest
 
 import essentia_maest as maest
 from essentia_helpers import run_python, write_head
-from essentia_maest.convert import convert_random
+from essentia_maest.making.conversion import convert_random
 from untrained import UNTRAINED
 
 SET_UP = f"file = {str(UNTRAINED)!r}"

@@ -12,7 +12,7 @@ import pytest
 
 import essentia_maest as maest
 from essentia_helpers import run_python
-from essentia_maest import essentia_build, registration
+from essentia_maest.plugin import essentia_build, registration
 from untrained import UNTRAINED
 
 USE = f"""
@@ -104,7 +104,7 @@ def test_essentias_libraries_are_not_given_to_everyone() -> None:
 
     assert hasattr(ctypes.PyDLL(essentia._essentia.__file__), "avcodec_version")
     assert not hasattr(ctypes.CDLL(None), "avcodec_version")
-    plugin = Path(registration.__file__).with_name("_essentia_plugin.so")
+    plugin = registration._PLUGIN
     exported = subprocess.run(
         ["nm", "-D", "--defined-only", plugin], capture_output=True, text=True, check=True
     ).stdout
@@ -240,7 +240,7 @@ def supported_library() -> Path:
 
 
 def test_reading_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plugin = Path(registration.__file__).with_name("_essentia_plugin.so")
+    plugin = registration._PLUGIN
     library = supported_library()
     assert essentia_build.reason_against(library, plugin) == ""
 
@@ -263,7 +263,7 @@ def test_reading_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("part", [0.001, 0.2, 0.9])
 def test_truncated_libraries(tmp_path: Path, part: float) -> None:
-    plugin = Path(registration.__file__).with_name("_essentia_plugin.so")
+    plugin = registration._PLUGIN
     library = tmp_path / "library.so"
     shutil.copy(supported_library(), library)
     with library.open("r+b") as file:

@@ -12,7 +12,7 @@ import soundfile
 
 import essentia_maest as maest
 from audio_fixtures import write_audio
-from essentia_maest.cli import main
+from essentia_maest.commands.cli import main
 from untrained import UNTRAINED
 
 

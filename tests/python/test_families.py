@@ -11,11 +11,11 @@ import pytest
 
 import essentia_maest as maest
 from audio_fixtures import write_audio
-from essentia_maest.cli import main
+from essentia_maest.commands.cli import main
 from essentia_maest.errors import ModelError
-from essentia_maest.families import families_of, family_lines, strongest_by_family
-from essentia_maest.metadata import ModelDescription, essentia_metadata
-from essentia_maest.weights import random_weights
+from essentia_maest.making.metadata import ModelDescription, essentia_metadata
+from essentia_maest.making.weights import random_weights
+from essentia_maest.reading.families import families_of, family_lines, strongest_by_family
 from untrained import UNTRAINED
 
 LABELS = ("Genre---rock", "Metre---3/4", "Genre---jazz", "Metre---4/4", "Genre---a---b")

@@ -11,13 +11,13 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from essentia_maest.checkpoints.ast_naming import AstSettings, weights_from_ast
-from essentia_maest.checkpoints.checkpoint import Tensors
-from essentia_maest.checkpoints.maest_naming import weights_from_maest
 from essentia_maest.errors import ModelError
-from essentia_maest.graph import build_model
-from essentia_maest.graph_quantization import LARGEST_VALUE, quantize_columns
-from essentia_maest.weights import random_weights
+from essentia_maest.making.checkpoints.ast_naming import AstSettings, weights_from_ast
+from essentia_maest.making.checkpoints.checkpoint import Tensors
+from essentia_maest.making.checkpoints.maest_naming import weights_from_maest
+from essentia_maest.making.graph import build_model
+from essentia_maest.making.graph_quantization import LARGEST_VALUE, quantize_columns
+from essentia_maest.making.weights import random_weights
 from reference_models import (
     ast_from_maest,
     columns_of,
@@ -346,7 +346,7 @@ def test_unknown_precision_is_refused():
 
 
 def test_a_file_past_two_gigabytes_is_refused(monkeypatch):
-    monkeypatch.setattr("essentia_maest.graph.LARGEST_FILE", 1000)
+    monkeypatch.setattr("essentia_maest.making.graph.LARGEST_FILE", 1000)
     weights = random_weights(dim=64, heads=1, classes=4, columns=3, depth=1)
     with pytest.raises(ModelError, match="one model file holds at most"):
         build_model(weights)

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from audio_fixtures import music
-from essentia_maest.convert import convert_random
+from essentia_maest.making.conversion import convert_random
 
 COMMON = """
 import sys, threading, warnings

@@ -8,10 +8,10 @@ import onnxruntime
 import pytest
 
 import essentia_maest as maest
-from benchmarks import attention_precision
-from essentia_maest.convert import convert_random
 from essentia_maest.example import example_audio
-from essentia_maest.graph_operators import ATTENTION, BIAS_GELU, DOMAIN
+from essentia_maest.making.conversion import convert_random
+from essentia_maest.making.graph_operators import ATTENTION, BIAS_GELU, DOMAIN
+from lab import attention_precision
 
 HAS_KERNELS = "avx512_vnni" in Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
 PATCHOUTS = ("F0T0", "F3T0", "F3T2", "F3T3", "F3T5", "F4T10")

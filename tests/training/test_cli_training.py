@@ -12,9 +12,12 @@ from typing import NamedTuple
 
 import pytest
 
+import lab.cli
 import training.cli
+import training.command_line
 from run_fixtures import make_dataset, make_experiment
-from training.cli import COMMANDS, Command, main
+from training.cli import COMMANDS, main
+from training.command_line import Command, CommandLine
 from training.data.report import Report
 from training.run.config_file import write_experiment
 
@@ -37,23 +40,40 @@ def only_line(told: Told) -> str:
     return line
 
 
-def test_help_names_every_command_at_once(tmp_path: Path) -> None:
+PROGRAMS = {"training": training.cli, "lab": lab.cli}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_names_every_command_at_once(program: str) -> None:
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "training", "--help"],
+        [sys.executable, "-m", program, "--help"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert time.monotonic() - began < 3.0
-    for name in COMMANDS:
+    for name in PROGRAMS[program].COMMANDS:
         assert f"  {name}" in done.stdout
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("program", "name"), [(p, name) for p, module in PROGRAMS.items() for name in module.COMMANDS]
+)
+def test_every_command_has_help(
+    program: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([*name.split(), "--help"])
+        PROGRAMS[program].main([*name.split(), "--help"])
     assert ended.value.code == 0
-    assert f"usage: python -m training {name}" in capsys.readouterr().out
+    assert f"usage: python -m {program} {name}" in capsys.readouterr().out
+
+
+def test_commands_that_moved_are_handed_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["corpus", "smoke", "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr()
+    assert "usage: python -m lab corpus smoke" in told.out
+    assert "'corpus' is now a command of `python -m lab`" in told.err
 
 
 def test_no_command_and_unknown_ones(capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +146,7 @@ def test_refusals_end_with_1(
         if refused:
             report.add("too short", "track 3")
 
-        monkeypatch.setattr(training.cli, "import_module", lambda name: _Module(report))
+        monkeypatch.setattr(training.command_line, "import_module", lambda name: _Module(report))
         monkeypatch.setitem(COMMANDS, "table", Command("x", "function", "test"))
         told = run(capsys, "table")
         assert told.code == code
@@ -160,7 +180,7 @@ def test_interruption_is_130(
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.cli, "_run", interrupted)
+    monkeypatch.setattr(CommandLine, "_run", interrupted)
     told = run(capsys, "curves", "x")
     assert told.code == 130
     assert "interrupted" in only_line(told)
@@ -168,7 +188,7 @@ def test_interruption_is_130(
 
 def test_processes_after_the_first_are_quiet(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import training.cli as c, logging; c._set_up_logging(); "
+        [sys.executable, "-c", "import training.command_line as c, logging; c._set_up_logging(); "
          "logging.getLogger('training').info('heard')"],
         cwd=ROOT, env={**os.environ, "LOCAL_RANK": "1"}, check=True, capture_output=True, text=True,
     )  # fmt: skip

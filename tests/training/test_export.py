@@ -11,9 +11,9 @@ import soundfile
 import torch
 
 import essentia_maest as maest
-from essentia_maest.checkpoints import maest_naming
-from essentia_maest.convert import convert
 from essentia_maest.errors import InvalidArgumentError, ModelError
+from essentia_maest.making.checkpoints import maest_naming
+from essentia_maest.making.conversion import convert
 from reference_models import randomize
 from spectrogram_fixtures import make_store
 from training.cli import main

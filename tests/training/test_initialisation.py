@@ -14,7 +14,7 @@ from checkpoint_files import (
     small_ast,
     small_maest,
 )
-from essentia_maest.convert import convert
+from essentia_maest.making.conversion import convert
 from network_fixtures import generator, our_maest, reference_maest
 from reference_models import (
     _import_with_torchaudio,

@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 
-from essentia_maest import metadata
-from essentia_maest.checkpoints.training_files import SIZE_HEADS
+from essentia_maest.making import metadata
+from essentia_maest.making.checkpoints.training_files import SIZE_HEADS
 from network_fixtures import ROWS, generator, our_maest, reference_draws, reference_maest
 from training.config import ModelConfig, PatchoutConfig
 from training.errors import ConfigError

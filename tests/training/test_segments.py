@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from essentia_maest.metadata import segment_hop_frames
+from essentia_maest.making.metadata import segment_hop_frames
 from spectrogram_fixtures import make_store
 from training.data.segments import EvaluationSegments, TrainingSegments
 from training.errors import ConfigError, DataError

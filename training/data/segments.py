@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from essentia_maest.front_end import MEL_BANDS
-from essentia_maest.metadata import segment_hop_frames
+from essentia_maest.making.metadata import segment_hop_frames
 
 from ..errors import ConfigError, DataError
 from ..recipe.randomness import Purpose, numpy_generator
@@ -104,7 +104,7 @@ class EvaluationSegments(Dataset[dict[str, Any]]):
     segment_frames : int
     windows : {"centre", "all"}
         The middle segment of each track, or every full one from its beginning, end to end as the
-        engine lays them (`essentia_maest.metadata.segment_hop_frames`); at least one.
+        engine lays them (`essentia_maest.making.metadata.segment_hop_frames`); at least one.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ import pyarrow as pa
 from essentia_maest import _core
 from essentia_maest.errors import MaestError
 from essentia_maest.front_end import FRAMES_PER_SECOND
-from essentia_maest.weights import PATCH_SIZE
+from essentia_maest.making.weights import PATCH_SIZE
 
 from ..errors import DataError
 from .description import write_json

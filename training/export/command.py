@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from essentia_maest.errors import MaestError
-from essentia_maest.metadata import ModelDescription
-from essentia_maest.model_writing import checked_destination
+from essentia_maest.making.metadata import ModelDescription
+from essentia_maest.making.model_writing import checked_destination
 from training.errors import ExportError
 from training.export.agreement import check
 from training.export.engine_model import compare_engine_model, write_engine_model

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 import essentia_maest as maest
-from essentia_maest.checkpoints.checkpoint import Tensors
-from essentia_maest.checkpoints.maest_naming import weights_from_maest
-from essentia_maest.graph import Precision
-from essentia_maest.metadata import ModelDescription
-from essentia_maest.model_writing import write_model
+from essentia_maest.making.checkpoints.checkpoint import Tensors
+from essentia_maest.making.checkpoints.maest_naming import weights_from_maest
+from essentia_maest.making.graph import Precision
+from essentia_maest.making.metadata import ModelDescription
+from essentia_maest.making.model_writing import write_model
 from training.export.agreement import Agreement, Outputs, compare
 from training.export.listening import Audio
 from training.model.maest import MAEST

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import essentia_maest as maest
 from essentia_maest.front_end import MEL_BANDS, SAMPLE_RATE
-from essentia_maest.metadata import ModelDescription
+from essentia_maest.making.metadata import ModelDescription
 from training.export.agreement import Agreement, Outputs, compare
 from training.export.engine_model import normalised_mel
 from training.export.listening import Audio

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from essentia_maest.checkpoints.checkpoint import listing
-from essentia_maest.weights import GRID_ROWS, PATCH_SIZE
+from essentia_maest.making.checkpoints.checkpoint import listing
+from essentia_maest.making.weights import GRID_ROWS, PATCH_SIZE
 from training.errors import CheckpointError, ConfigError
 from training.model.maest import MAEST
 from training.model.network import Network

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from essentia_maest.weights import PATCH_SIZE, PATCH_STRIDE
+from essentia_maest.making.weights import PATCH_SIZE, PATCH_STRIDE
 
 NORM_EPSILON = 1e-6
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from essentia_maest.front_end import MEL_BANDS
-from essentia_maest.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE
+from essentia_maest.making.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE
 from training.config import PatchoutConfig
 from training.errors import ConfigError
 from training.model.layers import NORM_EPSILON, Block, PatchEmbedding

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from essentia_maest.checkpoints import read_checkpoint
-from essentia_maest.checkpoints.reading import read_maest_arrays
 from essentia_maest.errors import ModelError
-from essentia_maest.weights import PATCH_SIZE, ModelWeights
+from essentia_maest.making.checkpoints import read_checkpoint
+from essentia_maest.making.checkpoints.reading import read_maest_arrays
+from essentia_maest.making.weights import PATCH_SIZE, ModelWeights
 from training.errors import CheckpointError
 
 _SEPARABLE = 1e-5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from essentia_maest import metadata
-from essentia_maest.checkpoints.training_files import SIZE_HEADS
 from essentia_maest.errors import InvalidArgumentError
+from essentia_maest.making import metadata
+from essentia_maest.making.checkpoints.training_files import SIZE_HEADS
 from training.errors import ConfigError
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from pebble import ProcessExpired, ProcessPool
 
-from ..audio import load_audio
+from ..decoding.audio import load_audio
 from ..errors import MaestError
 from .scan import Track
 

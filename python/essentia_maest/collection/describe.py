@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..families import strongest_by_family
 from ..front_end import FRAMES_PER_SECOND, SAMPLE_RATE
 from ..model import Model
+from ..reading.families import strongest_by_family
 from .options import AnalysisOptions
 
 _ACTIVATION_DIGITS = 6

@@ -21,7 +21,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from ..audio_pieces import write_pieces
+from ..decoding.pieces import write_pieces
 from ..front_end import SAMPLE_RATE
 from .decode import Failure, exit_status, interrupts_held, time_limit
 from .piece_writer import Message, PieceFunction, run

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 import numpy.typing as npt
 
-from ..audio_pieces import Outlet
+from ..decoding.pieces import Outlet
 from ..errors import MaestError
 from .decode import stderr_away
 
@@ -67,7 +67,7 @@ def run(
     Parameters
     ----------
     decode : callable
-        `essentia_maest.audio_pieces.write_pieces`, or like it.
+        `essentia_maest.decoding.pieces.write_pieces`, or like it.
     path : str
         The track.
     folder : str

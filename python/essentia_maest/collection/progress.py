@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ..audio import printable_path
+from ..decoding.audio import printable_path
 from .decode import Failure
 
 _LINE_EVERY_SECONDS = 30.0

@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import printable_path
+from ..decoding.audio import printable_path
 from ..errors import InvalidArgumentError
 
 SUMMARY = "summary.json"

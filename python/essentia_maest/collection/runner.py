@@ -15,8 +15,8 @@ from functools import partial
 from threading import Event
 from typing import Any, cast
 
-from ..audio import load_audio
-from ..audio_pieces import write_pieces
+from ..decoding.audio import load_audio
+from ..decoding.pieces import write_pieces
 from ..errors import InvalidArgumentError, MaestError
 from ..front_end import SAMPLE_RATE
 from ..model import Array, Model

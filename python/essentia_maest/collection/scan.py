@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ..audio import printable_path
+from ..decoding.audio import printable_path
 from ..errors import InvalidArgumentError
 
 # fmt: off

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..audio_pieces import estimated_seconds
+from ..decoding.pieces import estimated_seconds
 from .decode import DecodeFunction
 
 LONG_SECONDS = 1200.0

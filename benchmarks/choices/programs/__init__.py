@@ -1,1 +1,0 @@
-"""Programs that `benchmarks.choices` runs, one process each."""

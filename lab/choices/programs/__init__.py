@@ -1,0 +1,1 @@
+"""Programs that `lab.choices` runs, one process each."""

@@ -1,0 +1,24 @@
+"""`python -m lab COMMAND`: which commands there are. The work is done elsewhere."""
+
+from __future__ import annotations
+
+from training.command_line import Command, CommandLine
+
+COMMANDS = {
+    "corpus smoke": Command(
+        "lab.corpus.smoke", "make_smoke_corpus", "small real music corpus from packages"
+    ),
+    "corpus default": Command(
+        "lab.corpus.default", "make_default_corpus", "the embedded default model's corpus"
+    ),
+    "corpus example": Command(
+        "lab.corpus.example_clip", "make_example_clip", "the clip that ships with the package"
+    ),
+    "quality": Command(
+        "lab.quality.command", "quality", "what a model is worth, on held-out music"
+    ),
+}
+
+main = CommandLine(
+    "python -m lab", "Make corpora out of packages, and measure models.", COMMANDS
+).main

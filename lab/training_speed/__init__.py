@@ -1,0 +1,1 @@
+"""What training costs: a step, reading a data set (pytest-benchmark)."""

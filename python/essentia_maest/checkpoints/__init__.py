@@ -1,6 +1,0 @@
-"""Public checkpoints, whatever their format, to weights: one module per source format."""
-
-from essentia_maest.checkpoints.checkpoint import Checkpoint
-from essentia_maest.checkpoints.reading import read_checkpoint
-
-__all__ = ["Checkpoint", "read_checkpoint"]

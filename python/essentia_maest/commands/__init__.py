@@ -1,0 +1,1 @@
+"""The command `maest`: arguments, sub-commands, exit codes."""

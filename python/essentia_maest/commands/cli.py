@@ -1,0 +1,294 @@
+"""The command ``maest``: its sub-commands and its exit codes. The work is done elsewhere.
+
+Exit codes: 0 all done, 1 some files failed, 2 bad usage, 130 and 143 interrupted and terminated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..collection.options import AnalysisOptions
+from ..errors import InvalidArgumentError, MaestError, UntrainedModelWarning
+from .arguments import make_parser
+
+# What computes is imported where it is needed: `maest --help` is to answer at once.
+if TYPE_CHECKING:
+    from ..collection.runner import RunReport
+    from ..collection.scan import Scan
+    from ..model import Model
+
+ALL_DONE, SOME_FAILED, BAD_USAGE = 0, 1, 2
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: end as after Ctrl-C."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What follows the command's name; None is this process's own.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    SystemExit
+        Help and version were asked for (0), or the arguments cannot be parsed (2).
+    """
+    parsed = make_parser().parse_args(arguments)
+    try:
+        code = _COMMANDS[parsed.command](parsed)
+        sys.stdout.flush()
+        return code
+    except _Terminated:
+        return _complain("terminated", TERMINATED)
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; do not fail again when Python flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SOME_FAILED
+    except (MaestError, ImportError, OSError) as error:
+        return _complain(str(error), BAD_USAGE)
+
+
+def _analyze(arguments: argparse.Namespace) -> int:
+    options = AnalysisOptions(
+        output=arguments.output,
+        block=arguments.block,
+        tokens=arguments.tokens,
+        patchout=arguments.patchout,
+        hop=arguments.hop,
+        tail=arguments.tail,
+        top_k=arguments.top_k,
+    )
+    if arguments.workers is not None and arguments.workers < 1:
+        raise InvalidArgumentError(f"workers is {arguments.workers}; 1 or more wanted")
+
+    from .. import _core
+    from ..collection.describe import untrained_warning
+    from ..collection.progress import make_reporter
+    from ..collection.results import ResultFolder
+    from ..collection.runner import CollectionRun, threads_of_model
+    from ..collection.scan import scan
+    from ..example import example_audio
+
+    paths = arguments.paths + ([os.fspath(example_audio())] if arguments.example else [])
+    if not paths:
+        raise InvalidArgumentError("analyze: no PATH found; wanted one or more, or --example")
+    found = scan(paths)
+    _check_found(found, paths)
+    folder = ResultFolder(arguments.results)
+    if arguments.threads < 0:
+        raise InvalidArgumentError(f"threads is {arguments.threads}; 0 or more wanted")
+    threads = arguments.threads or _core.available_cpus()
+    model = _open(arguments.model, threads_of_model(len(found.tracks), threads))
+    run = CollectionRun(
+        model,
+        options,
+        folder,
+        workers=arguments.workers or _core.available_cpus(),
+        threads=threads,
+        reporter=make_reporter(arguments.quiet),
+        resume=arguments.resume,
+    )
+    if not model.trained:
+        _complain(f"warning: {untrained_warning(model)}")
+    signal.signal(signal.SIGTERM, _terminate)
+    report = run.run(found)
+    if report.stopped:
+        _complain(f"stopped early: {report.stopped}")
+    if not arguments.quiet:
+        _complain(f"{_counts(report)}; results in {folder.path}")
+        if len(found.tracks) == 1 and not report.failures and not report.stopped:
+            _tell(folder.read(found.tracks[0].result) or {})
+    return SOME_FAILED if report.failures or report.stopped else ALL_DONE
+
+
+def _check_found(found: Scan, paths: list[str]) -> None:
+    from ..collection.scan import AUDIO_EXTENSIONS
+    from ..decoding.audio import printable_path
+
+    if found.tracks:
+        return
+    for path, reason in found.unreadable:
+        _complain(f"{printable_path(path)}: cannot be listed: {reason}")
+    raise InvalidArgumentError(
+        f"no audio file in {', '.join(printable_path(path) for path in paths)} "
+        f"(taken from folders: {' '.join(sorted(AUDIO_EXTENSIONS))})"
+    )
+
+
+def _tell(result: dict[str, Any]) -> None:
+    """Print the strongest labels of one track, family by family where there are several."""
+    from ..reading.families import family_lines
+
+    if "families" in result:
+        print(*family_lines(result["families"]), sep="\n")
+    elif "top" in result:
+        print(*(f"{entry['label']} {entry['activation']:.2f}" for entry in result["top"]), sep="\n")
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def _counts(report: RunReport) -> str:
+    parts = [f"{report.analyzed} analysed ({report.audio_seconds / 60:.1f} min of audio)"]
+    if report.resumed:
+        parts.append(f"{report.resumed} done before and left alone")
+    if report.duplicates:
+        parts.append(f"{report.duplicates} duplicates left out")
+    parts.append(f"{len(report.failures)} failed")
+    return ", ".join(parts)
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    wanted = 1 if arguments.random_weights else 2
+    if len(arguments.files) != wanted:
+        raise InvalidArgumentError(
+            f"convert: {len(arguments.files)} file names found; wanted: "
+            + ("DST alone with --random-weights" if wanted == 1 else "SRC and DST")
+        )
+    if arguments.random_weights and arguments.labels:
+        raise InvalidArgumentError("convert: --labels has no use with --random-weights")
+    compared = not arguments.random_weights and arguments.precision == "int8"
+    if (arguments.sample or arguments.lowest_cosine is not None) and not compared:
+        raise InvalidArgumentError(
+            "convert: --sample and --lowest-cosine are for --precision int8 with SRC and DST"
+        )
+    destination = arguments.files[-1]
+
+    from ..making.conversion import convert, convert_random
+    from ..making.precision_check import LOWEST_COSINE
+
+    with _one_line_warnings():
+        if arguments.random_weights:
+            convert_random(arguments.random_weights, destination, precision=arguments.precision)
+        else:
+            convert(
+                arguments.files[0],
+                destination,
+                precision=arguments.precision,
+                labels=arguments.labels,
+                samples=arguments.sample,
+                lowest_cosine=(
+                    LOWEST_COSINE if arguments.lowest_cosine is None else arguments.lowest_cosine
+                ),
+                report=lambda measured: _complain(str(measured)),
+            )
+    _complain(f"wrote {destination}")
+    return ALL_DONE
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    described = _describe(_open(arguments.model, threads=1))
+    if arguments.json:
+        print(json.dumps(described, indent=1, ensure_ascii=False))
+    else:
+        width = max(map(len, described))
+        for key, value in described.items():
+            shown = "NO (random weights)" if value is False else value
+            print(f"{key.replace('_', ' '):{width}}  {shown}")
+    return ALL_DONE
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from ..example import example_audio
+    from .bench import run_benchmark
+
+    found = run_benchmark(
+        arguments.model,
+        example_audio() if arguments.audio is None else Path(arguments.audio),
+        threads=arguments.threads,
+        block=arguments.block,
+        rounds=arguments.rounds,
+    )
+    if arguments.json:
+        print(json.dumps(found.as_dict(), indent=1, ensure_ascii=False))
+    else:
+        print(*found.lines(), sep="\n")
+    return ALL_DONE
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from ..reading.store import DEFAULT, shipped_models
+
+    for name, path in shipped_models().items():
+        mark = "  (default)" if name == DEFAULT else ""
+        print(f"{name}  {path.stat().st_size / 1e6:.1f} MB  {path}{mark}")
+    return ALL_DONE
+
+
+def _open(name: str, threads: int) -> Model:
+    from ..model import Model
+
+    with warnings.catch_warnings():
+        # Said by us, in one line, where somebody will see it.
+        warnings.simplefilter("ignore", UntrainedModelWarning)
+        return Model(name, num_threads=threads)
+
+
+@contextlib.contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default", UserWarning)
+        yield
+    for warning in caught:
+        _complain(f"warning: {warning.message}")
+
+
+def _describe(model: Model) -> dict[str, Any]:
+    from ..collection.describe import describe_model
+
+    described = describe_model(model)
+    info = model._info  # what the model file says of itself
+    return {
+        "name": described["name"],
+        "trained": described["trained"],
+        "labels": len(model.labels),
+        "segment_seconds": model.segment_seconds,
+        "hop_seconds": model.hop_seconds,
+        "depth": model.depth,
+        "dim": model.dim,
+        "precision": described["precision"],
+        "licence": info.license,
+        "source": info.source,
+        "source_sha256": info.source_sha256,
+        "file": described["path"],
+        "file_bytes": model.path.stat().st_size,
+        "file_sha256": described["sha256"],
+    }
+
+
+def _complain(text: str, code: int = ALL_DONE) -> int:
+    """Print a line on stderr, where results never go."""
+    print(f"maest: {text}", file=sys.stderr, flush=True)
+    return code
+
+
+_COMMANDS = {
+    "analyze": _analyze,
+    "bench": _bench,
+    "convert": _convert,
+    "info": _info,
+    "models": _models,
+}

@@ -1,0 +1,1 @@
+"""Model files from checkpoints: weights, graph, metadata, precision."""

@@ -1,0 +1,363 @@
+"""Weights (numpy) to the ONNX graph that runs fast; the one place that knows the graph.
+
+Inputs
+    ``patches`` float32 [batch, kept, 256]: normalised patches, element ``t * 16 + f``.
+    ``kept`` int64 [kept]: indices of those patches in the row-major grid.
+    ``depth`` int64 scalar: how many blocks to compute, 1 to the model's depth.
+    ``tap`` int64 scalar: the block whose tokens come out, 1 to ``depth``; 0 for none.
+Outputs
+    ``tokens`` float32 [batch, 2 + kept, dim]: the tokens of block ``tap`` (the residual stream
+    after it, before the final norm), cls and dist first; [batch, 0, dim] for ``tap`` 0.
+    ``logits``, ``activations`` float32 [batch, classes]: meaningful when ``depth`` is the model's.
+
+Blocks from the second on sit one after another in an ``If`` on ``depth``: ONNX Runtime computes
+every node of a graph whatever outputs are fetched, but only the branch that is taken. The tokens
+leave through one output that ``tap`` selects, because every output of a graph stays in memory
+until the end of the run, fetched or not. Of the last block only what the head reads is computed,
+cls and dist, unless it is tapped. The weights are initialisers of the main graph: those of a
+branch are kept twice, once in the graph and once packed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from essentia_maest.errors import ModelError
+from essentia_maest.making.graph_operators import (
+    BIAS_GELU,
+    DOMAIN,
+    MICROSOFT,
+    attention_function,
+    attention_node,
+    bias_gelu_function,
+)
+from essentia_maest.making.graph_quantization import quantize_columns
+from essentia_maest.making.graph_scope import Scope, branch_graph, onnx_helper, value_info
+from essentia_maest.making.weights import PATCH_VALUES, BlockWeights, FloatArray, ModelWeights
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto
+
+Precision = Literal["fp32", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+
+OPSET = 20
+"""The first with Gelu; ONNX Runtime 1.20, the oldest supported, knows it."""
+IR_VERSION = 9
+LARGEST_FILE = 2**31 - 1
+"""Bytes of one protobuf message, the most there can be."""
+
+
+def build_model(
+    weights: ModelWeights,
+    *,
+    precision: Precision = "fp32",
+    properties: Mapping[str, str] | None = None,
+) -> ModelProto:
+    """Build the ONNX model of some weights.
+
+    Parameters
+    ----------
+    weights : ModelWeights
+        Any depth, width, number of heads and classes, and grid.
+    precision : {"fp32", "int8"}
+        int8 quantises the four linear layers of every block: weights to 8-bit integers per output
+        column, inputs to 8-bit integers at run time. Attention is in 8-bit integers where the CPU
+        is fast at them, else in fp32 (`essentia_maest.making.graph_operators`). Patch embedding
+        and head stay fp32.
+    properties : mapping of str to str, optional
+        The file's ``metadata_props``.
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    ModelError
+        If the file would not fit into one protobuf message (2 GB), or the precision is unknown.
+    ImportError
+        If ``onnx`` is not installed.
+    """
+    helper = onnx_helper()
+    if precision not in PRECISIONS:
+        raise ModelError(f"precision {precision!r}: wanted one of {', '.join(PRECISIONS)}")
+    size = _weight_bytes(weights, precision)
+    if size > LARGEST_FILE:
+        raise ModelError(
+            f"the weights take {size / 1e9:.1f} GB as {precision}; one model file holds at most "
+            f"{LARGEST_FILE / 1e9:.1f} GB"
+        )
+    builder = _Builder(weights, precision)
+    functions = [bias_gelu_function(OPSET)]
+    if precision == "int8":
+        functions.append(attention_function(weights.dim, OPSET))
+    model: ModelProto = helper.make_model(
+        builder.build(),
+        functions=functions,
+        opset_imports=[
+            helper.make_opsetid(*entry) for entry in (("", OPSET), (MICROSOFT, 1), (DOMAIN, 1))
+        ],
+        ir_version=IR_VERSION,
+        producer_name="essentia-maest",
+    )
+    helper.set_model_props(model, dict(properties or {}))
+    return model
+
+
+class _Builder:
+    """Builds the graph of one model: state shared by the functions that add its parts."""
+
+    def __init__(self, weights: ModelWeights, precision: Precision) -> None:
+        self.weights = weights
+        self.precision = precision
+        self.constants: list[TensorProto] = []
+        self.main = Scope("", self.constants)
+        self.first_token = self.main.constant("first_token", [0])
+        self.token_axis = self.main.constant("token_axis", [1])
+        self.two = self.main.constant("two", [2])
+
+    def build(self) -> GraphProto:
+        from onnx import TensorProto, helper
+
+        weights = self.weights
+        tokens = self._embed_patches()
+        ends = self._tap_ends()
+        # the head reads two tokens of the last block: the others are computed when tapped
+        needed = self.main.node("Max", [ends[-1], self.two], "last_needed")
+        tapped = []
+        for number, block in enumerate(weights.blocks, start=1):
+            end = needed if number == weights.depth else ""
+            if number == 1:
+                scope = self.main.branch("block_1/")
+                tokens = self._block(scope, tokens, block, end)
+                self.main.nodes.extend(scope.nodes)
+            else:
+                tokens = self._optional_block(tokens, block, number, end)
+            tapped.append(self._rows(self.main, tokens, ends[number - 1], f"tap_{number}"))
+        self.main.node("Concat", tapped, "tokens", axis=1)
+        self._classify(tokens)
+        return helper.make_graph(
+            self.main.nodes,
+            "maest",
+            inputs=[
+                value_info("patches", ["batch", "kept", PATCH_VALUES]),
+                value_info("kept", ["kept"], TensorProto.INT64),
+                value_info("depth", [], TensorProto.INT64),
+                value_info("tap", [], TensorProto.INT64),
+            ],
+            outputs=[
+                value_info("tokens", ["batch", "tokens", weights.dim]),
+                value_info("logits", ["batch", weights.classes]),
+                value_info("activations", ["batch", weights.classes]),
+            ],
+            initializer=self.constants,
+        )
+
+    def _embed_patches(self) -> str:
+        """Give the tokens that enter block 1: cls, dist, then the patches with their positions."""
+        main, weights = self.main, self.weights
+        projected = main.node(
+            "MatMul", ["patches", main.constant("patch_weight", weights.patch_weight)], "projected"
+        )
+        positions = main.node(
+            "Gather", [main.constant("positions", weights.positions), "kept"], "kept_positions"
+        )
+        patch_tokens = main.node("Add", [projected, positions], "patch_tokens")
+        batch = main.node("Shape", ["patches"], "batch_size", start=0, end=1)
+        pair_shape = main.constant("class_token_shape", [2, weights.dim])
+        class_tokens = main.node(
+            "Expand",
+            [
+                main.constant("class_token_values", weights.class_tokens[np.newaxis]),
+                main.node("Concat", [batch, pair_shape], "class_tokens_shape", axis=0),
+            ],
+            "class_tokens",
+        )
+        return main.node("Concat", [class_tokens, patch_tokens], "block_0", axis=1)
+
+    def _tap_ends(self) -> list[str]:
+        """Give for each block how many of its tokens come out: all or none."""
+        main, depth = self.main, self.weights.depth
+        numbers = main.constant("block_numbers", list(range(1, depth + 1)))
+        everything = main.constant("all_tokens", int(np.iinfo(np.int64).max))
+        ends = main.node(
+            "Where",
+            [
+                main.node("Equal", ["tap", numbers], "tapped_blocks"),
+                everything,
+                main.constant("no_tokens", 0),
+            ],
+            "tap_ends",
+        )
+        names = [f"tap_end_{number}" for number in range(1, depth + 1)]
+        return main.split_node("Split", [ends], names, axis=0, num_outputs=depth)
+
+    def _rows(self, scope: Scope, tokens: str, end: str, name: str) -> str:
+        """Give the tokens before `end`."""
+        return scope.node("Slice", [tokens, self.first_token, end, self.token_axis], name)
+
+    def _optional_block(self, tokens: str, block: BlockWeights, number: int, end: str) -> str:
+        name = f"block_{number}"
+        computed = self.main.branch(f"{name}/")
+        result = self._block(computed, tokens, block, end)
+        # A skipped block must cost nothing, and the head needs two rows: pass on cls and dist.
+        skipped = self.main.branch(f"{name}/skipped/")
+        pair = self._rows(skipped, tokens, self.two, "tokens")
+        wanted = self.main.node(
+            "GreaterOrEqual",
+            ["depth", self.main.constant(f"{name}/number", number)],
+            f"{name}/wanted",
+        )
+        dim = self.weights.dim
+        return self.main.node(
+            "If",
+            [wanted],
+            name,
+            then_branch=branch_graph(computed, value_info(result, ["batch", "tokens", dim])),
+            else_branch=branch_graph(skipped, value_info(pair, ["batch", 2, dim])),
+        )
+
+    def _block(self, scope: Scope, tokens: str, block: BlockWeights, end: str = "") -> str:
+        """Give the tokens after a block: all of them, or those before `end` where one is given."""
+        epsilon = self.weights.norm_epsilon
+        normed = _norm(scope, tokens, "norm1", (block.norm1_scale, block.norm1_bias), epsilon)
+        if end:
+            mixed = self._attention_of_first(scope, normed, block, end)
+            tokens = self._rows(scope, tokens, end, "needed")
+        else:
+            qkv = self._linear(scope, normed, "qkv", block.qkv_weight, block.qkv_bias)
+            mixed = self._attention(scope, qkv, qkv)
+        projected = self._linear(
+            scope, mixed, "projection", block.projection_weight, block.projection_bias
+        )
+        attended = scope.node("Add", [tokens, projected], "attended")
+        normed = _norm(scope, attended, "norm2", (block.norm2_scale, block.norm2_bias), epsilon)
+        hidden = self._product(scope, normed, "fc1", block.fc1_weight)
+        hidden_bias = scope.constant("fc1/bias", block.fc1_bias)
+        hidden = scope.node(BIAS_GELU, [hidden, hidden_bias], "gelu", DOMAIN)
+        result = self._linear(scope, hidden, "fc2", block.fc2_weight, block.fc2_bias)
+        return scope.node("Add", [attended, result], "tokens")
+
+    def _attention_of_first(self, scope: Scope, normed: str, block: BlockWeights, end: str) -> str:
+        """Attend with the queries of the tokens before `end`, and keys and values of all."""
+        dim = self.weights.dim
+        asking = self._rows(scope, normed, end, "asking")
+        query = self._linear(
+            scope, asking, "query", block.qkv_weight[:, :dim], block.qkv_bias[:dim]
+        )
+        both = self._linear(
+            scope, normed, "key_value", block.qkv_weight[:, dim:], block.qkv_bias[dim:]
+        )
+        return self._attention(scope, query, both)
+
+    def _attention(self, scope: Scope, query: str, key_value: str) -> str:
+        """Attend with queries of their own, or with those that come before keys and values."""
+        heads, dim, name = self.weights.heads, self.weights.dim, "attention"
+        if self.precision == "int8":
+            output = scope.prefix + name
+            scope.nodes.append(attention_node(query, key_value, output, heads=heads, dim=dim))
+            return output
+        if query == key_value:
+            names = ["query", "key", "value"]
+            parts = scope.split_node("Split", [query], names, axis=2, num_outputs=3)
+        else:
+            names = ["key", "value"]
+            both = scope.split_node("Split", [key_value], names, axis=2, num_outputs=2)
+            parts = [query, *both]
+        # ONNX Runtime's own operator never writes the softmax matrix out.
+        return scope.node("MultiHeadAttention", parts, name, MICROSOFT, num_heads=heads)
+
+    def _linear(
+        self, scope: Scope, inputs: str, name: str, weight: FloatArray, bias: FloatArray
+    ) -> str:
+        bias_name = scope.constant(f"{name}/bias", bias)
+        if self.precision == "fp32":
+            product = self._product(scope, inputs, name, weight)
+            return scope.node("Add", [product, bias_name], name)
+        return self._quantized_product(scope, inputs, name, weight, bias_name)
+
+    def _product(self, scope: Scope, inputs: str, name: str, weight: FloatArray) -> str:
+        if self.precision == "fp32":
+            weight_name = scope.constant(f"{name}/weight", weight)
+            return scope.node("MatMul", [inputs, weight_name], f"{name}/product")
+        return self._quantized_product(scope, inputs, name, weight)
+
+    def _quantized_product(
+        self, scope: Scope, inputs: str, name: str, weight: FloatArray, *bias_name: str
+    ) -> str:
+        quantized = quantize_columns(weight)
+        return scope.node(
+            "DynamicQuantizeMatMul",
+            [
+                inputs,
+                scope.constant(f"{name}/weight", quantized.values),
+                scope.constant(f"{name}/scale", quantized.scale),
+                scope.constant(f"{name}/zero_point", quantized.zero_point),
+                *bias_name,
+            ],
+            name,
+            MICROSOFT,
+        )
+
+    def _classify(self, tokens: str) -> None:
+        main, weights = self.main, self.weights
+        pair = self._rows(main, tokens, self.two, "class_pair")
+        scale_and_bias = (weights.norm_scale, weights.norm_bias)
+        normed = _norm(main, pair, "norm", scale_and_bias, weights.norm_epsilon)
+        if weights.second_head_weight is None or weights.second_head_bias is None:
+            mean = main.node("ReduceMean", [normed, self.token_axis], "head/input", keepdims=0)
+            self._head(mean, "logits")
+        else:
+            cls, dist = (
+                main.node("Gather", [normed, main.constant(f"{name}/place", place)], name, axis=1)
+                for place, name in enumerate(("head/cls", "head/dist"))
+            )
+            second = main.node(
+                "Gemm",
+                [
+                    dist,
+                    main.constant("second_head/weight", weights.second_head_weight),
+                    main.constant("second_head/bias", weights.second_head_bias),
+                ],
+                "second_head/logits",
+            )
+            main.node("Mean", [self._head(cls, "head/logits"), second], "logits")
+        main.node("Sigmoid", ["logits"], "activations")
+
+    def _head(self, inputs: str, name: str) -> str:
+        """Apply the head's LayerNorm and matrix to [batch, dim]."""
+        main, weights = self.main, self.weights
+        scale_and_bias = (weights.head_norm_scale, weights.head_norm_bias)
+        normed = _norm(main, inputs, "head/norm", scale_and_bias, weights.head_norm_epsilon)
+        weight = main.constant("head/weight", weights.head_weight)
+        bias = main.constant("head/bias", weights.head_bias)
+        return main.node("Gemm", [normed, weight, bias], name)
+
+
+def _norm(
+    scope: Scope,
+    inputs: str,
+    name: str,
+    scale_and_bias: tuple[FloatArray, FloatArray],
+    epsilon: float,
+) -> str:
+    scale, bias = scale_and_bias
+    parameters = [scope.constant(f"{name}/scale", scale), scope.constant(f"{name}/bias", bias)]
+    return scope.node(
+        "LayerNormalization", [inputs, *parameters], name, axis=-1, epsilon=float(epsilon)
+    )
+
+
+def _weight_bytes(weights: ModelWeights, precision: Precision) -> int:
+    """Give roughly the size of the file."""
+    matrices = sum(
+        block.qkv_weight.size + block.projection_weight.size
+        + block.fc1_weight.size + block.fc2_weight.size
+        for block in weights.blocks
+    )  # fmt: skip
+    rest = weights.patch_weight.size + weights.positions.size + weights.head_weight.size
+    return matrices * (4 if precision == "fp32" else 1) + rest * 4
