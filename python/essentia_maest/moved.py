@@ -53,7 +53,7 @@ MOVED = {
 def watch_imports() -> None:
     """Have earlier names lead to the modules of today."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        # The first: the finder of files would load a second copy of what lies in an earlier package.
+        # The first: the finder of files would load a second copy of what an earlier package holds.
         sys.meta_path.insert(0, _Finder())
 
 
