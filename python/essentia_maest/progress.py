@@ -1,0 +1,190 @@
+"""How far long work is: a bar on a terminal, a line now and then in a log file. All on stderr.
+
+What is told may be lost, when the log's disk is full or its reader has gone; the work goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import rich.progress
+
+LINE_EVERY_SECONDS = 30.0
+
+Item = TypeVar("Item")
+
+
+class ProgressDisplay:
+    """Shows how far a piece of work is; a context manager round the work.
+
+    Parameters
+    ----------
+    title : str
+        What is being done, such as "analysing".
+    total : int, optional
+        How many there are to do; None while that is not known (`start` tells it).
+    unit : str
+        What is counted, for lines in a log file.
+    silent : bool
+        Show messages only.
+    every : float
+        Seconds between lines in a log file.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        total: int | None = None,
+        *,
+        unit: str = "",
+        silent: bool = False,
+        every: float = LINE_EVERY_SECONDS,
+    ) -> None:
+        self._title = title
+        self._unit = f" {unit}" if unit else ""
+        self._silent = silent
+        self._every = every
+        self._done = 0
+        self._total = total
+        self._began = self._last = time.monotonic()
+        self._bar = None if silent or not _is_terminal() else _bar()
+        self._task = self._bar.add_task(title, total=total) if self._bar else None
+
+    def __enter__(self) -> ProgressDisplay:
+        if self._bar is not None:
+            with _lost_log():
+                self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            with _lost_log():
+                self._bar.stop()
+
+    def start(self, total: int) -> None:
+        """Tell how many there are to do, and begin to measure time.
+
+        Parameters
+        ----------
+        total : int
+            How many.
+        """
+        self._total = total
+        self._began = self._last = time.monotonic()
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=total)
+        elif not self._silent:
+            tell(f"{self._title}: {total}{self._unit}")
+
+    def advance(self, count: int = 1) -> None:
+        """Tell that so many more are done.
+
+        Parameters
+        ----------
+        count : int
+            How many.
+        """
+        self._done += count
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, count)
+            return
+        now = time.monotonic()
+        if not self._silent and now - self._last >= self._every:
+            self._last = now
+            tell(f"{self._title}: {self._done}{self._of_total()}{self._time_left(now)}")
+
+    def message(self, text: str) -> None:
+        """Print a line, above the bar if there is one.
+
+        Parameters
+        ----------
+        text : str
+            Taken as it is; no markup.
+        """
+        if self._bar is None:
+            tell(text)
+            return
+        with _lost_log():
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _of_total(self) -> str:
+        return "" if self._total is None else f" of {self._total}{self._unit}"
+
+    def _time_left(self, now: float) -> str:
+        if not self._total or self._total < self._done:
+            return ""
+        seconds = (now - self._began) / self._done * (self._total - self._done)
+        return f", about {seconds / 60:.0f} min left"
+
+
+def tracked(items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
+    """Give the items of an iterable, and show how many were taken.
+
+    Parameters
+    ----------
+    items : iterable
+        What to give.
+    title : str
+        What is being done with them.
+    total : int, optional
+        How many there are, where `items` does not tell its length.
+
+    Yields
+    ------
+    object
+        The items.
+    """
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    with ProgressDisplay(title, total) as display:
+        for item in items:
+            yield item
+            display.advance()
+
+
+def tell(text: str) -> None:
+    """Print a line on stderr; it is lost when nobody can read it any more.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    """
+    if sys.stderr is None:  # closed before Python began; print would take stdout instead
+        return
+    with _lost_log():
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _lost_log() -> Iterator[None]:
+    # A full disk, a pipe without a reader; a stream that was closed raises ValueError.
+    with contextlib.suppress(OSError, ValueError):
+        yield
+
+
+def _is_terminal() -> bool:
+    with _lost_log():
+        return sys.stderr is not None and sys.stderr.isatty()
+    return False
+
+
+def _bar() -> rich.progress.Progress:
+    import rich.progress
+    from rich.console import Console
+
+    return rich.progress.Progress(
+        rich.progress.TextColumn("{task.description}", markup=False),
+        rich.progress.BarColumn(),
+        rich.progress.TaskProgressColumn(),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TimeElapsedColumn(),
+        rich.progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
