@@ -3,20 +3,41 @@
 #include <memory>
 #include <string>
 
+#include "arguments.h"
 #include "extractor.h"
-#include "mel_config.h"
+#include "mel_frontend.h"
 #include "ort_api.h"
 #include "register.h"
-#include "threads.h"
 
 namespace maest::bindings {
 
 namespace py = pybind11;
 
+namespace {
+
+std::shared_ptr<Extractor> open(const std::string& path, const py::object& threads) {
+  const int count = whole_number(threads, "num_threads");
+  const py::gil_scoped_release release;
+  return std::make_shared<Extractor>(path, count);
+}
+
+// The kinds that a request can ask of the model.
+py::tuple outputs_of(const ModelInfo& info) {
+  py::list kinds;
+  if (info.has_activations) kinds.append(OutputKind::activations);
+  if (info.has_logits) kinds.append(OutputKind::logits);
+  if (info.depth > 0) {
+    kinds.append(OutputKind::embeddings);
+    kinds.append(OutputKind::tokens);
+  }
+  return py::tuple(kinds);
+}
+
+}  // namespace
+
 void register_model(py::module_& module) {
   module.def("set_ort_library", &set_ort_library);
   module.def("ort_version", [] { return ort_api().version; });
-  module.def("available_cpus", &available_cpus);
 
   py::enum_<OutputKind>(module, "OutputKind")
       .value("activations", OutputKind::activations)
@@ -30,6 +51,13 @@ void register_model(py::module_& module) {
       .def_readonly("precision", &ModelInfo::precision)
       .def_readonly("segment_frames", &ModelInfo::segment_frames)
       .def_readonly("segment_hop_frames", &ModelInfo::segment_hop_frames)
+      .def_property_readonly(
+          "segment_seconds",
+          [](const ModelInfo& info) { return frames_to_seconds(info.segment_frames); })
+      .def_property_readonly(
+          "hop_seconds",
+          [](const ModelInfo& info) { return frames_to_seconds(info.segment_hop_frames); })
+      .def_property_readonly("outputs", &outputs_of)
       .def_property_readonly("grid_rows", [](const ModelInfo& info) { return info.grid.rows; })
       .def_property_readonly("grid_columns",
                              [](const ModelInfo& info) { return info.grid.columns; })
@@ -45,10 +73,10 @@ void register_model(py::module_& module) {
           "official", [](const ModelInfo& info) { return info.kind == GraphKind::melspectrogram; });
 
   py::class_<Extractor, std::shared_ptr<Extractor>>(module, "Extractor")
-      .def(py::init<const std::string&, int>(), py::arg("path"), py::arg("threads"),
-           py::call_guard<py::gil_scoped_release>())
+      .def(py::init(&open), py::arg("path"), py::arg("threads"))
       .def_property_readonly("info", &Extractor::info, py::return_value_policy::reference_internal)
-      .def_property_readonly("threads", &Extractor::threads);
+      .def_property_readonly("threads", &Extractor::threads)
+      .def("plan", &Extractor::plan, py::arg("request"));
 }
 
 }  // namespace maest::bindings

@@ -5,8 +5,10 @@
 namespace maest::bindings {
 
 void register_exceptions(pybind11::module_& module);
+void register_facts(pybind11::module_& module);
 void register_mel_frontend(pybind11::module_& module);
 void register_model(pybind11::module_& module);
+void register_request(pybind11::module_& module);
 void register_stream(pybind11::module_& module);
 
 }  // namespace maest::bindings

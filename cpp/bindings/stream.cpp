@@ -8,7 +8,6 @@
 
 #include "arrays.h"
 #include "register.h"
-#include "request.h"
 
 namespace maest::bindings {
 
@@ -45,6 +44,8 @@ class GuardedStream {
     stream_.reset();
   }
 
+  const Plan& plan() const { return stream_.plan(); }
+
  private:
   std::mutex mutex_;
   Stream stream_;
@@ -53,11 +54,6 @@ class GuardedStream {
 }  // namespace
 
 void register_stream(py::module_& module) {
-  py::class_<Request>(module, "Request")
-      .def(py::init(&make_request), py::kw_only(), py::arg("outputs"), py::arg("block"),
-           py::arg("tokens"), py::arg("patchout"), py::arg("hop"), py::arg("tail"),
-           py::arg("batch_size"));
-
   py::class_<GuardedStream>(module, "Stream")
       .def(py::init<std::shared_ptr<Extractor>, const Request&>(), py::arg("extractor"),
            py::arg("request"))
@@ -71,7 +67,8 @@ void register_stream(py::module_& module) {
            [](GuardedStream& self) {
              return self.outputs_of([](Stream& stream) { return stream.finish(); });
            })
-      .def("reset", &GuardedStream::reset);
+      .def("reset", &GuardedStream::reset)
+      .def_property_readonly("plan", &GuardedStream::plan);
 
   module.def(
       "extract",

@@ -2,28 +2,36 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "error.h"
 #include "mel_config.h"
+#include "mel_frontend.h"
 #include "patch_gather.h"
 #include "threads.h"
 
 namespace maest {
 namespace {
 
-constexpr double kFrameSeconds = static_cast<double>(kHopSize) / kSampleRate;
+constexpr double kFrameSeconds = frames_to_seconds(1);
 constexpr double kLongestHopSeconds = 86400;
 
 int checked_threads(int threads) {
-  if (threads < 0) {
-    throw InvalidArgument(message("num_threads is ", threads,
-                                  "; wanted is 1 or more, or 0 for all CPUs this process may use"));
+  if (threads < 0 || threads > kMostThreads) {
+    throw InvalidArgument(message("num_threads is ", threads, "; wanted is 1 to ", kMostThreads,
+                                  ", or 0 for all CPUs this process may use"));
   }
   return threads == 0 ? available_cpus() : threads;
 }
 
 bool is_block_output(OutputKind kind) {
   return kind == OutputKind::embeddings || kind == OutputKind::tokens;
+}
+
+// Those that a model has, for messages.
+std::string class_outputs(const ModelInfo& info) {
+  if (info.has_activations && info.has_logits) return "activations and logits";
+  return info.has_activations ? "activations" : "logits";
 }
 
 Output pool(const Tensor& tokens, const std::vector<Pooling>& pooling) {
@@ -61,9 +69,9 @@ Output copy(OutputKind kind, const Tensor& tensor) {
 }  // namespace
 
 Pooling parse_pooling(const std::string& text) {
-  if (text == "cls") return Pooling::cls;
-  if (text == "dist") return Pooling::dist;
-  if (text == "avg") return Pooling::avg;
+  for (std::size_t i = 0; i < std::size(kPoolingNames); ++i) {
+    if (text == kPoolingNames[i]) return static_cast<Pooling>(i);
+  }
   throw InvalidArgument(
       message("token '", text, "' does not exist; wanted is 'cls', 'dist' or 'avg'"));
 }
@@ -98,6 +106,10 @@ Plan Extractor::plan(const Request& request) const {
     }
   }
   if (plan.wants_block) {
+    if (info_.depth == 0) {
+      throw InvalidArgument(
+          message("model '", info_.name, "' has ", class_outputs(info_), " only; no blocks"));
+    }
     if (request.block < 1 || request.block > info_.depth) {
       throw InvalidArgument(message("block ", request.block, " does not exist; model '", info_.name,
                                     "' has blocks 1 to ", info_.depth));
@@ -109,7 +121,8 @@ Plan Extractor::plan(const Request& request) const {
     const bool logits = kind == OutputKind::logits;
     if (logits ? !info_.has_logits : !info_.has_activations) {
       throw InvalidArgument(message("model '", info_.name, "' has no output '",
-                                    logits ? "logits" : "activations", "'"));
+                                    logits ? "logits" : "activations", "'; it has ",
+                                    class_outputs(info_)));
     }
     plan.graph_outputs.emplace_back(logits ? "logits" : "activations");
   }
@@ -118,11 +131,14 @@ Plan Extractor::plan(const Request& request) const {
   if (wants_embeddings && request.pooling.empty()) {
     throw InvalidArgument("no token was asked for; wanted are some of 'cls', 'dist', 'avg'");
   }
-  if (request.batch_size < 0) {
-    throw InvalidArgument(
-        message("batch_size is ", request.batch_size, "; wanted is 1 or more, or none"));
+  if (request.batch_size < 0 || request.batch_size > kMostThreads) {
+    throw InvalidArgument(message("batch_size is ", request.batch_size, "; wanted is 1 to ",
+                                  kMostThreads, ", or none for one per thread"));
   }
+  plan.batch_size = request.batch_size > 0 ? request.batch_size : threads_;
 
+  plan.segment_frames = info_.segment_frames;
+  plan.columns = info_.grid.columns;
   plan.hop_frames = info_.segment_hop_frames;
   if (request.hop_seconds != 0) {
     if (!(request.hop_seconds >= kFrameSeconds / 2) || request.hop_seconds > kLongestHopSeconds) {
@@ -142,23 +158,26 @@ Plan Extractor::plan(const Request& request) const {
                                     "segments only: no patchout and no tail 'pad'; `maest convert` "
                                     "makes a model of it that takes both"));
     }
+    plan.depth = info_.depth;  // these files always compute every block
   }
+  for (const OutputKind kind : request.outputs) plan.segment_shapes.push_back(shape(plan, kind));
   return plan;
+}
+
+std::vector<std::int64_t> Extractor::shape(const Plan& plan, OutputKind kind) const {
+  if (kind == OutputKind::embeddings) {
+    return {static_cast<std::int64_t>(plan.request.pooling.size()) * info_.dim};
+  }
+  if (kind == OutputKind::tokens) {
+    return {static_cast<std::int64_t>(plan.kept.size()) + 2, info_.dim};
+  }
+  return {info_.classes};
 }
 
 Outputs Extractor::empty_outputs(const Plan& plan) const {
   Outputs outputs;
-  for (const OutputKind kind : plan.request.outputs) {
-    Output output;
-    output.kind = kind;
-    if (kind == OutputKind::embeddings) {
-      output.segment_shape = {static_cast<std::int64_t>(plan.request.pooling.size()) * info_.dim};
-    } else if (kind == OutputKind::tokens) {
-      output.segment_shape = {static_cast<std::int64_t>(plan.kept.size()) + 2, info_.dim};
-    } else {
-      output.segment_shape = {info_.classes};
-    }
-    outputs.push_back(std::move(output));
+  for (std::size_t i = 0; i < plan.segment_shapes.size(); ++i) {
+    outputs.push_back({plan.request.outputs[i], plan.segment_shapes[i], 0, {}});
   }
   return outputs;
 }

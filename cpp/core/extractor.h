@@ -25,7 +25,10 @@ enum class OutputKind {
 // the patch tokens (the paper's section 3.3).
 enum class Pooling { cls, dist, avg };
 
-// Reads "cls", "dist" or "avg". Throws `InvalidArgument`.
+// What users call them, in the order of `Pooling`.
+inline constexpr const char* kPoolingNames[] = {"cls", "dist", "avg"};
+
+// Reads one of kPoolingNames. Throws `InvalidArgument`.
 Pooling parse_pooling(const std::string& text);
 
 struct Request {
@@ -34,18 +37,26 @@ struct Request {
   std::vector<Pooling> pooling = {Pooling::cls, Pooling::dist, Pooling::avg};
   Patchout patchout;
   double hop_seconds = 0;  // between segment starts; 0 is the model's own
-  Tail tail = Tail::discard;
+  Tail tail = Tail::repeat;
   int batch_size = 0;  // segments computed at once; 0 is one a thread
 };
 
-// A request checked against a model.
+// A request checked against a model: what it comes to.
 struct Plan {
   Request request;
+  int segment_frames = 0;
+  int columns = 0;  // of a whole segment's grid of patches
   int hop_frames = 0;
-  int depth = 0;  // blocks to compute
-  std::vector<std::int64_t> kept;
+  int depth = 0;                   // blocks to compute
+  int batch_size = 0;              // segments computed at once at the most
+  std::vector<std::int64_t> kept;  // row-major indices of the patches of a whole segment
+  // Of each output of a whole segment. With Tail::pad the last segment can have fewer tokens.
+  std::vector<std::vector<std::int64_t>> segment_shapes;
   std::vector<std::string> graph_outputs;
   bool wants_block = false;
+
+  // The first frame of the segment number `index` (from 0), the tail's included.
+  std::int64_t start_frame(std::int64_t index) const { return index * hop_frames; }
 };
 
 // One output of one or more segments.
@@ -64,7 +75,8 @@ using Outputs = std::vector<Output>;
 
 class Extractor {
  public:
-  // `threads` 0 is as many as this process may use. Throws `ModelError`, `RuntimeUnavailable`.
+  // `threads` 0 is as many as this process may use. Throws `InvalidArgument`, `ModelError`,
+  // `RuntimeUnavailable`.
   explicit Extractor(const std::string& path, int threads = 0);
 
   const ModelInfo& info() const { return info_; }
@@ -82,6 +94,7 @@ class Extractor {
   Outputs compute(const Plan& plan, const Segment& segment) const;
 
  private:
+  std::vector<std::int64_t> shape(const Plan& plan, OutputKind kind) const;
   void require_finite(const Output& output) const;
   std::vector<Tensor> run_patches(const Plan& plan, const Segment& segment) const;
   std::vector<Tensor> run_melspectrogram(const Plan& plan, const Segment& segment) const;

@@ -12,6 +12,7 @@ inline constexpr int kMelBands = 96;
 
 // Compression: log10(1 + kCompressionScale * x).
 inline constexpr float kCompressionScale = 10000.0F;
+inline constexpr char kCompression[] = "log10(1+10000x)";  // as model files write it
 
 // Model input: (x - kNormalizationMean) / kNormalizationDivisor; the divisor is two deviations.
 inline constexpr double kNormalizationMean = 2.06755686098554;

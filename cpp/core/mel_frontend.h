@@ -25,6 +25,11 @@ std::int64_t frame_count(std::int64_t samples);
 // The frames that need no sample past the first `samples`: floor(samples / 256).
 std::int64_t completed_frame_count(std::int64_t samples);
 
+// Seconds from the centre of one frame to that of the frame `frames` later.
+constexpr double frames_to_seconds(std::int64_t frames) {
+  return static_cast<double>(frames) * kHopSize / kSampleRate;
+}
+
 // Mono float samples at 16 kHz in, frames of kMelBands values log10(1 + 10000 x) out, not
 // normalised, where x is the power in a mel band. Equal to Essentia's streaming FrameCutter(512,
 // 256) and TensorflowInputMusiCNN within 1e-4, except that no noise is added to silent frames.

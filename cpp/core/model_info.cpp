@@ -139,7 +139,7 @@ ModelInfo read_own_format(const Session& session) {
   metadata.require("frame_size", kFrameSize);
   metadata.require("hop_size", kHopSize);
   metadata.require("mel_bands", kMelBands);
-  metadata.require("compression", "log10(1+10000x)");
+  metadata.require("compression", kCompression);
 
   ModelInfo info;
   info.kind = GraphKind::patches;
@@ -216,10 +216,7 @@ ModelInfo read_official_format(const Session& session) {
                              "that says it"));
   }
   info.segment_frames = static_cast<int>(input->shape[1]);
-  // The longest whole number of seconds that a segment holds: 1875 frames for 1876.
-  const int seconds = info.segment_frames * kHopSize / kSampleRate;
-  info.segment_hop_frames =
-      seconds < 1 ? info.segment_frames : (seconds * kSampleRate + kHopSize - 1) / kHopSize;
+  info.segment_hop_frames = own_hop_frames(info.segment_frames);
   info.grid.rows = patches_along(kMelBands, info.grid.patch_size, info.grid.patch_stride);
   info.grid.columns =
       patches_along(info.segment_frames, info.grid.patch_size, info.grid.patch_stride);
@@ -246,6 +243,12 @@ ModelInfo read_official_format(const Session& session) {
 }
 
 }  // namespace
+
+int own_hop_frames(int segment_frames) {
+  const std::int64_t seconds = std::int64_t{segment_frames} * kHopSize / kSampleRate;
+  if (seconds < 1) return segment_frames;
+  return static_cast<int>((seconds * kSampleRate + kHopSize - 1) / kHopSize);
+}
 
 std::string ModelInfo::tokens_output(int block) const {
   if (kind == GraphKind::patches) return "tokens";  // of the block that the input `tap` names

@@ -16,6 +16,11 @@ enum class GraphKind {
   melspectrogram,  // Essentia's official ONNX files: a whole segment, always every block
 };
 
+// The frames between the starts of two segments that lie end to end: the longest whole number of
+// seconds that a segment of `segment_frames` holds (1875 frames for 1876), or all of one that is
+// shorter than a second.
+int own_hop_frames(int segment_frames);
+
 struct ModelInfo {
   GraphKind kind = GraphKind::patches;
   std::string name;

@@ -10,6 +10,11 @@ constexpr int patches_along(int length, int size, int stride) {
   return length < size ? 0 : (length - size) / stride + 1;
 }
 
+// The length that `count` such patches cover: the inverse of patches_along.
+constexpr int length_of_patches(int count, int size, int stride) {
+  return count < 1 ? 0 : size + (count - 1) * stride;
+}
+
 // Rows are frequency, columns time. A patch's index is row * columns + column: frequency is the
 // outer order, as in the model's position table.
 struct PatchGrid {

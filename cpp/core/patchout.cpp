@@ -67,6 +67,11 @@ Patchout parse_patchout(const std::string& text) {
   return policy;
 }
 
+std::string patchout_name(const Patchout& policy) {
+  const int stride = policy.time_stride == 1 ? 0 : policy.time_stride;
+  return "F" + std::to_string(policy.dropped_rows) + "T" + std::to_string(stride);
+}
+
 std::vector<std::int64_t> kept_patches(const PatchGrid& grid, const Patchout& policy, int columns) {
   if (policy.time_stride < 1) {
     throw InvalidArgument(message("patchout keeps one of every ", policy.time_stride,

@@ -23,6 +23,9 @@ struct Patchout {
 // Throws `InvalidArgument` naming what can be given.
 Patchout parse_patchout(const std::string& text);
 
+// The inverse of parse_patchout, for a policy without explicit rows.
+std::string patchout_name(const Patchout& policy);
+
 // Row-major indices, ascending, of the patches kept among the first `columns` columns of `grid`.
 // Throws `InvalidArgument` when the policy does not fit the grid or keeps nothing.
 std::vector<std::int64_t> kept_patches(const PatchGrid& grid, const Patchout& policy, int columns);

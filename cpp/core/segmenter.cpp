@@ -1,15 +1,16 @@
 #include "segmenter.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "error.h"
 
 namespace maest {
 
 Tail parse_tail(const std::string& text) {
-  if (text == "discard") return Tail::discard;
-  if (text == "repeat") return Tail::repeat;
-  if (text == "pad") return Tail::pad;
+  for (std::size_t i = 0; i < std::size(kTailNames); ++i) {
+    if (text == kTailNames[i]) return static_cast<Tail>(i);
+  }
   throw InvalidArgument(
       message("tail '", text, "' does not exist; wanted is 'discard', 'repeat' or 'pad'"));
 }

@@ -15,7 +15,10 @@ enum class Tail {
   pad,      // kept as a shorter segment: only patches that exist are computed
 };
 
-// Reads "discard", "repeat" or "pad". Throws `InvalidArgument`.
+// What users call them, in the order of `Tail`.
+inline constexpr const char* kTailNames[] = {"discard", "repeat", "pad"};
+
+// Reads one of kTailNames. Throws `InvalidArgument`.
 Tail parse_tail(const std::string& text);
 
 // Frames of one segment, valid until the segmenter is next changed.

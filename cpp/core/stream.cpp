@@ -27,13 +27,9 @@ Stream::Stream(std::shared_ptr<const Extractor> extractor, const Request& reques
     : extractor_(std::move(extractor)),
       plan_(extractor_->plan(request)),
       between_(std::move(between)),
-      segmenter_(extractor_->info().segment_frames, plan_.hop_frames, kMelBands) {}
+      segmenter_(plan_.segment_frames, plan_.hop_frames, kMelBands) {}
 
-std::int64_t Stream::batch_size() const {
-  return plan_.request.batch_size > 0 ? plan_.request.batch_size : extractor_->threads();
-}
-
-std::int64_t Stream::most_gathered() const { return kRounds * batch_size(); }
+std::int64_t Stream::most_gathered() const { return kRounds * plan_.batch_size; }
 
 // Each segment is a run of its own: a result never depends on its neighbours (int8 ranges are taken
 // over a whole run), nor on the number of threads.
@@ -44,7 +40,7 @@ void Stream::compute_ready(Outputs& outputs, std::int64_t at_least) {
     const auto compute = [&](std::size_t i) {
       computed[i] = extractor_->compute(plan_, segmenter_.segment(static_cast<std::int64_t>(i)));
     };
-    side_by_side(computed.size(), static_cast<std::size_t>(batch_size()), compute, between_);
+    side_by_side(computed.size(), static_cast<std::size_t>(plan_.batch_size), compute, between_);
     for (const Outputs& segment : computed) append(outputs, segment);
     segmenter_.release(count);
     segments_ += count;

@@ -28,11 +28,12 @@ class Stream {
   // Throws `InvalidArgument` when the whole signal was too short for a single segment.
   Outputs finish();
 
+  const Plan& plan() const { return plan_; }
+
   // Forgets the signal; the model stays.
   void reset();
 
  private:
-  std::int64_t batch_size() const;
   std::int64_t most_gathered() const;
   void compute_ready(Outputs& outputs, std::int64_t at_least);
   void compute_tail(Outputs& outputs);

@@ -1,6 +1,8 @@
 """Types of the C++ engine; its behaviour is documented where the package wraps it."""
 
+from collections.abc import Sequence
 from enum import Enum
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +15,45 @@ class OutputKind(Enum):
     embeddings = ...
     tokens = ...
 
+class _FrontEnd:
+    """Samples -> mel frames: a submodule."""
+
+    sample_rate: int
+    frame_size: int
+    hop_size: int
+    mel_bands: int
+    compression: str
+    normalization_mean: float
+    normalization_divisor: float
+    def frame_count(self, samples: int) -> int: ...
+    def frames_to_seconds(self, frames: int) -> float: ...
+
+class _Patches:
+    """Segments -> grids of patches, as every public model has them: a submodule."""
+
+    size: int
+    stride: int
+    rows: int
+    def columns(self, segment_frames: int) -> int: ...
+    def segment_frames(self, columns: int) -> int: ...
+    def own_hop_frames(self, segment_frames: int) -> int: ...
+
+front_end: Final[_FrontEnd]
+patches: Final[_Patches]
+TAILS: Final[tuple[str, ...]]
+TOKENS: Final[tuple[str, ...]]
+MOST_THREADS: Final[int]
+OLDEST_ORT: Final[str]
+
 class ModelInfo:
     name: str
     trained: bool
     precision: str
     segment_frames: int
     segment_hop_frames: int
+    segment_seconds: float
+    hop_seconds: float
+    outputs: tuple[OutputKind, ...]
     grid_rows: int
     grid_columns: int
     depth: int
@@ -37,25 +72,84 @@ class Extractor:
     def info(self) -> ModelInfo: ...
     @property
     def threads(self) -> int: ...
+    def plan(self, request: Request) -> Plan: ...
 
 class Request:
+    """What is asked. None is the engine's default, which the attribute of that name then tells.
+
+    A `hop` of None is the model's own, a `batch_size` of None one segment per thread: both stay
+    None here, and `Plan` tells what they come to.
+    """
+
     def __init__(
         self,
         *,
-        outputs: list[OutputKind],
-        block: int,
-        tokens: list[str],
-        patchout: str | tuple[list[int], int],
-        hop: float,
-        tail: str,
-        batch_size: int,
+        outputs: Sequence[OutputKind] = ...,
+        block: int | None = None,
+        tokens: Sequence[str] | None = None,
+        patchout: str | tuple[Sequence[int], int] | None = None,
+        hop: float | None = None,
+        tail: str | None = None,
+        batch_size: int | None = None,
     ) -> None: ...
+    @property
+    def outputs(self) -> tuple[OutputKind, ...]: ...
+    @property
+    def block(self) -> int: ...
+    @property
+    def tokens(self) -> tuple[str, ...]: ...
+    @property
+    def patchout(self) -> str | tuple[tuple[int, ...], int]: ...
+    @property
+    def hop(self) -> float | None: ...
+    @property
+    def tail(self) -> Literal["discard", "repeat", "pad"]: ...
+    @property
+    def batch_size(self) -> int | None: ...
+
+class Plan:
+    """What a request comes to with one model; made by `Extractor.plan`, which checks it."""
+
+    @property
+    def request(self) -> Request: ...
+    @property
+    def segment_frames(self) -> int: ...
+    @property
+    def segment_seconds(self) -> float: ...
+    @property
+    def hop_frames(self) -> int: ...
+    @property
+    def hop_seconds(self) -> float: ...
+    @property
+    def depth(self) -> int:
+        """Blocks to compute."""
+
+    @property
+    def batch_size(self) -> int:
+        """Segments computed at once at the most."""
+
+    @property
+    def kept_patches(self) -> int:
+        """How many patches of a whole segment the model is given."""
+
+    @property
+    def kept_rows(self) -> tuple[int, ...]: ...
+    @property
+    def kept_columns(self) -> tuple[int, ...]: ...
+    @property
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of each output of one whole segment, in the order of `Request.outputs`."""
+
+    def start_seconds(self, segments: int, first: int = 0) -> npt.NDArray[np.float64]:
+        """Where the segments from number `first` on start, that of the tail included."""
 
 class Stream:
     def __init__(self, extractor: Extractor, request: Request) -> None: ...
     def push(self, samples: _Array) -> tuple[_Array, ...]: ...
     def finish(self) -> tuple[_Array, ...]: ...
     def reset(self) -> None: ...
+    @property
+    def plan(self) -> Plan: ...
 
 class MelFrontend:
     def __init__(self) -> None: ...

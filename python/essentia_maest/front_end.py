@@ -1,11 +1,13 @@
-"""Constants of the front end: what samples and mel frames are, of every model."""
+"""Constants of the front end, as the engine tells them: samples and mel frames of every model."""
 
 from __future__ import annotations
 
-SAMPLE_RATE = 16000
+from . import _core
+
+SAMPLE_RATE = _core.front_end.sample_rate
 """Of everything the models hear, in Hz."""
-FRAME_SIZE = 512
-HOP_SIZE = 256
-MEL_BANDS = 96
-COMPRESSION = "log10(1+10000x)"
+FRAME_SIZE = _core.front_end.frame_size
+HOP_SIZE = _core.front_end.hop_size
+MEL_BANDS = _core.front_end.mel_bands
+COMPRESSION = _core.front_end.compression
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP_SIZE

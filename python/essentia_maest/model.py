@@ -386,22 +386,14 @@ class Model:
         tail: str,
         batch_size: int | None,
     ) -> _core.Request:
-        if isinstance(tokens, str):
-            raise InvalidArgumentError(
-                f"tokens is the string {tokens!r}; a sequence is wanted, such as ('cls', 'avg')"
-            )
-        if hop is not None and not hop > 0:
-            raise InvalidArgumentError(f"hop is {hop} seconds; more than 0 is wanted")
-        if batch_size is not None and batch_size < 1:
-            raise InvalidArgumentError(f"batch_size is {batch_size}; 1 or more is wanted")
         return _core.Request(
             outputs=outputs,
             block=block,
-            tokens=list(tokens),
+            tokens=tokens,
             patchout=engine_patchout(patchout),
-            hop=0.0 if hop is None else float(hop),
+            hop=hop,
             tail=tail,
-            batch_size=batch_size or 0,
+            batch_size=batch_size,
         )
 
     def _extract(self, request: _core.Request, audio: npt.ArrayLike) -> tuple[Array, ...]:
