@@ -86,6 +86,7 @@ Request make_request(const std::vector<OutputKind>& outputs, const py::object& b
   request.hop_seconds = read_hop(hop);
   if (tail) request.tail = parse_tail(*tail);
   request.batch_size = read_batch_size(batch_size);
+  require_possible(request);
   return request;
 }
 

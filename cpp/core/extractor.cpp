@@ -76,6 +76,28 @@ Pooling parse_pooling(const std::string& text) {
       message("token '", text, "' does not exist; wanted is 'cls', 'dist' or 'avg'"));
 }
 
+void require_possible(const Request& request) {
+  if (request.outputs.empty()) {
+    throw InvalidArgument("no output was asked for; at least one is wanted");
+  }
+  if (request.block < 1) {
+    throw InvalidArgument(
+        message("block is ", request.block, "; blocks are counted from 1, wanted is 1 or more"));
+  }
+  if (request.pooling.empty()) {
+    throw InvalidArgument("no token was asked for; wanted are some of 'cls', 'dist', 'avg'");
+  }
+  const double hop = request.hop_seconds;
+  if (hop != 0 && (!(hop >= kFrameSeconds / 2) || hop > kLongestHopSeconds)) {
+    throw InvalidArgument(message("hop is ", hop, " seconds; wanted is from one frame (",
+                                  kFrameSeconds, ") to a day (", kLongestHopSeconds, ")"));
+  }
+  if (request.batch_size < 0 || request.batch_size > kMostThreads) {
+    throw InvalidArgument(message("batch_size is ", request.batch_size, "; wanted is 1 to ",
+                                  kMostThreads, ", or none for one per thread"));
+  }
+}
+
 void Output::append(const Output& other) {
   if (segments == 0) segment_shape = other.segment_shape;
   if (segment_shape != other.segment_shape) {
@@ -96,7 +118,7 @@ Extractor::Extractor(const std::string& path, int threads)
 Plan Extractor::plan(const Request& request) const {
   Plan plan;
   plan.request = request;
-  if (request.outputs.empty()) throw InvalidArgument("no output was asked for");
+  require_possible(request);
   for (const OutputKind kind : request.outputs) {
     if (is_block_output(kind)) {
       plan.wants_block = true;
@@ -110,7 +132,7 @@ Plan Extractor::plan(const Request& request) const {
       throw InvalidArgument(
           message("model '", info_.name, "' has ", class_outputs(info_), " only; no blocks"));
     }
-    if (request.block < 1 || request.block > info_.depth) {
+    if (request.block > info_.depth) {
       throw InvalidArgument(message("block ", request.block, " does not exist; model '", info_.name,
                                     "' has blocks 1 to ", info_.depth));
     }
@@ -126,26 +148,12 @@ Plan Extractor::plan(const Request& request) const {
     }
     plan.graph_outputs.emplace_back(logits ? "logits" : "activations");
   }
-  const bool wants_embeddings = std::find(request.outputs.begin(), request.outputs.end(),
-                                          OutputKind::embeddings) != request.outputs.end();
-  if (wants_embeddings && request.pooling.empty()) {
-    throw InvalidArgument("no token was asked for; wanted are some of 'cls', 'dist', 'avg'");
-  }
-  if (request.batch_size < 0 || request.batch_size > kMostThreads) {
-    throw InvalidArgument(message("batch_size is ", request.batch_size, "; wanted is 1 to ",
-                                  kMostThreads, ", or none for one per thread"));
-  }
   plan.batch_size = request.batch_size > 0 ? request.batch_size : threads_;
 
   plan.segment_frames = info_.segment_frames;
   plan.columns = info_.grid.columns;
   plan.hop_frames = info_.segment_hop_frames;
   if (request.hop_seconds != 0) {
-    if (!(request.hop_seconds >= kFrameSeconds / 2) || request.hop_seconds > kLongestHopSeconds) {
-      throw InvalidArgument(message("hop is ", request.hop_seconds,
-                                    " seconds; wanted is from one frame (", kFrameSeconds,
-                                    ") to a day (", kLongestHopSeconds, ")"));
-    }
     plan.hop_frames = static_cast<int>(std::lround(request.hop_seconds / kFrameSeconds));
   }
 

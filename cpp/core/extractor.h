@@ -38,8 +38,13 @@ struct Request {
   Patchout patchout;
   double hop_seconds = 0;  // between segment starts; 0 is the model's own
   Tail tail = Tail::repeat;
+  // Whether a tail is a segment also when it holds no patch that is new, as Essentia has it.
+  bool any_tail = false;
   int batch_size = 0;  // segments computed at once; 0 is one a thread
 };
+
+// Throws `InvalidArgument` for what no model could do; what one model lacks, Extractor::plan tells.
+void require_possible(const Request& request);
 
 // A request checked against a model: what it comes to.
 struct Plan {

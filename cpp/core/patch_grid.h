@@ -26,6 +26,10 @@ struct PatchGrid {
   constexpr int first_band(int row) const { return row * patch_stride; }
   constexpr int first_frame(int column) const { return column * patch_stride; }
   constexpr int patch_values() const { return patch_size * patch_size; }
+  // Frames that the first `count` columns cover.
+  constexpr int frames_of(int count) const {
+    return length_of_patches(count, patch_size, patch_stride);
+  }
   // Columns whose patches lie wholly inside the first `frames` frames.
   constexpr int columns_within(int frames) const {
     const int fitting = patches_along(frames, patch_size, patch_stride);

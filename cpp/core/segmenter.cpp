@@ -48,8 +48,7 @@ void Segmenter::release(std::int64_t count) {
 
 Segment Segmenter::tail(Tail policy) {
   release(0);
-  const std::int64_t left = frames_seen() - next_start_;
-  if (policy == Tail::discard || left <= 0) return {};
+  if (policy == Tail::discard || left() <= 0) return {};
   if (policy == Tail::repeat) {
     const auto values = static_cast<std::size_t>(segment_frames_) * bands_;
     frames_.reserve(values);
@@ -57,7 +56,7 @@ Segment Segmenter::tail(Tail policy) {
     for (std::size_t i = period; i < values; ++i) frames_.push_back(frames_[i - period]);
     return {next_start_, segment_frames_, frames_.data()};
   }
-  return {next_start_, static_cast<int>(left), frames_.data()};
+  return {next_start_, static_cast<int>(left()), frames_.data()};
 }
 
 void Segmenter::reset() {

@@ -43,6 +43,10 @@ class Segmenter {
   // Lets go of the first `count` complete segments and of the frames that no later one needs.
   void release(std::int64_t count);
 
+  // Frames from the next segment's start on: after the last frame and once all complete segments
+  // are released, those of the tail.
+  std::int64_t left() const { return frames_seen() - next_start_; }
+
   // After the last frame: the segment made of what is left, or one of 0 frames when there is
   // nothing to make it of. All complete segments must have been released. Call it once.
   Segment tail(Tail policy);

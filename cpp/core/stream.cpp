@@ -71,10 +71,22 @@ Outputs Stream::finish() {
 }
 
 void Stream::compute_tail(Outputs& outputs) {
+  // A segment that would only say again what the one before has said is none. A signal that is
+  // shorter than a segment has nothing before.
+  if (segments_ > 0 && !plan_.request.any_tail && !tail_has_new_patch()) return;
   const Segment segment = segmenter_.tail(plan_.request.tail);
   if (extractor_->info().grid.columns_within(segment.frames) == 0) return;
   append(outputs, extractor_->compute(plan_, segment));
   ++segments_;
+}
+
+bool Stream::tail_has_new_patch() const {
+  const PatchGrid& grid = extractor_->info().grid;
+  const auto frames = std::min<std::int64_t>(segmenter_.left(), plan_.segment_frames);
+  const int columns = grid.columns_within(static_cast<int>(std::max<std::int64_t>(frames, 0)));
+  // Frames from the tail's start on.
+  const int known = grid.frames_of(grid.columns) - plan_.hop_frames;
+  return columns > 0 && grid.frames_of(columns) > known;
 }
 
 void Stream::refuse_short() const {

@@ -37,6 +37,7 @@ class Stream {
   std::int64_t most_gathered() const;
   void compute_ready(Outputs& outputs, std::int64_t at_least);
   void compute_tail(Outputs& outputs);
+  bool tail_has_new_patch() const;
   [[noreturn]] void refuse_short() const;
 
   std::shared_ptr<const Extractor> extractor_;

@@ -104,6 +104,7 @@ std::shared_ptr<const MaestSetup> MaestSetup::read(const essentia::Configurable&
   request.patchout = parse_patchout(source.parameter("patchout").toString());
   request.hop_seconds = hop_seconds(source.parameter("patchHopSize").toInt(), info);
   request.tail = parse_tail(source.parameter("lastPatchMode").toString());
+  request.any_tail = true;
   setup->segments_per_tensor = std::max(source.parameter("batchSize").toInt(), 0);
   setup->extractor->plan(request);  // refuses what does not fit the model, now rather than later
   return setup;

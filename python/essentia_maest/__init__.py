@@ -33,6 +33,7 @@ from .plugin.registration import (
     require_essentia,
     watch_imports,
 )
+from .request import Request
 from .spectrogram import MelFrontend, mel_spectrogram
 from .stream import Stream
 
@@ -50,6 +51,7 @@ __all__ = [
     "ModelError",
     "OnnxRuntimeError",
     "Patchout",
+    "Request",
     "Stream",
     "UnsupportedEssentiaError",
     "UntrainedModelWarning",

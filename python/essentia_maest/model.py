@@ -6,30 +6,25 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
 from .errors import InvalidArgumentError, UntrainedModelWarning
-from .front_end import FRAMES_PER_SECOND
 from .ort_library import use_library
-from .patchout import Patchout, engine_patchout
+from .patchout import Patchout
 from .reading.description import read_info, read_labels
 from .reading.families import METADATA_KEY, checked_families
 from .reading.store import resolve
+from .request import Output, Request, Tail, outputs_of
 from .samples import as_samples
 from .stream import Stream
 
 Array = npt.NDArray[np.float32]
-Tail = Literal["discard", "repeat", "pad"]
 
-_ALL_TOKENS = ("cls", "dist", "avg")
-_STREAM_OUTPUTS = {
-    "predict": _core.OutputKind.activations,
-    "embed": _core.OutputKind.embeddings,
-}
+_STREAM_OUTPUTS: dict[str, Output] = {"predict": "predictions", "embed": "embeddings"}
 
 
 class Model:
@@ -75,27 +70,17 @@ class Model:
 
     Notes
     -----
-    Options shared by `predict`, `embed`, `tokens`, `analyze` and `stream`:
-
-    patchout : str or Patchout
-        Patches that are not given to the model, for speed (section 4.5 of the paper). F3 drops the
-        first and the last two patch rows, F4 the first and the last two pairs, Tk keeps one of
-        every k patch columns; F0 and T0 keep all.
-    hop : float, optional
-        Seconds between segment starts. None is the model's own, its segment rounded down to whole
-        seconds; half a segment is the paper's downstream set-up.
-    tail : {"discard", "repeat", "pad"}
-        What happens to the samples after the last full segment. "discard" drops them, "repeat"
-        fills a segment by repeating their frames, "pad" computes a shorter segment of the patches
-        that exist. As in Essentia, overlapping segments leave a tail that starts one hop after the
-        last full segment.
-    batch_size : int, optional
-        Segments computed side by side at the most; None is one a thread. Never changes a result.
+    `Request` describes the options that `predict`, `embed`, `tokens`, `analyze` and `stream`
+    share. A model can be pickled, by its name or path and its number of threads; whoever unpickles
+    it opens the file anew.
     """
 
     def __init__(self, model: str | os.PathLike[str] = "default", num_threads: int = 0) -> None:
         use_library()
         self.path: Path = resolve(model)
+        # A name stays one: it is found where the model is opened again, perhaps elsewhere.
+        self._given = os.fspath(model) if self.path != Path(model) else str(self.path.absolute())
+        self._threads_given = num_threads
         self._engine = _core.Extractor(os.fsencode(self.path), num_threads)
         self._info = self._engine.info
         self.info: dict[str, Any] = read_info(self.path, self._info)
@@ -143,17 +128,25 @@ class Model:
     @property
     def segment_seconds(self) -> float:
         """Length of a segment."""
-        return self._info.segment_frames / FRAMES_PER_SECOND
+        return self._info.segment_seconds
 
     @property
     def hop_seconds(self) -> float:
         """Time between segment starts when `hop` is None."""
-        return self._info.segment_hop_frames / FRAMES_PER_SECOND
+        return self._info.hop_seconds
 
     @property
     def grid(self) -> tuple[int, int]:
         """Patch rows (frequency) and patch columns (time) of a segment."""
         return self._info.grid_rows, self._info.grid_columns
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What a `Request` can ask of this model."""
+        return outputs_of(self._info)
+
+    def __reduce__(self) -> tuple[type[Model], tuple[str, int]]:
+        return Model, (self._given, self._threads_given)
 
     def __repr__(self) -> str:
         return (
@@ -167,7 +160,7 @@ class Model:
         *,
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,
-        tail: Tail = "discard",
+        tail: Tail = "repeat",
         batch_size: int | None = None,
     ) -> Array:
         """Compute how much each class is present.
@@ -177,7 +170,7 @@ class Model:
         audio : array_like, shape [samples]
             Mono samples at 16 kHz, float32 (float64 is converted).
         patchout, hop, tail, batch_size
-            See `Model`.
+            See `Request`.
 
         Returns
         -------
@@ -190,24 +183,20 @@ class Model:
             For audio that is not as above, empty, not finite, or shorter than a segment with
             ``tail="discard"``; for an option that this model does not have.
         """
-        request = self._request(
-            [_core.OutputKind.activations],
-            patchout=patchout,
-            hop=hop,
-            tail=tail,
-            batch_size=batch_size,
+        request = Request(
+            ("predictions",), patchout=patchout, hop=hop, tail=tail, batch_size=batch_size
         )
-        return self._extract(request, audio)[0]
+        return self.run(request, audio)["predictions"]
 
     def embed(
         self,
         audio: npt.ArrayLike,
         *,
         block: int = 7,
-        tokens: Sequence[str] = _ALL_TOKENS,
+        tokens: Sequence[str] = ("cls", "dist", "avg"),
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,
-        tail: Tail = "discard",
+        tail: Tail = "repeat",
         batch_size: int | None = None,
     ) -> Array:
         """Compute embeddings: tokens of one block, stacked. Later blocks are not computed.
@@ -222,7 +211,7 @@ class Model:
             What is stacked, in this order: the class token, the distillation token, the average of
             the patch tokens.
         patchout, hop, tail, batch_size
-            See `Model`.
+            See `Request`.
 
         Returns
         -------
@@ -233,16 +222,8 @@ class Model:
         InvalidArgumentError
             As `predict`.
         """
-        request = self._request(
-            [_core.OutputKind.embeddings],
-            block=block,
-            tokens=tokens,
-            patchout=patchout,
-            hop=hop,
-            tail=tail,
-            batch_size=batch_size,
-        )
-        return self._extract(request, audio)[0]
+        request = Request(("embeddings",), block, tokens, patchout, hop, tail, batch_size)
+        return self.run(request, audio)["embeddings"]
 
     def tokens(
         self,
@@ -251,7 +232,7 @@ class Model:
         block: int,
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,
-        tail: Tail = "discard",
+        tail: Tail = "repeat",
         batch_size: int | None = None,
     ) -> Array:
         """Compute all tokens of one block, as the block gives them (before the final norm).
@@ -263,7 +244,7 @@ class Model:
         block : int
             1 to `depth`.
         patchout, hop, tail, batch_size
-            See `Model`. ``tail="pad"`` is refused if it makes a shorter segment beside full ones:
+            See `Request`. ``tail="pad"`` is refused if it makes a shorter segment beside full ones:
             their tokens do not stack.
 
         Returns
@@ -277,25 +258,20 @@ class Model:
         InvalidArgumentError
             As `predict`.
         """
-        request = self._request(
-            [_core.OutputKind.tokens],
-            block=block,
-            patchout=patchout,
-            hop=hop,
-            tail=tail,
-            batch_size=batch_size,
+        request = Request(
+            ("tokens",), block, patchout=patchout, hop=hop, tail=tail, batch_size=batch_size
         )
-        return self._extract(request, audio)[0]
+        return self.run(request, audio)["tokens"]
 
     def analyze(
         self,
         audio: npt.ArrayLike,
         *,
         block: int = 7,
-        tokens: Sequence[str] = _ALL_TOKENS,
+        tokens: Sequence[str] = ("cls", "dist", "avg"),
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,
-        tail: Tail = "discard",
+        tail: Tail = "repeat",
         batch_size: int | None = None,
     ) -> tuple[Array, Array]:
         """Compute predictions and embeddings in one pass.
@@ -307,7 +283,7 @@ class Model:
         block, tokens
             See `embed`.
         patchout, hop, tail, batch_size
-            See `Model`.
+            See `Request`.
 
         Returns
         -------
@@ -319,39 +295,55 @@ class Model:
         InvalidArgumentError
             As `predict`.
         """
-        request = self._request(
-            [_core.OutputKind.activations, _core.OutputKind.embeddings],
-            block=block,
-            tokens=tokens,
-            patchout=patchout,
-            hop=hop,
-            tail=tail,
-            batch_size=batch_size,
-        )
-        predictions, embeddings = self._extract(request, audio)
-        return predictions, embeddings
+        outputs: tuple[Output, ...] = ("predictions", "embeddings")
+        results = self.run(Request(outputs, block, tokens, patchout, hop, tail, batch_size), audio)
+        return results["predictions"], results["embeddings"]
 
-    def stream(
+    @overload
+    def stream(  # type: ignore[overload-overlap]
         self,
         output: Literal["embed", "predict"] = "embed",
         *,
         block: int = 7,
-        tokens: Sequence[str] = _ALL_TOKENS,
+        tokens: Sequence[str] = ("cls", "dist", "avg"),
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,
-        tail: Tail = "discard",
+        tail: Tail = "repeat",
         batch_size: int | None = None,
-    ) -> Stream:
+    ) -> Stream[Array]: ...
+
+    @overload
+    def stream(
+        self,
+        output: Sequence[Literal["embed", "predict"]],
+        *,
+        block: int = 7,
+        tokens: Sequence[str] = ("cls", "dist", "avg"),
+        patchout: str | Patchout = "F0T0",
+        hop: float | None = None,
+        tail: Tail = "repeat",
+        batch_size: int | None = None,
+    ) -> Stream[tuple[Array, ...]]: ...
+
+    def stream(
+        self,
+        output: str | Sequence[str] = "embed",
+        *,
+        block: int = 7,
+        tokens: Sequence[str] = ("cls", "dist", "avg"),
+        patchout: str | Patchout = "F0T0",
+        hop: float | None = None,
+        tail: Tail = "repeat",
+        batch_size: int | None = None,
+    ) -> Stream[Any]:
         """Start a signal that comes in pieces.
 
         Parameters
         ----------
-        output : {"embed", "predict"}
-            What the stream returns for each segment.
-        block, tokens
-            See `embed`; not used by "predict".
-        patchout, hop, tail, batch_size
-            See `Model`.
+        output : {"embed", "predict"}, or a sequence of them
+            What the stream returns for each segment; a tuple of arrays for a sequence.
+        block, tokens, patchout, hop, tail, batch_size
+            See `Request`; `block` and `tokens` are not used by "predict".
 
         Returns
         -------
@@ -362,39 +354,78 @@ class Model:
         InvalidArgumentError
             For an option that this model does not have.
         """
-        if output not in _STREAM_OUTPUTS:
-            raise InvalidArgumentError(f"output is {output!r}; wanted is 'embed' or 'predict'")
-        request = self._request(
-            [_STREAM_OUTPUTS[output]],
-            block=block,
-            tokens=tokens,
-            patchout=patchout,
-            hop=hop,
-            tail=tail,
-            batch_size=batch_size,
-        )
-        return Stream(self, request)
+        names = (output,) if isinstance(output, str) else tuple(output)
+        for name in names:
+            if name not in _STREAM_OUTPUTS:
+                raise InvalidArgumentError(f"output is {name!r}; wanted is 'embed' or 'predict'")
+        outputs = tuple(_STREAM_OUTPUTS[name] for name in names)
+        request = Request(outputs, block, tokens, patchout, hop, tail, batch_size)
+        return self._stream(request, single=isinstance(output, str))
 
-    def _request(
-        self,
-        outputs: list[_core.OutputKind],
-        *,
-        block: int = 7,
-        tokens: Sequence[str] = _ALL_TOKENS,
-        patchout: str | Patchout,
-        hop: float | None,
-        tail: str,
-        batch_size: int | None,
-    ) -> _core.Request:
-        return _core.Request(
-            outputs=outputs,
-            block=block,
-            tokens=tokens,
-            patchout=engine_patchout(patchout),
-            hop=hop,
-            tail=tail,
-            batch_size=batch_size,
-        )
+    def plan(self, request: Request) -> _core.Plan:
+        """Check what is asked against this model, and tell what it comes to.
 
-    def _extract(self, request: _core.Request, audio: npt.ArrayLike) -> tuple[Array, ...]:
-        return _core.extract(self._engine, request, as_samples(audio))
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+
+        Returns
+        -------
+        Plan
+            `hop_seconds` and `segment_seconds`, to the frame; `kept_rows`, `kept_columns` and
+            `kept_patches` of a whole segment; `output_shapes` for each segment; `depth`, the blocks
+            that are computed; and ``start_seconds(n)``, where each of n segments starts.
+
+        Raises
+        ------
+        InvalidArgumentError
+            This model lacks what is asked; the message names what it has.
+        """
+        return self._engine.plan(request.for_engine())
+
+    def run(self, request: Request, audio: npt.ArrayLike) -> dict[str, Array]:
+        """Compute what is asked of a whole signal.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+        audio : array_like, shape [samples]
+            Mono samples at 16 kHz, float32 (float64 is converted).
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            float32, shape [segments, ...], under the names of `Request.outputs`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            As `predict`.
+        """
+        results = _core.extract(self._engine, request.for_engine(), as_samples(audio))
+        return dict(zip(request.outputs, results, strict=True))
+
+    def open_stream(self, request: Request) -> Stream[tuple[Array, ...]]:
+        """Start a signal that comes in pieces, whatever the outputs.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+
+        Returns
+        -------
+        Stream
+            Gives a tuple of arrays, in the order of `Request.outputs`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            For an option that this model does not have.
+        """
+        return self._stream(request, single=False)
+
+    def _stream(self, request: Request, *, single: bool) -> Stream[Any]:
+        return Stream(_core.Stream(self._engine, request.for_engine()), single=single)

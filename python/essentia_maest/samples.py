@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -35,15 +37,20 @@ def as_samples(audio: npt.ArrayLike) -> npt.NDArray[np.float32]:
         raise InvalidArgumentError(f"audio is not an array ({error}); {_WANTED}") from error
     found = f"audio has shape {list(array.shape)} and dtype {array.dtype}"
     if array.dtype.kind in "iu":
-        advice = ""
-        if array.dtype.itemsize <= 4:  # larger integers are no sample format
-            advice = (
-                f" (integer samples: divide by {float(np.iinfo(array.dtype).max) + 1:.0f} first)"
-            )
-        raise InvalidArgumentError(f"{found}{advice}; {_WANTED}")
+        raise InvalidArgumentError(f"{found}{_scaling(array.dtype)}; {_WANTED}")
     if array.dtype not in (np.float32, np.float64):
         raise InvalidArgumentError(f"{found}; {_WANTED}")
     if array.ndim != 1:
         advice = " (several channels: average them first)" if array.ndim == 2 else ""
         raise InvalidArgumentError(f"{found}{advice}; {_WANTED}")
     return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _scaling(dtype: np.dtype[Any]) -> str:
+    """Say how integer samples become floating point ones."""
+    if dtype.itemsize > 4:  # no sample format
+        return ""
+    half = 1 << (8 * dtype.itemsize - 1)
+    if dtype.kind == "u":
+        return f" (unsigned integer samples: subtract {half}, then divide by {half}, as float32)"
+    return f" (integer samples: divide by {half}, as float32)"

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
 from . import _core
 from .samples import as_samples
 
-if TYPE_CHECKING:
-    from .model import Model
+Results = TypeVar("Results")
 
 
-class Stream:
+class Stream(Generic[Results]):
     """Results of completed segments while samples arrive; made by `Model.stream`.
 
     Memory does not grow with the signal: a segment's frames are held, and no more. Pieces of any
     size give, bit for bit, what one call on the whole signal gives. A stream may be used from
     several threads, its calls queue; give each signal a stream of its own.
+
+    Parameters
+    ----------
+    engine : _core.Stream
+        The engine's stream.
+    single : bool
+        Give the one output's array rather than a tuple of arrays.
     """
 
-    def __init__(self, model: Model, request: _core.Request) -> None:
-        self.model = model
-        self._engine = _core.Stream(model._engine, request)
+    def __init__(self, engine: _core.Stream, *, single: bool) -> None:
+        self._engine = engine
+        self._single = single
 
-    def push(self, samples: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    @property
+    def plan(self) -> _core.Plan:
+        """What was asked, and what it comes to: hop, segment length, shapes, starts."""
+        return self._engine.plan
+
+    def push(self, samples: npt.ArrayLike) -> Results:
         """Take the next samples.
 
         Parameters
@@ -37,7 +47,8 @@ class Stream:
         Returns
         -------
         numpy.ndarray, shape [n, ...], float32
-            The results of the n segments that these samples complete, possibly none.
+            The results of the n segments that these samples complete, possibly none. A tuple of
+            such arrays where several outputs were asked for, in their order.
 
         Raises
         ------
@@ -45,15 +56,16 @@ class Stream:
             For another shape or type or a sample that is not finite, with nothing consumed; and
             after `finish`.
         """
-        return self._engine.push(as_samples(samples))[0]
+        return self._given(self._engine.push(as_samples(samples)))
 
-    def finish(self) -> npt.NDArray[np.float32]:
+    def finish(self) -> Results:
         """End the signal.
 
         Returns
         -------
         numpy.ndarray, shape [n, ...], float32
-            The results of the last segments, the one that `tail` makes included.
+            The results of the last segments, the one that `tail` makes included; a tuple where
+            several outputs were asked for.
 
         Raises
         ------
@@ -61,8 +73,11 @@ class Stream:
             If the whole signal was too short for one segment under this `tail`, and if called
             again without `reset`.
         """
-        return self._engine.finish()[0]
+        return self._given(self._engine.finish())
 
     def reset(self) -> None:
         """Make ready for a new signal; the model stays loaded."""
         self._engine.reset()
+
+    def _given(self, outputs: tuple[npt.NDArray, ...]) -> Results:  # type: ignore[type-arg]
+        return outputs[0] if self._single else outputs  # type: ignore[return-value]

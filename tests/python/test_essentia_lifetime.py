@@ -310,7 +310,7 @@ import warnings; warnings.simplefilter("ignore")
 model = maest.Model(file, num_threads=1)
 predict = es.OnnxPredictMAEST(graphFilename=file, threads=1)
 for _ in range(3):
-    assert np.array_equal(predict(audio)[:, 0, 0], model.predict(audio))
+    assert np.array_equal(predict(audio)[:, 0, 0], model.predict(audio, tail="discard"))
 import onnxruntime
 session = onnxruntime.InferenceSession(file)
 """

@@ -115,7 +115,7 @@ from essentia_maest.collection.scan import scan
 model = maest.Model(num_threads=1)
 for name in ("short", "long"):
     CollectionRun(
-        model, AnalysisOptions(block=1, patchout="F4T10"), ResultFolder(sys.argv[1] + "/out"),
+        model, AnalysisOptions.of(block=1, patchout="F4T10"), ResultFolder(sys.argv[1] + "/out"),
         workers=2, reporter=SilentReporter(), long_seconds=100,
         decode_pieces=write_pieces_and_tell_memory,
     ).run(scan([f"{sys.argv[1]}/{name}.wav"]))

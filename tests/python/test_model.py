@@ -1,14 +1,23 @@
 """Model and Stream on an untrained model: shapes, tails, options, sharing, errors."""
 
+import concurrent.futures
+import copy
+import dataclasses
 import gc
+import inspect
+import multiprocessing
+import pickle
 import signal
 import threading
 import weakref
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import essentia_maest as maest
+from essentia_maest import _core
 from untrained import UNTRAINED
 
 RATE = 16000
@@ -54,7 +63,7 @@ def test_untrained_model_says_so() -> None:
 
 
 def test_shapes(model: maest.Model) -> None:
-    audio = music(21 * RATE)
+    audio = music(20 * RATE)
     activations = model.predict(audio)
     assert activations.shape == (2, 400)
     assert activations.dtype == np.float32
@@ -101,7 +110,9 @@ def test_segments_are_independent(model: maest.Model) -> None:
         (SEGMENT, "discard", 1),
         (SEGMENT + HOP - 1, "discard", 1),
         (SEGMENT + HOP, "discard", 2),
-        (SEGMENT, "repeat", 2),  # as Essentia: the frame after the hop is a tail
+        (SEGMENT, "repeat", 1),  # one frame after the hop, already heard: no new patch
+        (SEGMENT + 14, "repeat", 1),
+        (SEGMENT + 15, "repeat", 2),
         (SEGMENT + HOP - 1, "repeat", 2),
         (2, "repeat", 1),
         (SEGMENT, "pad", 1),  # no patch fits into one frame
@@ -113,6 +124,29 @@ def test_segments_are_independent(model: maest.Model) -> None:
 def test_tails(model: maest.Model, frames: int, tail: str, segments: int) -> None:
     audio = music(samples_of(frames))
     assert len(model.embed(audio, tail=tail, patchout="F4T10")) == segments
+
+
+@pytest.mark.parametrize("hop_frames", [100, 313, 610, 616, 625, 626, 700, 1300])
+def test_a_tail_is_a_segment_if_it_has_a_patch_that_no_other_has(
+    model: maest.Model, hop_frames: int
+) -> None:
+    for frames in range(SEGMENT, SEGMENT + 2 * hop_frames, 23):
+        starts = range(0, frames - SEGMENT + 1, hop_frames)
+        heard = max(starts) + SEGMENT
+        tail = max(starts) + hop_frames
+        ends = [tail + 10 * column + 16 for column in range(62)]
+        wanted = len(starts) + any(heard < end <= frames for end in ends)
+        for policy in ("repeat", "pad"):
+            options = {"hop": hop_frames * 256 / RATE, "tail": policy, "patchout": "F4T10"}
+            found = model.embed(music(samples_of(frames)), block=1, **options)
+            assert len(found) == wanted, (frames, policy)
+
+
+def test_by_default_nothing_that_was_heard_is_dropped(model: maest.Model) -> None:
+    """Half a minute has three segments of 10 s, the last one short of a few frames."""
+    audio = music(30 * RATE - 5000)
+    assert len(model.predict(audio)) == len(model.predict(audio, tail="repeat")) == 3
+    assert len(model.predict(audio, tail="discard")) == 2
 
 
 def test_repeat_fills_with_the_tail_itself(model: maest.Model) -> None:
@@ -160,7 +194,7 @@ def tokens_of_frames(model: maest.Model, mel: np.ndarray, kept: np.ndarray) -> n
 
 def test_short_audio_is_explained(model: maest.Model) -> None:
     with pytest.raises(maest.InvalidArgumentError, match="too short.*48000 samples.*'repeat'"):
-        model.predict(music(3 * RATE))
+        model.predict(music(3 * RATE), tail="discard")
     with pytest.raises(maest.InvalidArgumentError, match="patch of 16 frames.*'repeat'"):
         model.predict(music(1000), tail="pad")
     for tail in ("discard", "repeat", "pad"):
@@ -173,7 +207,8 @@ def test_hops(model: maest.Model) -> None:
     audio = music(30 * RATE)
     half = model.embed(audio, hop=5.0, patchout="F3T5")
     whole = model.embed(audio, patchout="F3T5")
-    assert (len(whole), len(half)) == (3, 4)  # 5 s are 312.5 frames, rounded to 313
+    # 5 s are 312.5 frames, rounded to 313; the last half segment is short of two frames.
+    assert (len(whole), len(half)) == (3, 5)
     sparse = model.embed(audio, hop=20.0, patchout="F3T5")
     np.testing.assert_array_equal(sparse, whole[::2])
 
@@ -265,7 +300,7 @@ def test_a_long_call_can_be_interrupted(model: maest.Model) -> None:
     with pytest.raises(KeyboardInterrupt):
         model.embed(audio, hop=0.1)  # minutes, if nothing stops it
     timer.join()
-    assert len(model.embed(audio[: 11 * RATE])) == 1
+    assert len(model.embed(audio[: 10 * RATE])) == 1
 
 
 def test_results_outlive_the_model() -> None:
@@ -294,7 +329,7 @@ BAD_OPTIONS = [
     ({"hop": 0.001}, "one frame"),
     ({"batch_size": 0}, "batch_size"),
     ({"block": 13}, "blocks 1 to 12"),
-    ({"block": 0}, "block 0"),
+    ({"block": 0}, "block is 0"),
     ({"tokens": ["cls", "mean"]}, "'mean'"),
     ({"tokens": []}, "no token"),
     ({"tokens": "cls"}, "a sequence is wanted"),
@@ -318,3 +353,96 @@ def test_other_bad_arguments(model: maest.Model) -> None:
     audio[5] = np.inf
     with pytest.raises(maest.InvalidArgumentError, match="sample 5 "):
         model.predict(audio)
+
+
+def test_a_stream_gives_several_outputs(model: maest.Model) -> None:
+    audio = music(25 * RATE)
+    stream = model.stream(("predict", "embed"), block=2, patchout="F4T10")
+    pieces = [stream.push(audio[: 12 * RATE]), stream.push(audio[12 * RATE :]), stream.finish()]
+    wanted = model.analyze(audio, block=2, patchout="F4T10")
+    for index in (0, 1):
+        found = np.concatenate([piece[index] for piece in pieces])
+        np.testing.assert_array_equal(found, wanted[index])
+    with pytest.raises(maest.InvalidArgumentError, match="'logits'"):
+        model.stream(("predict", "logits"))
+
+
+def test_one_value_says_what_is_asked(model: maest.Model) -> None:
+    audio = music(25 * RATE)
+    request = maest.Request(
+        ("logits", "tokens", "embeddings"), 3, ["avg", "avg"], "F4T10", 7.0, "pad", 2
+    )
+    plan = model.plan(request)
+    found = model.run(dataclasses.replace(request, tail="discard"), audio)
+    assert list(found) == ["logits", "tokens", "embeddings"]
+    assert [found[name].shape[1:] for name in found] == list(plan.output_shapes)
+    np.testing.assert_array_equal(
+        found["embeddings"],
+        model.embed(
+            audio, block=3, tokens=["avg", "avg"], patchout="F4T10", hop=7.0, tail="discard"
+        ),
+    )
+    starts = plan.start_seconds(3)
+    np.testing.assert_array_equal(starts, np.arange(3) * plan.hop_seconds)
+    assert plan.hop_seconds == 438 * 256 / RATE
+    assert hash(request) == hash(dataclasses.replace(request))
+    assert model.outputs == ("predictions", "logits", "embeddings", "tokens")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"outputs": ("colours",)},
+        {"outputs": ()},
+        {"block": 0},
+        {"tokens": ("avgg",)},
+        {"tokens": ()},
+        {"tokens": "cls"},
+        {"tail": "drop"},
+        {"hop": 0.0},
+        {"hop": float("nan")},
+        {"hop": -1.0},
+        {"hop": "ten"},
+        {"batch_size": 0},
+        {"patchout": "F9"},
+        {"patchout": 5},
+    ],
+)
+def test_what_no_model_could_take_is_refused_when_it_is_asked(wrong: dict[str, Any]) -> None:
+    with pytest.raises(maest.InvalidArgumentError, match="wanted|asked"):
+        maest.Request(**wrong)
+
+
+def test_defaults_are_the_engines(model: maest.Model) -> None:
+    for method in (model.predict, model.embed, model.tokens, model.analyze, model.stream):
+        given = inspect.signature(method).parameters
+        engine = _core.Request()
+        for name in ("block", "tokens", "patchout", "hop", "tail", "batch_size"):
+            if name in given and given[name].default is not inspect.Parameter.empty:
+                assert given[name].default == getattr(engine, name), (method, name)
+                assert getattr(maest.Request(), name) == getattr(engine, name)
+
+
+@pytest.mark.parametrize("given", ["default", UNTRAINED, str(UNTRAINED)])
+def test_a_model_can_be_pickled(
+    given: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = maest.Model(given, num_threads=1)
+    sent = pickle.dumps(model)
+    assert len(sent) < 1000  # not the weights
+    monkeypatch.chdir(tmp_path)
+    again = pickle.loads(sent)
+    assert (again.path, again.num_threads) == (model.path.absolute(), 1)
+    audio = music(11 * RATE)
+    np.testing.assert_array_equal(again.embed(audio), model.embed(audio))
+    assert copy.copy(model).path == model.path.absolute()
+
+
+def test_a_model_goes_to_other_processes() -> None:
+    model = maest.Model(UNTRAINED, num_threads=1)
+    audio = [music((10 + more) * RATE) for more in range(3)]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(2, context) as processes:
+        found = list(processes.map(model.embed, audio))
+    for one, piece in zip(found, audio, strict=True):
+        np.testing.assert_array_equal(one, model.embed(piece))

@@ -96,7 +96,7 @@ def test_a_run_that_is_left_ends_soon_however_short_the_hop(tmp_path, monkeypatc
     monkeypatch.setattr(GuardedAnalysis, "push", note)
     CollectionRun(
         Model(UNTRAINED, num_threads=1),
-        AnalysisOptions(block=1, hop=0.5),
+        AnalysisOptions.of(block=1, hop=0.5),
         ResultFolder(tmp_path / "out"),
         workers=1,
         reporter=SilentReporter(),
@@ -108,7 +108,7 @@ def test_no_threads_are_refused(tmp_path):
     with pytest.raises(InvalidArgumentError, match="threads is 0; 1 or more wanted"):
         CollectionRun(
             Model(UNTRAINED, num_threads=1),
-            AnalysisOptions(),
+            AnalysisOptions.of(),
             ResultFolder(tmp_path),
             workers=1,
             threads=0,
@@ -125,7 +125,7 @@ def test_results_do_not_depend_on_the_threads(tmp_path, threads, tracks):
     reports = [
         CollectionRun(
             model,
-            AnalysisOptions(block=1, hop=5.0),
+            AnalysisOptions.of(block=1, hop=5.0),
             ResultFolder(tmp_path / f"out-{count}"),
             workers=2,
             threads=count,

@@ -23,7 +23,7 @@ def open_peer(options: Mapping[str, Any]) -> Work:
     threads = threads_of_model(1 if options.get("alone") else 2, options["threads"])
     model = maest.Model(options["model"], num_threads=threads)
     # Decoders of mp3 give a sample or two more: whole segments only, as the peers.
-    asked = AnalysisOptions(output="embeddings", patchout=options["patchout"], tail="discard")
+    asked = AnalysisOptions.of(output="embeddings", patchout=options["patchout"], tail="discard")
 
     memory = FirstTimes()
 

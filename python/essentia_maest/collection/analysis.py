@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
 from ..model import Array, Model
 from .options import AnalysisOptions
 from .scan import Track
@@ -35,23 +34,9 @@ class TrackAnalysis:
     """
 
     def __init__(self, model: Model, options: AnalysisOptions, at_once: int = 1) -> None:
-        kinds = {}
-        more: dict[str, Any] = {}
-        if options.predictions:
-            kinds["predictions"] = _core.OutputKind.activations
-        if options.embeddings:
-            kinds["embeddings"] = _core.OutputKind.embeddings
-            more = {"block": options.block, "tokens": options.tokens}
-        request = model._request(
-            list(kinds.values()),
-            patchout=options.patchout,
-            hop=options.hop,
-            tail=options.tail,
-            batch_size=at_once,
-            **more,
-        )
-        self._stream = _core.Stream(model._engine, request)
-        self._results: dict[str, list[Array]] = {kind: [] for kind in kinds}
+        request = dataclasses.replace(options.request, batch_size=at_once)
+        self._stream = model.open_stream(request)
+        self._results: dict[str, list[Array]] = {name: [] for name in request.outputs}
 
     def push(self, samples: npt.NDArray[np.float32]) -> None:
         """Take the next samples.

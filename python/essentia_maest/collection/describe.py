@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..front_end import FRAMES_PER_SECOND, SAMPLE_RATE
+from ..files import sha256_of
+from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..reading.families import strongest_by_family
 from .options import AnalysisOptions
@@ -56,9 +55,10 @@ def describe_track(
     """
     duration = samples / SAMPLE_RATE
     count = len(next(iter(arrays.values())))
+    plan = model.plan(options.request)
     segments: list[dict[str, Any]] = [
-        {"start": round(start, 3), "end": round(min(start + model.segment_seconds, duration), 3)}
-        for start in (index * _hop_seconds(model, options) for index in range(count))
+        {"start": round(start, 3), "end": round(min(start + plan.segment_seconds, duration), 3)}
+        for start in plan.start_seconds(count).tolist()
     ]
     described: dict[str, Any] = {
         "track": path,
@@ -128,7 +128,7 @@ def describe_model(model: Model) -> dict[str, Any]:
     return {
         "name": model.name,
         "path": str(model.path.absolute()),
-        "sha256": file_sha256(model.path),
+        "sha256": sha256_of(model.path),
         "precision": model.precision,
         "trained": model.trained,
     }
@@ -162,35 +162,3 @@ def describe_versions() -> dict[str, str]:
         except PackageNotFoundError:
             versions[name] = "unknown"
     return versions
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """Return the sha256 of a file, in hexadecimal digits.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The file.
-
-    Returns
-    -------
-    str
-        64 digits.
-
-    Raises
-    ------
-    OSError
-        It cannot be read.
-    """
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
-def _hop_seconds(model: Model, options: AnalysisOptions) -> float:
-    if options.hop is None:
-        return model.hop_seconds
-    # The engine starts segments on frames: to the nearest, halves up.
-    return math.floor(options.hop * FRAMES_PER_SECOND + 0.5) / FRAMES_PER_SECOND

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import secrets
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..decoding.audio import printable_path
 from ..errors import InvalidArgumentError
+from ..files import write_json, write_whole
 
 SUMMARY = "summary.json"
 _ARRAYS = ("predictions", "embeddings")
@@ -99,11 +99,11 @@ class ResultFolder:
         for kind in _ARRAYS:
             file = self._file(name, f".{kind}.npy")
             if kind in arrays:
-                _write_atomically(file, _array_writer(arrays[kind]))
+                write_whole(file, _array_bytes(arrays[kind]))
             else:
                 file.unlink(missing_ok=True)
         names = {kind: self._file(name, f".{kind}.npy").name for kind in arrays}
-        _write_atomically(target, _json_writer({**result, "arrays": names}))
+        write_json(target, {**result, "arrays": names})
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the account of a run.
@@ -118,36 +118,13 @@ class ResultFolder:
         OSError
             It could not be written.
         """
-        _write_atomically(self.path / SUMMARY, _json_writer(summary))
+        write_json(self.path / SUMMARY, summary)
 
     def _file(self, name: str, ending: str) -> Path:
         return self.path / (name + ending)
 
 
-def _array_writer(array: npt.NDArray[np.float32]) -> Callable[[IO[bytes]], None]:
-    return lambda file: np.save(file, array, allow_pickle=False)
-
-
-def _json_writer(value: dict[str, Any]) -> Callable[[IO[bytes]], None]:
-    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
-    # Undecodable bytes of file names are lone surrogates here. As backslash escapes they are valid
-    # JSON, and Python reads the same name back.
-    data = text.encode("utf-8", "backslashreplace") + b"\n"
-
-    def write(file: IO[bytes]) -> None:
-        file.write(data)
-
-    return write
-
-
-def _write_atomically(target: Path, write: Callable[[IO[bytes]], None]) -> None:
-    temporary = target.with_name(f".maest-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def _array_bytes(array: npt.NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

@@ -20,7 +20,7 @@ from ..decoding.pieces import write_pieces
 from ..errors import InvalidArgumentError, MaestError
 from ..front_end import SAMPLE_RATE
 from ..model import Array, Model
-from .analysis import GuardedAnalysis, TrackAnalysis
+from .analysis import GuardedAnalysis
 from .decode import Decoded, DecodeFunction, DecodePool, Failure, time_limit
 from .describe import describe_model, describe_track, describe_versions, untrained_warning
 from .long_tracks import Ended, LongTracks, Piece, StartedOver
@@ -146,7 +146,7 @@ class CollectionRun:
     ) -> None:
         if threads < 1:
             raise InvalidArgumentError(f"threads is {threads}; 1 or more wanted")
-        TrackAnalysis(model, options)  # refuses what the model does not have
+        self._plan = model.plan(options.request)  # refuses what the model does not have
         self._model = model
         self._options = options
         self._folder = folder
@@ -249,7 +249,7 @@ class CollectionRun:
             analysis = GuardedAnalysis(decoded.track, self._model, self._options, at_once)
         except Exception as error:
             return _Ending(Failure(decoded.track.path, "analyze", _reason(error)))
-        hop = min(self._options.hop or self._model.hop_seconds, self._model.hop_seconds)
+        hop = min(self._plan.hop_seconds, self._model.hop_seconds)
         step = max(1, round(at_once * hop * SAMPLE_RATE))
         for begin in range(0, len(decoded.audio), step):
             if stopping.is_set():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from ..collection.options import OUTPUTS, TAILS, TOKENS, AnalysisOptions
+from .. import _core
+from ..collection.options import OUTPUTS, AnalysisOptions
+from ..request import Request
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -51,7 +53,7 @@ def _add_analyze(commands: Any) -> None:
         ".npy arrays beside it. Exit code: 0 all done, 1 some files failed, 2 bad usage.",
         allow_abbrev=False,
     )
-    defaults = AnalysisOptions()
+    defaults, asked = AnalysisOptions(), Request()
     add = parser.add_argument
     add("paths", nargs="*", metavar="PATH", help="audio file, or folder to search through")
     add("--example", action="store_true", help="analyse the clip that ships with the package")
@@ -60,26 +62,26 @@ def _add_analyze(commands: Any) -> None:
     add(
         "--output",
         choices=OUTPUTS,
-        default=defaults.output,
+        default="both",
         help="what to compute (default: %(default)s)",
     )
     add(
         "--block",
         type=int,
-        default=defaults.block,
+        default=asked.block,
         metavar="N",
         help="transformer block of the embeddings, from 1 (default: %(default)s)",
     )
     add(
         "--tokens",
         type=lambda text: tuple(text.split(",")),
-        default=defaults.tokens,
+        default=asked.tokens,
         metavar="T,T",
-        help=f"what embeddings are made of, in this order (default: {','.join(TOKENS)})",
+        help=f"what embeddings are made of, in this order (default: {','.join(asked.tokens)})",
     )
     add(
         "--patchout",
-        default=defaults.patchout,
+        default=asked.patchout,
         metavar="FnTn",
         help="patches to leave out for speed, such as F3T2 (default: %(default)s, none)",
     )
@@ -91,8 +93,8 @@ def _add_analyze(commands: Any) -> None:
     )
     add(
         "--tail",
-        choices=TAILS,
-        default=defaults.tail,
+        choices=_core.TAILS,
+        default=asked.tail,
         help="what happens to samples after the last full segment (default: %(default)s)",
     )
     add(

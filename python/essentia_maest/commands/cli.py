@@ -71,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
-    options = AnalysisOptions(
-        output=arguments.output,
+    options = AnalysisOptions.of(
+        arguments.output,
         block=arguments.block,
         tokens=arguments.tokens,
         patchout=arguments.patchout,
