@@ -130,7 +130,7 @@ TEST(requests_that_the_model_does_not_have) {
   request.block = 13;
   CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "blocks 1 to 12");
   request.block = 0;
-  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "block 0");
+  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "block is 0");
   request.block = 12;
   request.hop_seconds = -1;
   CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "hop is -1");

@@ -300,7 +300,7 @@ def test_untrained_models_say_so_at_warning_level(
 def test_a_tail_that_was_heard_before_is_a_segment_in_essentia_only(
     model: maest.Model, file: str
 ) -> None:
-    """A signal of three segments leaves one frame, of which TensorflowPredictMAEST makes a fourth."""
+    """Three segments and one frame, of which TensorflowPredictMAEST makes a fourth."""
     audio = noise(30 * RATE)
     found = es.OnnxPredictMAEST(graphFilename=file, lastPatchMode="repeat")(audio)
     assert len(found) == 4
