@@ -2,9 +2,11 @@
 // never compiled out.
 #pragma once
 
-#include <sstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+
+#include "text_numbers.h"
 
 namespace maest {
 
@@ -32,12 +34,20 @@ class RuntimeUnavailable : public Error {
   using Error::Error;
 };
 
-// Builds a message out of streamable pieces.
+// Builds a message out of texts, characters and numbers.
 template <typename... Pieces>
 std::string message(const Pieces&... pieces) {
-  std::ostringstream out;
-  (out << ... << pieces);
-  return out.str();
+  std::string text;
+  const auto append = [&text](const auto& piece) {
+    using Piece = std::decay_t<decltype(piece)>;
+    if constexpr (std::is_arithmetic_v<Piece> && !std::is_same_v<Piece, char>) {
+      append_number(text, piece);
+    } else {
+      text += piece;
+    }
+  };
+  (append(pieces), ...);
+  return text;
 }
 
 }  // namespace maest

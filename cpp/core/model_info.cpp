@@ -1,11 +1,11 @@
 #include "model_info.h"
 
-#include <cerrno>
 #include <cmath>
-#include <cstdlib>
+#include <optional>
 
 #include "error.h"
 #include "mel_config.h"
+#include "text_numbers.h"
 
 namespace maest {
 namespace {
@@ -58,12 +58,9 @@ class Metadata {
 
   double number(const std::string& key) const {
     const std::string value = text(key);
-    char* end = nullptr;
-    const double parsed = std::strtod(value.c_str(), &end);
-    if (value.empty() || *end != '\0' || !std::isfinite(parsed)) {
-      refuse(key, value, "a finite number");
-    }
-    return parsed;
+    const std::optional<double> parsed = parse_number(value);
+    if (!parsed || !std::isfinite(*parsed)) refuse(key, value, "a finite number");
+    return *parsed;
   }
 
   int size(const std::string& key) const {
