@@ -4,7 +4,9 @@ include(CMakePackageConfigHelpers)
 
 # Headers and string layout, for programs that use the plugin but not the core.
 add_library(maest_headers INTERFACE)
-target_compile_definitions(maest_headers INTERFACE _GLIBCXX_USE_CXX11_ABI=${MAEST_CXX11_ABI})
+if(NOT string_layout STREQUAL "")
+  target_compile_definitions(maest_headers INTERFACE _GLIBCXX_USE_CXX11_ABI=${string_layout})
+endif()
 if(MAEST_BUILD_ESSENTIA_PLUGIN)
   # Tensors are made on one side and freed on the other: both must allocate them with malloc.
   target_compile_definitions(maest_headers INTERFACE
@@ -26,12 +28,13 @@ set(public_headers
   cpp/core/mel_config.h
   cpp/core/mel_frontend.h
   cpp/core/model_info.h
-  cpp/core/ort_api.h
+  cpp/core/ort_library.h
   cpp/core/ort_session.h
   cpp/core/patch_grid.h
   cpp/core/patchout.h
   cpp/core/segmenter.h
   cpp/core/stream.h
+  cpp/core/text_numbers.h
   cpp/core/threads.h
 )
 if(MAEST_BUILD_ESSENTIA_PLUGIN)

@@ -7,6 +7,7 @@
 #include "extractor.h"
 #include "mel_frontend.h"
 #include "ort_api.h"
+#include "ort_library.h"
 #include "register.h"
 
 namespace maest::bindings {

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "error.h"
+#include "ort_library.h"
 
 namespace maest {
 namespace {

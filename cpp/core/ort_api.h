@@ -114,11 +114,7 @@ struct OrtApi {
 // The oldest ONNX Runtime whose function table and operators suffice.
 inline constexpr int kOldestOrtMinor = 20;
 
-// Names the shared library to open, before the first use of `ort_api`. A later call with another
-// path is an `InvalidArgument`: a process holds one ONNX Runtime.
-void set_ort_library(const std::string& path);
-
-// Opens the library on first use. Throws `RuntimeUnavailable` when it is missing or too old.
+// Opens the library that set_ort_library named, on first use. Throws `RuntimeUnavailable` when it is missing or too old.
 // Safe to call from several threads.
 const OrtApi& ort_api();
 

@@ -52,8 +52,11 @@ void StreamingHead::apply(std::shared_ptr<const HeadSetup> setup) {
 }
 
 void StreamingHead::start_stream() {
-  batches_.reset();
-  if (setup_) batches_.emplace(setup_);
+  if (setup_) {
+    batches_.emplace(setup_);
+  } else {
+    batches_.reset();
+  }
   ready_.clear();
 }
 

@@ -10,7 +10,7 @@
 #include "head_streaming.h"
 #include "maest_standard.h"
 #include "maest_streaming.h"
-#include "ort_api.h"
+#include "ort_library.h"
 #include "python_host.h"
 
 namespace maest::plugin {

@@ -4,7 +4,7 @@
 // one segment. Prints a line a segment and output: its name, the segment, its values.
 #include <essentia_maest/error.h>
 #include <essentia_maest/mel_config.h>
-#include <essentia_maest/ort_api.h>
+#include <essentia_maest/ort_library.h>
 #include <essentia_maest/stream.h>
 
 #include <cmath>

@@ -8,7 +8,7 @@
 
 #include "check.h"
 #include "error.h"
-#include "ort_api.h"
+#include "ort_library.h"
 #include "stream.h"
 
 using maest::Extractor;
