@@ -1,6 +1,7 @@
+#include <gtest/gtest.h>
+
 #include <cmath>
 
-#include "check.h"
 #include "core/mel_bands.h"
 #include "core/mel_kernels.h"
 
@@ -20,19 +21,19 @@ double corner(int index) {
 
 }  // namespace
 
-TEST(mel_rows_are_positive_and_within_the_spectrum) {
-  CHECK_EQUAL(maest::mel_rows().size(), std::size_t{96});
+TEST(MelBands, mel_rows_are_positive_and_within_the_spectrum) {
+  EXPECT_EQ(maest::mel_rows().size(), std::size_t{96});
   int previous = 0;
   for (const maest::MelRow& row : maest::mel_rows()) {
-    CHECK(!row.weights.empty());
-    CHECK(row.first_bin >= previous);
-    CHECK(row.first_bin + static_cast<int>(row.weights.size()) <= maest::kSpectrumSize);
-    for (const float weight : row.weights) CHECK(weight > 0.0F);
+    EXPECT_TRUE(!row.weights.empty());
+    EXPECT_TRUE(row.first_bin >= previous);
+    EXPECT_TRUE(row.first_bin + static_cast<int>(row.weights.size()) <= maest::kSpectrumSize);
+    for (const float weight : row.weights) EXPECT_TRUE(weight > 0.0F);
     previous = row.first_bin;
   }
 }
 
-TEST(mel_rows_are_triangles_of_area_one) {
+TEST(MelBands, mel_rows_are_triangles_of_area_one) {
   for (int band = 0; band < maest::kMelBands; ++band) {
     const double low = corner(band);
     const double peak = corner(band + 1);
@@ -45,22 +46,22 @@ TEST(mel_rows_are_triangles_of_area_one) {
       const double wanted = std::fmax(0.0, std::fmin(rising, falling)) * 2 / (high - low);
       const int index = bin - row.first_bin;
       const bool stored = index >= 0 && index < static_cast<int>(row.weights.size());
-      CHECK_NEAR(stored ? row.weights[index] : 0.0, wanted, 1e-6);
+      EXPECT_NEAR(stored ? row.weights[index] : 0.0, wanted, 1e-6);
     }
   }
 }
 
-TEST(mel_rows_sum_to_one_where_they_span_many_bins) {
+TEST(MelBands, mel_rows_sum_to_one_where_they_span_many_bins) {
   for (int band = 60; band < maest::kMelBands; ++band) {
     double sum = 0;
     for (const float weight : maest::mel_rows()[band].weights) sum += weight * kBinWidth;
-    CHECK_NEAR(sum, 1.0, 0.1);
+    EXPECT_NEAR(sum, 1.0, 0.1);
   }
 }
 
 // Weights printed by Essentia's MelBands(inputSize=257, numberBands=96, sampleRate=16000,
 // highFrequencyBound=8000, warpingFormula=slaneyMel, weighting=linear, normalize=unit_tri).
-TEST(mel_rows_are_those_of_essentia) {
+TEST(MelBands, mel_rows_are_those_of_essentia) {
   const struct {
     int band;
     int bin;
@@ -76,33 +77,33 @@ TEST(mel_rows_are_those_of_essentia) {
   };
   for (const auto& [band, bin, weight] : wanted) {
     const maest::MelRow& row = maest::mel_rows()[band];
-    CHECK_NEAR(row.weights.at(bin - row.first_bin), weight, 1e-8);
+    EXPECT_NEAR(row.weights.at(bin - row.first_bin), weight, 1e-8);
   }
   std::size_t count = 0;
   for (const maest::MelRow& row : maest::mel_rows()) count += row.weights.size();
-  CHECK_EQUAL(count, std::size_t{502});
+  EXPECT_EQ(count, std::size_t{502});
 }
 
-TEST(hann_window_is_symmetric_with_zeros_at_its_ends) {
+TEST(MelBands, hann_window_is_symmetric_with_zeros_at_its_ends) {
   const std::vector<float>& window = maest::hann_window();
-  CHECK_EQUAL(window.size(), std::size_t{512});
-  CHECK_EQUAL(window.front(), 0.0F);
-  CHECK_EQUAL(window.back(), 0.0F);
+  EXPECT_EQ(window.size(), std::size_t{512});
+  EXPECT_EQ(window.front(), 0.0F);
+  EXPECT_EQ(window.back(), 0.0F);
   for (int n = 0; n < 256; ++n) {
-    CHECK_NEAR(window[n], window[511 - n], 1e-7);
-    CHECK_NEAR(window[n], std::pow(std::sin(M_PI * n / 511), 2), 1e-7);
+    EXPECT_NEAR(window[n], window[511 - n], 1e-7);
+    EXPECT_NEAR(window[n], std::pow(std::sin(M_PI * n / 511), 2), 1e-7);
   }
 }
 
-TEST(mel_tables_hold_all_rows) {
+TEST(MelBands, mel_tables_hold_all_rows) {
   const maest::MelTables& tables = maest::mel_tables();
   int used = 0;
   for (int band = 0; band < maest::kMelBands; ++band) {
     const maest::MelRow& row = maest::mel_rows()[band];
-    CHECK_EQUAL(tables.first_bin[band], row.first_bin);
-    CHECK_EQUAL(tables.weight_count[band], static_cast<int>(row.weights.size()));
+    EXPECT_EQ(tables.first_bin[band], row.first_bin);
+    EXPECT_EQ(tables.weight_count[band], static_cast<int>(row.weights.size()));
     for (const float weight : row.weights) {
-      CHECK_NEAR(tables.weights[used++], weight * 2500, 1e-4);
+      EXPECT_NEAR(tables.weights[used++], weight * 2500, 1e-4);
     }
   }
 }

@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -7,11 +9,11 @@
 #include <string>
 #include <utility>
 
-#include "check.h"
 #include "core/error.h"
 #include "core/mel_bands.h"
 #include "core/mel_frontend.h"
 #include "core/mel_kernels.h"
+#include "throws.h"
 
 namespace {
 
@@ -46,12 +48,12 @@ std::vector<float> chunked(Isa isa, const std::vector<float>& samples,
     const std::size_t count = std::min(sizes[i % sizes.size()], samples.size() - done);
     frontend.push(samples.data() + done, count, frames);
     done += count;
-    CHECK_EQUAL(frontend.samples_pushed(), static_cast<std::int64_t>(done));
-    CHECK_EQUAL(frontend.frames_emitted(), maest::completed_frame_count(done));
-    CHECK_EQUAL(frames.size(), kBands * frontend.frames_emitted());
+    EXPECT_EQ(frontend.samples_pushed(), static_cast<std::int64_t>(done));
+    EXPECT_EQ(frontend.frames_emitted(), maest::completed_frame_count(done));
+    EXPECT_EQ(frames.size(), kBands * frontend.frames_emitted());
   }
   frontend.finish(frames);
-  CHECK_EQUAL(frontend.frames_emitted(), maest::frame_count(done));
+  EXPECT_EQ(frontend.frames_emitted(), maest::frame_count(done));
   return frames;
 }
 
@@ -105,41 +107,41 @@ class IsaVariable {
 
 }  // namespace
 
-TEST(frame_count_is_ceil_plus_one) {
+TEST(MelFrontend, frame_count_is_ceil_plus_one) {
   const std::pair<std::int64_t, std::int64_t> wanted[] = {
       {0, 0}, {1, 2}, {255, 2}, {256, 2}, {257, 3}, {512, 3}, {513, 4}, {480000, 1876}};
   for (const auto& [samples, frames] : wanted) {
-    CHECK_EQUAL(maest::frame_count(samples), frames);
+    EXPECT_EQ(maest::frame_count(samples), frames);
   }
-  CHECK_EQUAL(maest::completed_frame_count(255), std::int64_t{0});
-  CHECK_EQUAL(maest::completed_frame_count(256), std::int64_t{1});
-  CHECK_EQUAL(maest::completed_frame_count(511), std::int64_t{1});
-  CHECK_THROWS(maest::frame_count(-1), maest::InvalidArgument, "-1");
-  CHECK_THROWS(maest::completed_frame_count(-5), maest::InvalidArgument, "-5");
+  EXPECT_EQ(maest::completed_frame_count(255), std::int64_t{0});
+  EXPECT_EQ(maest::completed_frame_count(256), std::int64_t{1});
+  EXPECT_EQ(maest::completed_frame_count(511), std::int64_t{1});
+  EXPECT_THROWS(maest::frame_count(-1), maest::InvalidArgument, "-1");
+  EXPECT_THROWS(maest::completed_frame_count(-5), maest::InvalidArgument, "-5");
 }
 
-TEST(mel_frames_follow_the_definition) {
+TEST(MelFrontend, mel_frames_follow_the_definition) {
   const std::vector<float> samples = noise(256 * 19 + 77);
   for (const Isa isa : maest::runnable_isas()) {
     const std::vector<float> frames = one_shot(isa, samples);
-    CHECK_EQUAL(frames.size(), 21 * kBands);
+    EXPECT_EQ(frames.size(), 21 * kBands);
     for (const long frame : {0L, 1L, 7L, 8L, 15L, 16L, 18L, 19L, 20L}) {
       for (int band = 0; band < maest::kMelBands; ++band) {
-        CHECK_NEAR(frames[frame * kBands + band], naive_value(samples, frame, band), 1e-6);
+        EXPECT_NEAR(frames[frame * kBands + band], naive_value(samples, frame, band), 1e-6);
       }
     }
   }
 }
 
-TEST(mel_of_silence_is_zero_without_noise) {
+TEST(MelFrontend, mel_of_silence_is_zero_without_noise) {
   for (const Isa isa : maest::runnable_isas()) {
     const std::vector<float> frames = one_shot(isa, std::vector<float>(5000, 0.0F));
-    CHECK_EQUAL(frames.size(), 21 * kBands);
-    for (const float value : frames) CHECK_EQUAL(value, 0.0F);
+    EXPECT_EQ(frames.size(), 21 * kBands);
+    for (const float value : frames) EXPECT_EQ(value, 0.0F);
   }
 }
 
-TEST(mel_logarithm_is_exact_over_its_range) {
+TEST(MelFrontend, mel_logarithm_is_exact_over_its_range) {
   // A tone of every loudness that is accepted, up to the loudest.
   for (const Isa isa : maest::runnable_isas()) {
     for (double loudness = 1e-9; loudness < 1.1e12; loudness *= 3) {
@@ -150,13 +152,13 @@ TEST(mel_logarithm_is_exact_over_its_range) {
       const std::vector<float> frames = one_shot(isa, samples);
       for (const int band : {20, 23, 24, 60}) {
         const double wanted = naive_value(samples, 1, band);
-        CHECK_NEAR(frames[kBands + band], wanted, 5e-7 + 3e-7 * wanted);
+        EXPECT_NEAR(frames[kBands + band], wanted, 5e-7 + 3e-7 * wanted);
       }
     }
   }
 }
 
-TEST(mel_chunks_give_the_bits_of_one_push) {
+TEST(MelFrontend, mel_chunks_give_the_bits_of_one_push) {
   const std::vector<std::vector<std::size_t>> sizes = {
       {1},   {2},   {3, 5, 7}, {127},  {255},          {256},
       {257}, {509}, {1021},    {4096}, {1, 4999, 256}, {512, 1, 511}};
@@ -165,13 +167,13 @@ TEST(mel_chunks_give_the_bits_of_one_push) {
          {0, 1, 255, 256, 257, 511, 512, 513, 2303, 2304, 2305, 4352, 10007, 25000}) {
       const std::vector<float> samples = noise(length);
       const std::vector<float> whole = one_shot(isa, samples);
-      CHECK_EQUAL(whole.size(), kBands * maest::frame_count(length));
-      for (const auto& pieces : sizes) CHECK(same_bits(chunked(isa, samples, pieces), whole));
+      EXPECT_EQ(whole.size(), kBands * maest::frame_count(length));
+      for (const auto& pieces : sizes) EXPECT_TRUE(same_bits(chunked(isa, samples, pieces), whole));
     }
   }
 }
 
-TEST(mel_frame_does_not_depend_on_its_lane) {
+TEST(MelFrontend, mel_frame_does_not_depend_on_its_lane) {
   // The same hop of samples over and over: all frames but the first and last two must be equal.
   for (const Isa isa : maest::runnable_isas()) {
     const std::vector<float> hop = noise(256);
@@ -179,22 +181,23 @@ TEST(mel_frame_does_not_depend_on_its_lane) {
     for (int i = 0; i < 40; ++i) samples.insert(samples.end(), hop.begin(), hop.end());
     const std::vector<float> frames = one_shot(isa, samples);
     for (std::size_t frame = 2; frame < 40; ++frame) {
-      CHECK(std::memcmp(&frames[frame * kBands], &frames[kBands], kBands * sizeof(float)) == 0);
+      EXPECT_TRUE(std::memcmp(&frames[frame * kBands], &frames[kBands], kBands * sizeof(float)) ==
+                  0);
     }
   }
 }
 
-TEST(mel_isas_agree) {
+TEST(MelFrontend, mel_isas_agree) {
   const std::vector<float> samples = noise(50000);
   const std::vector<float> wanted = one_shot(Isa::kBaseline, samples);
   for (const Isa isa : maest::runnable_isas()) {
     const std::vector<float> found = one_shot(isa, samples);
-    CHECK_EQUAL(found.size(), wanted.size());
-    for (std::size_t i = 0; i < found.size(); ++i) CHECK_NEAR(found[i], wanted[i], 1e-5);
+    EXPECT_EQ(found.size(), wanted.size());
+    for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], wanted[i], 1e-5);
   }
 }
 
-TEST(mel_bad_samples_are_refused_and_change_nothing) {
+TEST(MelFrontend, mel_bad_samples_are_refused_and_change_nothing) {
   const float infinity = std::numeric_limits<float>::infinity();
   const std::pair<float, const char*> bad_values[] = {
       {std::nanf(""), "nan"}, {infinity, "inf"}, {-infinity, "-inf"}, {-2e12F, "-2e+12"}};
@@ -208,17 +211,17 @@ TEST(mel_bad_samples_are_refused_and_change_nothing) {
     bad[777] = bad_value;
     bad[1500] = bad_value;
     const std::string wanted = maest::message("sample 1777 is ", text, ", wanted finite");
-    CHECK_THROWS(frontend.push(bad.data(), bad.size(), frames), maest::InvalidArgument, wanted);
-    CHECK_EQUAL(frontend.samples_pushed(), std::int64_t{1000});
-    CHECK_EQUAL(frontend.frames_emitted(), std::int64_t{3});
-    CHECK_EQUAL(frames.size(), size);
+    EXPECT_THROWS(frontend.push(bad.data(), bad.size(), frames), maest::InvalidArgument, wanted);
+    EXPECT_EQ(frontend.samples_pushed(), std::int64_t{1000});
+    EXPECT_EQ(frontend.frames_emitted(), std::int64_t{3});
+    EXPECT_EQ(frames.size(), size);
     frontend.push(good.data() + 1000, 2000, frames);
     frontend.finish(frames);
-    CHECK(same_bits(frames, one_shot(maest::default_isa(), good)));
+    EXPECT_TRUE(same_bits(frames, one_shot(maest::default_isa(), good)));
   }
 }
 
-TEST(mel_bad_sample_far_into_a_long_push_changes_nothing) {
+TEST(MelFrontend, mel_bad_sample_far_into_a_long_push_changes_nothing) {
   const std::vector<float> good = noise(100000);
   for (const std::size_t place : {16383, 16384, 40000, 98999}) {
     for (const Isa isa : maest::runnable_isas()) {
@@ -228,51 +231,51 @@ TEST(mel_bad_sample_far_into_a_long_push_changes_nothing) {
       const std::vector<float> before = frames;
       std::vector<float> bad(good.begin() + 1000, good.end());
       bad[place] = std::nanf("");
-      CHECK_THROWS(frontend.push(bad.data(), bad.size(), frames), maest::InvalidArgument,
-                   maest::message("sample ", place + 1000, " is "));
-      CHECK(same_bits(frames, before));
-      CHECK_EQUAL(frontend.samples_pushed(), std::int64_t{1000});
+      EXPECT_THROWS(frontend.push(bad.data(), bad.size(), frames), maest::InvalidArgument,
+                    maest::message("sample ", place + 1000, " is "));
+      EXPECT_TRUE(same_bits(frames, before));
+      EXPECT_EQ(frontend.samples_pushed(), std::int64_t{1000});
       frontend.push(good.data() + 1000, good.size() - 1000, frames);
       frontend.finish(frames);
-      CHECK(same_bits(frames, one_shot(isa, good)));
+      EXPECT_TRUE(same_bits(frames, one_shot(isa, good)));
     }
   }
 }
 
-TEST(mel_push_refuses_a_null_pointer_and_takes_an_empty_chunk) {
+TEST(MelFrontend, mel_push_refuses_a_null_pointer_and_takes_an_empty_chunk) {
   MelFrontend frontend;
   std::vector<float> frames;
-  CHECK_THROWS(frontend.push(nullptr, 3, frames), maest::InvalidArgument, "null pointer");
+  EXPECT_THROWS(frontend.push(nullptr, 3, frames), maest::InvalidArgument, "null pointer");
   frontend.push(nullptr, 0, frames);
   frontend.finish(frames);
-  CHECK(frames.empty());
-  CHECK_EQUAL(frontend.frames_emitted(), std::int64_t{0});
+  EXPECT_TRUE(frames.empty());
+  EXPECT_EQ(frontend.frames_emitted(), std::int64_t{0});
 }
 
-TEST(mel_push_after_finish_needs_reset) {
+TEST(MelFrontend, mel_push_after_finish_needs_reset) {
   const std::vector<float> samples = noise(1000);
   MelFrontend frontend;
   std::vector<float> frames;
   frontend.push(samples.data(), samples.size(), frames);
-  CHECK(!frontend.finished());
+  EXPECT_TRUE(!frontend.finished());
   frontend.finish(frames);
-  CHECK(frontend.finished());
+  EXPECT_TRUE(frontend.finished());
   const std::vector<float> first = frames;
-  CHECK_THROWS(frontend.push(samples.data(), 7, frames), maest::InvalidArgument, "reset()");
+  EXPECT_THROWS(frontend.push(samples.data(), 7, frames), maest::InvalidArgument, "reset()");
   frontend.finish(frames);
-  CHECK(same_bits(frames, first));
+  EXPECT_TRUE(same_bits(frames, first));
 
   frontend.reset();
-  CHECK(!frontend.finished());
-  CHECK_EQUAL(frontend.samples_pushed(), std::int64_t{0});
-  CHECK_EQUAL(frontend.frames_emitted(), std::int64_t{0});
+  EXPECT_TRUE(!frontend.finished());
+  EXPECT_EQ(frontend.samples_pushed(), std::int64_t{0});
+  EXPECT_EQ(frontend.frames_emitted(), std::int64_t{0});
   std::vector<float> again;
   frontend.push(samples.data(), samples.size(), again);
   frontend.finish(again);
-  CHECK(same_bits(again, first));
+  EXPECT_TRUE(same_bits(again, first));
 }
 
-TEST(mel_frontend_moves_in_mid_signal) {
+TEST(MelFrontend, mel_frontend_moves_in_mid_signal) {
   const std::vector<float> samples = noise(3000);
   MelFrontend first;
   std::vector<float> frames;
@@ -280,41 +283,41 @@ TEST(mel_frontend_moves_in_mid_signal) {
   MelFrontend second(std::move(first));
   second.push(samples.data() + 1234, 3000 - 1234, frames);
   second.finish(frames);
-  CHECK(same_bits(frames, one_shot(maest::default_isa(), samples)));
+  EXPECT_TRUE(same_bits(frames, one_shot(maest::default_isa(), samples)));
 }
 
-TEST(mel_frames_are_appended) {
+TEST(MelFrontend, mel_frames_are_appended) {
   const std::vector<float> samples = noise(600);
   std::vector<float> frames = {1.5F, 2.5F};
   MelFrontend frontend;
   frontend.push(samples.data(), samples.size(), frames);
-  CHECK_EQUAL(frames.size(), 2 + 2 * kBands);
-  CHECK_EQUAL(frames[1], 2.5F);
+  EXPECT_EQ(frames.size(), 2 + 2 * kBands);
+  EXPECT_EQ(frames[1], 2.5F);
 }
 
-TEST(isa_is_chosen_by_the_environment) {
+TEST(MelFrontend, isa_is_chosen_by_the_environment) {
   for (const Isa isa : maest::runnable_isas()) {
     const IsaVariable variable(maest::isa_name(isa));
-    CHECK(maest::default_isa() == isa);
+    EXPECT_TRUE(maest::default_isa() == isa);
   }
   const IsaVariable empty("");
-  CHECK(maest::default_isa() == maest::runnable_isas().back());
+  EXPECT_TRUE(maest::default_isa() == maest::runnable_isas().back());
 }
 
-TEST(isa_that_does_not_exist_or_run_is_refused) {
+TEST(MelFrontend, isa_that_does_not_exist_or_run_is_refused) {
   {
     const IsaVariable variable("sse9");
-    CHECK_THROWS(maest::default_isa(), maest::InvalidArgument, "ESSENTIA_MAEST_ISA");
-    CHECK_THROWS(MelFrontend(), maest::InvalidArgument, "sse9");
+    EXPECT_THROWS(maest::default_isa(), maest::InvalidArgument, "ESSENTIA_MAEST_ISA");
+    EXPECT_THROWS(MelFrontend(), maest::InvalidArgument, "sse9");
   }
   for (const Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni}) {
-    CHECK(maest::isa_from_name(maest::isa_name(isa)) == isa);
+    EXPECT_TRUE(maest::isa_from_name(maest::isa_name(isa)) == isa);
     if (maest::cpu_can_run(isa)) {
-      CHECK(maest::require_runnable(isa) == isa);
+      EXPECT_TRUE(maest::require_runnable(isa) == isa);
       continue;
     }
     const IsaVariable variable(maest::isa_name(isa));
-    CHECK_THROWS(maest::default_isa(), maest::InvalidArgument, "cannot run");
-    CHECK_THROWS(MelFrontend(isa), maest::InvalidArgument, maest::isa_name(isa));
+    EXPECT_THROWS(maest::default_isa(), maest::InvalidArgument, "cannot run");
+    EXPECT_THROWS(MelFrontend(isa), maest::InvalidArgument, maest::isa_name(isa));
   }
 }

@@ -1,10 +1,12 @@
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
 
-#include "check.h"
 #include "error.h"
 #include "segmenter.h"
+#include "throws.h"
 
 using maest::InvalidArgument;
 using maest::Segment;
@@ -34,7 +36,7 @@ std::vector<std::string> segments_of(int frames, int chunk, int size, int hop, T
   }
   const Segment last = segmenter.tail(tail);
   if (last.frames > 0) describe(last);
-  CHECK_EQUAL(segmenter.frames_seen() >= frames, true);
+  EXPECT_EQ(segmenter.frames_seen() >= frames, true);
   return found;
 }
 
@@ -42,41 +44,41 @@ using Texts = std::vector<std::string>;
 
 }  // namespace
 
-TEST(segments_follow_the_hop) {
-  CHECK(segments_of(8, 8, 3, 2, Tail::discard) == (Texts{"0:0,1,2", "2:2,3,4", "4:4,5,6"}));
-  CHECK(segments_of(6, 6, 3, 3, Tail::discard) == (Texts{"0:0,1,2", "3:3,4,5"}));
-  CHECK(segments_of(9, 9, 2, 4, Tail::discard) == (Texts{"0:0,1", "4:4,5"}));
-  CHECK(segments_of(2, 2, 3, 3, Tail::discard).empty());
+TEST(Segmenter, segments_follow_the_hop) {
+  EXPECT_TRUE(segments_of(8, 8, 3, 2, Tail::discard) == (Texts{"0:0,1,2", "2:2,3,4", "4:4,5,6"}));
+  EXPECT_TRUE(segments_of(6, 6, 3, 3, Tail::discard) == (Texts{"0:0,1,2", "3:3,4,5"}));
+  EXPECT_TRUE(segments_of(9, 9, 2, 4, Tail::discard) == (Texts{"0:0,1", "4:4,5"}));
+  EXPECT_TRUE(segments_of(2, 2, 3, 3, Tail::discard).empty());
 }
 
-TEST(a_tail_repeats_its_frames) {
-  CHECK(segments_of(5, 5, 3, 3, Tail::repeat) == (Texts{"0:0,1,2", "3:3,4,3"}));
-  CHECK(segments_of(1, 1, 3, 3, Tail::repeat) == (Texts{"0:0,0,0"}));
+TEST(Segmenter, a_tail_repeats_its_frames) {
+  EXPECT_TRUE(segments_of(5, 5, 3, 3, Tail::repeat) == (Texts{"0:0,1,2", "3:3,4,3"}));
+  EXPECT_TRUE(segments_of(1, 1, 3, 3, Tail::repeat) == (Texts{"0:0,0,0"}));
   // As in Essentia the frames after the last hop are a tail, seen or not.
-  CHECK(segments_of(3, 3, 3, 2, Tail::repeat) == (Texts{"0:0,1,2", "2:2,2,2"}));
-  CHECK(segments_of(3, 3, 3, 3, Tail::repeat) == (Texts{"0:0,1,2"}));
-  CHECK(segments_of(0, 1, 3, 3, Tail::repeat).empty());
+  EXPECT_TRUE(segments_of(3, 3, 3, 2, Tail::repeat) == (Texts{"0:0,1,2", "2:2,2,2"}));
+  EXPECT_TRUE(segments_of(3, 3, 3, 3, Tail::repeat) == (Texts{"0:0,1,2"}));
+  EXPECT_TRUE(segments_of(0, 1, 3, 3, Tail::repeat).empty());
 }
 
-TEST(a_tail_can_stay_short) {
-  CHECK(segments_of(5, 5, 3, 3, Tail::pad) == (Texts{"0:0,1,2", "3:3,4"}));
-  CHECK(segments_of(2, 2, 3, 3, Tail::pad) == (Texts{"0:0,1"}));
+TEST(Segmenter, a_tail_can_stay_short) {
+  EXPECT_TRUE(segments_of(5, 5, 3, 3, Tail::pad) == (Texts{"0:0,1,2", "3:3,4"}));
+  EXPECT_TRUE(segments_of(2, 2, 3, 3, Tail::pad) == (Texts{"0:0,1"}));
 }
 
-TEST(segments_do_not_depend_on_chunks) {
+TEST(Segmenter, segments_do_not_depend_on_chunks) {
   for (const Tail tail : {Tail::discard, Tail::repeat, Tail::pad}) {
     for (const int hop : {1, 3, 5, 7, 11}) {
       for (int frames = 0; frames < 40; ++frames) {
         const Texts whole = segments_of(frames, 1000, 7, hop, tail);
         for (const int chunk : {1, 2, 5, 13}) {
-          CHECK(segments_of(frames, chunk, 7, hop, tail) == whole);
+          EXPECT_TRUE(segments_of(frames, chunk, 7, hop, tail) == whole);
         }
       }
     }
   }
 }
 
-TEST(only_frames_still_needed_are_held) {
+TEST(Segmenter, only_frames_still_needed_are_held) {
   Segmenter segmenter(10, 4, 2);
   std::size_t most = 0;
   for (int i = 0; i < 10000; ++i) {
@@ -84,30 +86,30 @@ TEST(only_frames_still_needed_are_held) {
     most = std::max(most, segmenter.frames().size());
     segmenter.release(segmenter.ready());
   }
-  CHECK_EQUAL(most, std::size_t{20});
-  CHECK_EQUAL(segmenter.frames_seen(), std::int64_t{10000});
+  EXPECT_EQ(most, std::size_t{20});
+  EXPECT_EQ(segmenter.frames_seen(), std::int64_t{10000});
 }
 
-TEST(a_hop_longer_than_a_segment_holds_nothing_in_between) {
+TEST(Segmenter, a_hop_longer_than_a_segment_holds_nothing_in_between) {
   Segmenter segmenter(2, 1000, 1);
   for (int i = 0; i < 900; ++i) {
     segmenter.frames().push_back(0.0F);
     segmenter.release(segmenter.ready());
-    CHECK(segmenter.frames().size() <= 2);
+    EXPECT_TRUE(segmenter.frames().size() <= 2);
   }
 }
 
-TEST(segmenter_reset_starts_anew) {
+TEST(Segmenter, segmenter_reset_starts_anew) {
   Segmenter segmenter(2, 2, 1);
   segmenter.frames() = {1.0F, 2.0F, 3.0F};
   segmenter.release(segmenter.ready());
   segmenter.reset();
-  CHECK_EQUAL(segmenter.frames_seen(), std::int64_t{0});
-  CHECK_EQUAL(segmenter.ready(), std::int64_t{0});
+  EXPECT_EQ(segmenter.frames_seen(), std::int64_t{0});
+  EXPECT_EQ(segmenter.ready(), std::int64_t{0});
 }
 
-TEST(segmenter_refuses_what_cannot_be) {
-  CHECK_THROWS(Segmenter(0, 1, 1), InvalidArgument, "0 frames");
-  CHECK_THROWS(Segmenter(1, 0, 1), InvalidArgument, "every 0");
-  CHECK_THROWS(maest::parse_tail("keep"), InvalidArgument, "'keep'");
+TEST(Segmenter, segmenter_refuses_what_cannot_be) {
+  EXPECT_THROWS(Segmenter(0, 1, 1), InvalidArgument, "0 frames");
+  EXPECT_THROWS(Segmenter(1, 0, 1), InvalidArgument, "every 0");
+  EXPECT_THROWS(maest::parse_tail("keep"), InvalidArgument, "'keep'");
 }

@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -5,12 +7,12 @@
 #include <thread>
 #include <vector>
 
-#include "check.h"
 #include "side_by_side.h"
+#include "throws.h"
 
 using maest::side_by_side;
 
-TEST(all_work_is_done_once_by_no_more_threads_than_allowed) {
+TEST(SideBySide, all_work_is_done_once_by_no_more_threads_than_allowed) {
   for (const std::size_t count : {0U, 1U, 2U, 17U}) {
     for (const std::size_t threads : {1U, 3U, 40U}) {
       std::vector<std::atomic<int>> done(count);
@@ -25,13 +27,13 @@ TEST(all_work_is_done_once_by_no_more_threads_than_allowed) {
         ++done[i];
         --working;
       });
-      for (const std::atomic<int>& times : done) CHECK_EQUAL(times.load(), 1);
-      CHECK(most.load() <= static_cast<int>(std::min(threads, count)));
+      for (const std::atomic<int>& times : done) EXPECT_EQ(times.load(), 1);
+      EXPECT_TRUE(most.load() <= static_cast<int>(std::min(threads, count)));
     }
   }
 }
 
-TEST(no_thread_waits_for_a_slow_neighbour) {
+TEST(SideBySide, no_thread_waits_for_a_slow_neighbour) {
   std::atomic<std::size_t> done{0};
   side_by_side(9, 2, [&](std::size_t i) {
     const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
@@ -39,13 +41,15 @@ TEST(no_thread_waits_for_a_slow_neighbour) {
     while (i == 0 && done < 8 && std::chrono::steady_clock::now() < patience) {
       std::this_thread::yield();
     }
-    if (i == 0) CHECK_EQUAL(done.load(), std::size_t{8});
+    if (i == 0) {
+      EXPECT_EQ(done.load(), std::size_t{8});
+    }
     ++done;
   });
-  CHECK_EQUAL(done.load(), std::size_t{9});
+  EXPECT_EQ(done.load(), std::size_t{9});
 }
 
-TEST(between_is_called_in_the_calling_thread) {
+TEST(SideBySide, between_is_called_in_the_calling_thread) {
   const std::thread::id caller = std::this_thread::get_id();
   std::atomic<int> own{0};
   int calls = 0;
@@ -56,13 +60,13 @@ TEST(between_is_called_in_the_calling_thread) {
         std::this_thread::sleep_for(std::chrono::microseconds(200));
       },
       [&] {
-        CHECK(std::this_thread::get_id() == caller);
+        EXPECT_TRUE(std::this_thread::get_id() == caller);
         ++calls;
       });
-  CHECK_EQUAL(calls, own.load());
+  EXPECT_EQ(calls, own.load());
 }
 
-TEST(what_is_thrown_ends_the_rest) {
+TEST(SideBySide, what_is_thrown_ends_the_rest) {
   for (const std::size_t threads : {1U, 2U}) {
     std::atomic<int> begun{0};
     const auto fail = [&](std::size_t i) {
@@ -70,12 +74,12 @@ TEST(what_is_thrown_ends_the_rest) {
       if (i == 3) throw std::runtime_error("the fourth");
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     };
-    CHECK_THROWS(side_by_side(1000, threads, fail), std::runtime_error, "the fourth");
-    CHECK(begun.load() < 500);
+    EXPECT_THROWS(side_by_side(1000, threads, fail), std::runtime_error, "the fourth");
+    EXPECT_TRUE(begun.load() < 500);
   }
   std::atomic<int> begun{0};
   const auto work = [&](std::size_t) { ++begun; };
   const auto interrupt = [] { throw std::runtime_error("Ctrl-C"); };
-  CHECK_THROWS(side_by_side(1000, 1, work, interrupt), std::runtime_error, "Ctrl-C");
-  CHECK_EQUAL(begun.load(), 1);
+  EXPECT_THROWS(side_by_side(1000, 1, work, interrupt), std::runtime_error, "Ctrl-C");
+  EXPECT_EQ(begun.load(), 1);
 }

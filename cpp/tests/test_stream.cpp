@@ -1,15 +1,19 @@
 // The whole engine on an untrained model. The environment names the files: MAEST_TEST_MODEL, and
 // ESSENTIA_MAEST_ONNXRUNTIME for the library; tests/python/test_core.py sets both.
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
-#include "check.h"
 #include "error.h"
 #include "ort_library.h"
 #include "stream.h"
+#include "throws.h"
 
 using maest::Extractor;
 using maest::Outputs;
@@ -19,7 +23,7 @@ namespace {
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
-  if (value == nullptr) maest::test::fail(__FILE__, __LINE__, "the variable ", name, " is not set");
+  if (value == nullptr) throw std::runtime_error(std::string(name) + " is not set");
   return value;
 }
 
@@ -46,21 +50,21 @@ Request quick_request() {
 }
 
 void check_same(const Outputs& found, const Outputs& wanted) {
-  CHECK_EQUAL(found.size(), wanted.size());
+  EXPECT_EQ(found.size(), wanted.size());
   for (std::size_t i = 0; i < found.size(); ++i) {
-    CHECK_EQUAL(found[i].segments, wanted[i].segments);
-    CHECK(found[i].values == wanted[i].values);
+    EXPECT_EQ(found[i].segments, wanted[i].segments);
+    EXPECT_TRUE(found[i].values == wanted[i].values);
   }
 }
 
 }  // namespace
 
-TEST(chunks_give_what_one_call_gives) {
+TEST(Stream, chunks_give_what_one_call_gives) {
   const auto extractor = open(1);
   const std::vector<float> signal = chirp(35 * maest::kSampleRate);
   const Request request = quick_request();
   const Outputs whole = maest::extract(extractor, request, signal.data(), signal.size());
-  CHECK_EQUAL(whole[0].segments, std::int64_t{4});
+  EXPECT_EQ(whole[0].segments, std::int64_t{4});
   for (const std::size_t chunk : {std::size_t{997}, std::size_t{160000}, signal.size()}) {
     maest::Stream stream(extractor, request);
     for (int round = 0; round < 2; ++round) {  // the second after a reset
@@ -73,13 +77,13 @@ TEST(chunks_give_what_one_call_gives) {
       }
       take(stream.finish());
       check_same(pieces, whole);
-      CHECK_THROWS(stream.finish(), maest::InvalidArgument, "reset()");
+      EXPECT_THROWS(stream.finish(), maest::InvalidArgument, "reset()");
       stream.reset();
     }
   }
 }
 
-TEST(threads_share_one_model) {
+TEST(Stream, threads_share_one_model) {
   const auto extractor = open(2);
   const std::vector<float> signal = chirp(12 * maest::kSampleRate);
   const Request request = quick_request();
@@ -94,7 +98,7 @@ TEST(threads_share_one_model) {
   for (const Outputs& outputs : found) check_same(outputs, wanted);
 }
 
-TEST(side_by_side_segments_change_nothing) {
+TEST(Stream, side_by_side_segments_change_nothing) {
   const auto extractor = open(1);
   const std::vector<float> signal = chirp(45 * maest::kSampleRate);
   Request request = quick_request();
@@ -104,48 +108,48 @@ TEST(side_by_side_segments_change_nothing) {
   check_same(maest::extract(extractor, request, signal.data(), signal.size()), wanted);
 }
 
-TEST(stream_refuses_bad_audio_and_goes_on) {
+TEST(Stream, stream_refuses_bad_audio_and_goes_on) {
   const auto extractor = open(1);
   Request request = quick_request();
   maest::Stream stream(extractor, request);
   std::vector<float> signal = chirp(1000);
   stream.push(signal.data(), signal.size());
   signal[7] = NAN;
-  CHECK_THROWS(stream.push(signal.data(), signal.size()), maest::InvalidArgument, "1007");
+  EXPECT_THROWS(stream.push(signal.data(), signal.size()), maest::InvalidArgument, "1007");
   signal[7] = 0.0F;
   stream.push(signal.data(), signal.size());
-  CHECK_EQUAL(stream.finish()[0].segments, std::int64_t{1});
+  EXPECT_EQ(stream.finish()[0].segments, std::int64_t{1});
 
   request.tail = maest::Tail::discard;
-  CHECK_THROWS(maest::extract(extractor, request, signal.data(), signal.size()),
-               maest::InvalidArgument, "too short");
-  CHECK_THROWS(maest::extract(extractor, request, signal.data(), 0), maest::InvalidArgument,
-               "empty");
+  EXPECT_THROWS(maest::extract(extractor, request, signal.data(), signal.size()),
+                maest::InvalidArgument, "too short");
+  EXPECT_THROWS(maest::extract(extractor, request, signal.data(), 0), maest::InvalidArgument,
+                "empty");
 }
 
-TEST(requests_that_the_model_does_not_have) {
+TEST(Stream, requests_that_the_model_does_not_have) {
   const auto extractor = open(1);
   Request request;
   request.outputs = {maest::OutputKind::tokens};
   request.block = 13;
-  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "blocks 1 to 12");
+  EXPECT_THROWS(extractor->plan(request), maest::InvalidArgument, "blocks 1 to 12");
   request.block = 0;
-  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "block is 0");
+  EXPECT_THROWS(extractor->plan(request), maest::InvalidArgument, "block is 0");
   request.block = 12;
   request.hop_seconds = -1;
-  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "hop is -1");
+  EXPECT_THROWS(extractor->plan(request), maest::InvalidArgument, "hop is -1");
   request.hop_seconds = NAN;
-  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "hop is nan");
+  EXPECT_THROWS(extractor->plan(request), maest::InvalidArgument, "hop is nan");
   request.hop_seconds = 0;
   request.batch_size = -2;
-  CHECK_THROWS(extractor->plan(request), maest::InvalidArgument, "batch_size is -2");
+  EXPECT_THROWS(extractor->plan(request), maest::InvalidArgument, "batch_size is -2");
 }
 
-TEST(files_that_are_no_models) {
+TEST(Stream, files_that_are_no_models) {
   maest::set_ort_library(environment("ESSENTIA_MAEST_ONNXRUNTIME"));
-  CHECK_THROWS(Extractor("no-such-file.onnx", 1), maest::ModelError, "does not exist");
-  CHECK_THROWS(Extractor(".", 1), maest::ModelError, "not a file");
-  CHECK_THROWS(Extractor(__FILE__, 1), maest::ModelError, "cannot be loaded");
-  CHECK_THROWS(Extractor(environment("MAEST_TEST_MODEL"), -1), maest::InvalidArgument, "-1");
-  CHECK_THROWS(maest::set_ort_library("elsewhere.so"), maest::InvalidArgument, "elsewhere.so");
+  EXPECT_THROWS(Extractor("no-such-file.onnx", 1), maest::ModelError, "does not exist");
+  EXPECT_THROWS(Extractor(".", 1), maest::ModelError, "not a file");
+  EXPECT_THROWS(Extractor(__FILE__, 1), maest::ModelError, "cannot be loaded");
+  EXPECT_THROWS(Extractor(environment("MAEST_TEST_MODEL"), -1), maest::InvalidArgument, "-1");
+  EXPECT_THROWS(maest::set_ort_library("elsewhere.so"), maest::InvalidArgument, "elsewhere.so");
 }
