@@ -2,7 +2,8 @@
 // that the user's `onnxruntime` package carries: nothing of it is linked or bundled.
 //
 // The function table is append-only, so a position, once published, never changes. Positions were
-// taken from ONNX Runtime's public header order; tests/python/test_ort_api.py checks them.
+// taken from ONNX Runtime's public header order; tests/python/test_ort_api.py and
+// test_ort_header.py check them.
 #pragma once
 
 #include <cstddef>
@@ -111,11 +112,8 @@ struct OrtApi {
   void check(OrtStatus* status, const std::string& context) const;
 };
 
-// The oldest ONNX Runtime whose function table and operators suffice.
-inline constexpr int kOldestOrtMinor = 20;
-
-// Opens the library that set_ort_library named, on first use. Throws `RuntimeUnavailable` when it is missing or too old.
-// Safe to call from several threads.
+// Opens the library (ort_library.h) on first use. Throws `RuntimeUnavailable` when it is missing or
+// too old. Safe to call from several threads.
 const OrtApi& ort_api();
 
 // The process-wide environment, created on first use and never released: sessions may outlive
