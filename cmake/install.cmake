@@ -25,6 +25,7 @@ set(public_headers
   cpp/core/cpu.h
   cpp/core/error.h
   cpp/core/extractor.h
+  cpp/core/kernels.h
   cpp/core/mel_config.h
   cpp/core/mel_frontend.h
   cpp/core/model_info.h

@@ -4,6 +4,7 @@ target_sources(maest_core PRIVATE
   cpp/core/gelu.cpp
   cpp/core/gelu_kernel_avx2.cpp
   cpp/core/gelu_kernel_avx512.cpp
+  cpp/core/kernels.cpp
   cpp/core/mel_kernels.cpp
   cpp/core/mel_kernels_avx2.cpp
   cpp/core/mel_kernels_avx512.cpp

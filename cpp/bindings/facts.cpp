@@ -10,7 +10,6 @@
 #include "mel_config.h"
 #include "mel_frontend.h"
 #include "model_info.h"
-#include "ort_api.h"
 #include "patch_grid.h"
 #include "register.h"
 #include "threads.h"
@@ -65,7 +64,6 @@ void register_facts(py::module_& module) {
   module.attr("TAILS") = names(kTailNames);
   module.attr("TOKENS") = names(kPoolingNames);
   module.attr("MOST_THREADS") = kMostThreads;
-  module.attr("OLDEST_ORT") = "1." + std::to_string(kOldestOrtMinor);
   module.def("available_cpus", &available_cpus);
 }
 

@@ -6,9 +6,8 @@
 #include "arguments.h"
 #include "extractor.h"
 #include "mel_frontend.h"
-#include "ort_api.h"
-#include "ort_library.h"
 #include "register.h"
+#include "unlocked.h"
 
 namespace maest::bindings {
 
@@ -18,7 +17,7 @@ namespace {
 
 std::shared_ptr<Extractor> open(const std::string& path, const py::object& threads) {
   const int count = whole_number(threads, "num_threads");
-  const py::gil_scoped_release release;
+  const Unlocked unlocked;
   return std::make_shared<Extractor>(path, count);
 }
 
@@ -37,9 +36,6 @@ py::tuple outputs_of(const ModelInfo& info) {
 }  // namespace
 
 void register_model(py::module_& module) {
-  module.def("set_ort_library", &set_ort_library);
-  module.def("ort_version", [] { return ort_api().version; });
-
   py::enum_<OutputKind>(module, "OutputKind")
       .value("activations", OutputKind::activations)
       .value("logits", OutputKind::logits)
@@ -77,6 +73,22 @@ void register_model(py::module_& module) {
       .def(py::init(&open), py::arg("path"), py::arg("threads"))
       .def_property_readonly("info", &Extractor::info, py::return_value_policy::reference_internal)
       .def_property_readonly("threads", &Extractor::threads)
+      .def_property_readonly("operators",
+                             [](const Extractor& extractor) {
+                               py::dict kernels;
+                               for (const OperatorUse& use : extractor.operators()) {
+                                 kernels[py::str(use.name)] = use.kernel;
+                               }
+                               return kernels;
+                             })
+      .def_property_readonly("operator_nodes",
+                             [](const Extractor& extractor) {
+                               py::dict nodes;
+                               for (const OperatorUse& use : extractor.operators()) {
+                                 nodes[py::str(use.name)] = use.nodes;
+                               }
+                               return nodes;
+                             })
       .def("plan", &Extractor::plan, py::arg("request"));
 }
 

@@ -4,7 +4,9 @@
 PYBIND11_MODULE(_core, module) {
   module.doc() = "The C++ engine of essentia-maest; use it through essentia_maest.";
   maest::bindings::register_exceptions(module);
+  maest::bindings::register_end(module);
   maest::bindings::register_facts(module);
+  maest::bindings::register_kernels(module);
   maest::bindings::register_mel_frontend(module);
   maest::bindings::register_model(module);
   maest::bindings::register_request(module);

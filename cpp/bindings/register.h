@@ -5,7 +5,9 @@
 namespace maest::bindings {
 
 void register_exceptions(pybind11::module_& module);
+void register_end(pybind11::module_& module);
 void register_facts(pybind11::module_& module);
+void register_kernels(pybind11::module_& module);
 void register_mel_frontend(pybind11::module_& module);
 void register_model(pybind11::module_& module);
 void register_request(pybind11::module_& module);

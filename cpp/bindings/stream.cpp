@@ -8,18 +8,13 @@
 
 #include "arrays.h"
 #include "register.h"
+#include "unlocked.h"
 
 namespace maest::bindings {
 
 namespace py = pybind11;
 
 namespace {
-
-// Lets Ctrl-C end a long call: Python's handlers run only when asked.
-void check_signals() {
-  const py::gil_scoped_acquire acquire;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-}
 
 // A stream has state, and the GIL is not held while it computes: calls from several threads queue.
 class GuardedStream {
@@ -31,7 +26,7 @@ class GuardedStream {
   py::tuple outputs_of(const Work& work) {
     Outputs outputs;
     {
-      const py::gil_scoped_release release;
+      const Unlocked unlocked;
       const std::lock_guard<std::mutex> lock(mutex_);
       outputs = work(stream_);
     }
@@ -39,7 +34,7 @@ class GuardedStream {
   }
 
   void reset() {
-    const py::gil_scoped_release release;
+    const Unlocked unlocked;
     const std::lock_guard<std::mutex> lock(mutex_);
     stream_.reset();
   }
@@ -77,7 +72,7 @@ void register_stream(py::module_& module) {
         const auto count = static_cast<std::size_t>(samples.size());
         Outputs outputs;
         {
-          const py::gil_scoped_release release;
+          const Unlocked unlocked;
           outputs = extract(std::move(extractor), request, data, count, check_signals);
         }
         return to_arrays(std::move(outputs));

@@ -181,7 +181,10 @@ void pack_keys(TokenRows keys, PackedHead& head) {
       }
     }
     // Unsigned, since the integers of a key that is not finite may be of any size.
-    const auto total = static_cast<std::uint32_t>(_mm512_reduce_add_epi32(sum));
+    alignas(64) std::uint32_t sums[kLanes];
+    _mm512_store_si512(sums, sum);
+    std::uint32_t total = 0;
+    for (const std::uint32_t part : sums) total += part;
     head.key_start[token] = static_cast<std::int32_t>(0U - kMiddle * total);
     head.key_scale[token] = scale;
     head.key_offset[token] = real ? 0.0F : kNoKey;

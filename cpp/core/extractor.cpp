@@ -199,12 +199,13 @@ void Extractor::require_finite(const Output& output) const {
   }
 }
 
-std::vector<Tensor> Extractor::run_patches(const Plan& plan, const Segment& segment) const {
-  const bool whole = segment.frames == info_.segment_frames;
-  const std::vector<std::int64_t> kept =
-      whole ? plan.kept
-            : kept_patches(info_.grid, plan.request.patchout,
-                           info_.grid.columns_within(segment.frames));
+std::vector<std::int64_t> Extractor::kept_of(const Plan& plan, const Segment& segment) const {
+  if (segment.frames == info_.segment_frames) return plan.kept;
+  return kept_patches(info_.grid, plan.request.patchout, info_.grid.columns_within(segment.frames));
+}
+
+std::vector<Tensor> Extractor::run_patches(const Plan& plan, const Segment& segment,
+                                           const std::vector<std::int64_t>& kept) const {
   const auto count = static_cast<std::int64_t>(kept.size());
   const std::int64_t depth = plan.depth;
   const std::int64_t tap = plan.wants_block ? plan.request.block : 0;
@@ -228,10 +229,25 @@ std::vector<Tensor> Extractor::run_melspectrogram(const Plan& plan, const Segmen
       plan.graph_outputs);
 }
 
+void Extractor::require_promised(const Plan& plan, std::size_t patches,
+                                 const std::vector<Tensor>& tensors) const {
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const bool tokens = plan.wants_block && i == 0;
+    std::vector<std::int64_t> wanted = {1, info_.classes};
+    if (tokens) wanted = {1, 2 + static_cast<std::int64_t>(patches), info_.dim};
+    if (tensors[i].shape() == wanted) continue;
+    throw ModelError(message("model file '", session_.path(), "' gave '", plan.graph_outputs[i],
+                             "' of shape ", shape_text(tensors[i].shape()),
+                             "; its metadata promise ", shape_text(wanted)));
+  }
+}
+
 Outputs Extractor::compute(const Plan& plan, const Segment& segment) const {
+  const std::vector<std::int64_t> kept = kept_of(plan, segment);
   const std::vector<Tensor> tensors = info_.kind == GraphKind::patches
-                                          ? run_patches(plan, segment)
+                                          ? run_patches(plan, segment, kept)
                                           : run_melspectrogram(plan, segment);
+  require_promised(plan, kept.size(), tensors);
   Outputs outputs;
   std::size_t next_tensor = plan.wants_block ? 1 : 0;  // the block's tokens come first
   for (const OutputKind kind : plan.request.outputs) {

@@ -87,6 +87,7 @@ class Extractor {
   const ModelInfo& info() const { return info_; }
   const std::string& path() const { return session_.path(); }
   int threads() const { return threads_; }
+  std::vector<OperatorUse> operators() const { return session_.operators(); }
 
   // Throws `InvalidArgument` naming what this model has instead.
   Plan plan(const Request& request) const;
@@ -101,7 +102,11 @@ class Extractor {
  private:
   std::vector<std::int64_t> shape(const Plan& plan, OutputKind kind) const;
   void require_finite(const Output& output) const;
-  std::vector<Tensor> run_patches(const Plan& plan, const Segment& segment) const;
+  std::vector<std::int64_t> kept_of(const Plan& plan, const Segment& segment) const;
+  void require_promised(const Plan& plan, std::size_t patches,
+                        const std::vector<Tensor>& tensors) const;
+  std::vector<Tensor> run_patches(const Plan& plan, const Segment& segment,
+                                  const std::vector<std::int64_t>& kept) const;
   std::vector<Tensor> run_melspectrogram(const Plan& plan, const Segment& segment) const;
 
   int threads_;

@@ -4,10 +4,12 @@
 
 namespace maest {
 
+Isa gelu_kernel_isa(Isa isa) { return isa == Isa::kAvx512Vnni ? Isa::kAvx512 : isa; }
+
 GeluKernel gelu_kernel(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni) return gelu_kernel_avx512;
-  if (isa == Isa::kAvx2) return gelu_kernel_avx2;
+  if (gelu_kernel_isa(isa) == Isa::kAvx512) return gelu_kernel_avx512;
+  if (gelu_kernel_isa(isa) == Isa::kAvx2) return gelu_kernel_avx2;
 #else
   (void)isa;
 #endif

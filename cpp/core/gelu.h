@@ -12,6 +12,9 @@ enum class Isa;  // cpu.h is not included: it would bring the standard library i
 using GeluKernel = void (*)(const float* values, const float* bias, std::size_t count,
                             float* output);
 
+// The instruction set that the kernel for `isa` was compiled for.
+Isa gelu_kernel_isa(Isa isa);
+
 // Null where there is none: ONNX Runtime's own is as good then.
 GeluKernel gelu_kernel(Isa isa);
 

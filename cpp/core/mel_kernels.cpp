@@ -35,11 +35,13 @@ const MelTables& mel_tables() {
   return tables;
 }
 
+Isa mel_kernels_isa(Isa isa) { return isa == Isa::kAvx512Vnni ? Isa::kAvx512 : isa; }
+
 const MelKernels& mel_kernels(Isa isa) {
   require_runnable(isa);
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx2) return mel_kernels_avx2;
-  if (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni) return mel_kernels_avx512;
+  if (mel_kernels_isa(isa) == Isa::kAvx2) return mel_kernels_avx2;
+  if (mel_kernels_isa(isa) == Isa::kAvx512) return mel_kernels_avx512;
 #endif
   return mel_kernels_baseline;
 }

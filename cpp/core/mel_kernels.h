@@ -53,6 +53,9 @@ struct MelKernels {
                      float* frames);
 };
 
+// The instruction set that the kernels for `isa` were compiled for.
+Isa mel_kernels_isa(Isa isa);
+
 // Throws InvalidArgument if this CPU cannot run `isa`.
 const MelKernels& mel_kernels(Isa isa);
 

@@ -99,15 +99,6 @@ std::vector<std::string> split_lines(const std::string& text) {
   }
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (const std::int64_t size : shape) {
-    if (text.size() > 1) text += ", ";
-    text += size < 0 ? std::string("any") : std::to_string(size);
-  }
-  return text + "]";
-}
-
 // -1 in `wanted` stands for any size.
 void require_port(const Session& session, const Port* port, const std::string& role,
                   ElementType type, const std::vector<std::int64_t>& wanted) {

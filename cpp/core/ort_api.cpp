@@ -2,12 +2,13 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
-#include <optional>
 
 #include "error.h"
 #include "ort_library.h"
+#include "runtime_use.h"
 
 namespace maest {
 namespace {
@@ -20,7 +21,8 @@ struct ApiBase {
 
 std::mutex library_mutex;
 std::string library_path;
-std::optional<OrtApi> loaded;
+// Never freed: threads may still compute while a process ends.
+std::atomic<const OrtApi*> loaded{nullptr};
 
 [[noreturn]] void unavailable(const std::string& what) {
   throw RuntimeUnavailable(message(what, "; ONNX Runtime 1.", kOldestOrtMinor,
@@ -74,18 +76,27 @@ void OrtApi::check(OrtStatus* status, const std::string& context) const {
 
 void set_ort_library(const std::string& path) {
   const std::lock_guard<std::mutex> lock(library_mutex);
-  if (loaded && loaded->library_path != path) {
-    throw InvalidArgument(message("ONNX Runtime is already loaded from '", loaded->library_path,
+  const OrtApi* const api = loaded;
+  if (api != nullptr && api->library_path != path) {
+    throw InvalidArgument(message("ONNX Runtime is already loaded from '", api->library_path,
                                   "'; it cannot be replaced by '", path, "' in this process"));
   }
   library_path = path;
 }
 
 const OrtApi& ort_api() {
+  const OrtApi* found = loaded;
+  if (found != nullptr) return *found;  // without a lock, which a fork might copy as it is held
   const std::lock_guard<std::mutex> lock(library_mutex);
-  if (!loaded) loaded = open_library(library_path);
-  return *loaded;
+  found = loaded;
+  if (found == nullptr) {
+    loaded = found = new OrtApi(open_library(library_path));
+    outlive_forks();
+  }
+  return *found;
 }
+
+OrtLibrary ort_library() { return {ort_api().library_path, ort_api().version}; }
 
 const OrtEnv* ort_environment() {
   static const OrtEnv* const environment = [] {

@@ -11,6 +11,7 @@
 #include "cpu.h"
 #include "error.h"
 #include "gelu.h"
+#include "kernels.h"
 #include "ort_api.h"
 #include "ort_custom_op.h"
 #include "ort_kernel.h"
@@ -18,8 +19,7 @@
 namespace maest {
 namespace {
 
-// The names that graph_operators.py writes.
-constexpr const char* kDomain = "essentia_maest";
+thread_local OperatorCounter* counter = nullptr;
 
 // Takes rows of queries, then rows of keys and values. One tensor [batch, tokens, 3 * dim] of all
 // three may stand for both: queries are taken from the front of the first, keys and values from the
@@ -28,6 +28,7 @@ class QuantizedAttention {
  public:
   static constexpr const char* kName = "QuantizedAttention";
   static bool usable(Isa isa) { return has_attention_kernels(isa); }
+  static Isa kernel_isa(Isa isa) { return isa; }
 
   explicit QuantizedAttention(const OrtKernelInfo* info)
       : heads_(kernel_attribute(info, "heads")), dim_(kernel_attribute(info, "dim")) {
@@ -79,6 +80,7 @@ class BiasGelu {
  public:
   static constexpr const char* kName = "BiasGelu";
   static bool usable(Isa isa) { return gelu_kernel(isa) != nullptr; }
+  static Isa kernel_isa(Isa isa) { return gelu_kernel_isa(isa); }
 
   explicit BiasGelu(const OrtKernelInfo*) : kernel_(gelu_kernel(default_isa())) {}
 
@@ -133,7 +135,12 @@ OrtCustomOp table_of() {
   op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return kOrtRequired; };
   op.GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return kOrtMemoryDefault; };
   op.CreateKernelV2 = [](const OrtCustomOp*, const void*, const OrtKernelInfo* info,
-                         void** kernel) { return guarded([&] { *kernel = new Operator(info); }); };
+                         void** kernel) {
+    return guarded([&] {
+      *kernel = new Operator(info);
+      if (counter != nullptr) counter->count(Operator::kName, Operator::kernel_isa(default_isa()));
+    });
+  };
   op.KernelComputeV2 = [](void* kernel, OrtKernelContext* context) {
     return guarded([&] { static_cast<const Operator*>(kernel)->compute(context); });
   };
@@ -158,13 +165,28 @@ OrtCustomOpDomain* domain_for(Isa isa) {
   const auto found = made.find(isa);
   if (found != made.end()) return found->second;
   OrtCustomOpDomain* domain = nullptr;
-  ort_api().check(ort_api().CreateCustomOpDomain(kDomain, &domain), "naming our operators");
+  ort_api().check(ort_api().CreateCustomOpDomain(kOperatorDomain, &domain), "naming our operators");
   add<QuantizedAttention>(domain, isa);
   add<BiasGelu>(domain, isa);
   return made[isa] = domain;
 }
 
 }  // namespace
+
+OperatorCounter::OperatorCounter()
+    : uses_{{QuantizedAttention::kName, 0, kLeftToOrt}, {BiasGelu::kName, 0, kLeftToOrt}} {
+  counter = this;
+}
+
+OperatorCounter::~OperatorCounter() { counter = nullptr; }
+
+void OperatorCounter::count(const char* name, Isa isa) {
+  for (OperatorUse& use : uses_) {
+    if (use.name != name) continue;
+    ++use.nodes;
+    use.kernel = isa_name(isa);
+  }
+}
 
 void register_operators(OrtSessionOptions* options) {
   const Isa isa = default_isa();

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <mutex>
 #include <utility>
 
 #ifdef __GLIBC__
@@ -11,6 +12,7 @@
 #include "error.h"
 #include "ort_api.h"
 #include "ort_operators.h"
+#include "runtime_use.h"
 
 namespace maest {
 namespace {
@@ -87,7 +89,20 @@ std::vector<Port> read_ports(const OrtSession* session,
   return ports;
 }
 
-void require_readable_file(const std::string& path) {
+// What tells one state of a file from another.
+struct FileState {
+  dev_t device;
+  ino_t inode;
+  off_t size;
+  std::int64_t modified;  // nanoseconds
+
+  bool operator==(const FileState& other) const {
+    return device == other.device && inode == other.inode && size == other.size &&
+           modified == other.modified;
+  }
+};
+
+FileState require_readable_file(const std::string& path) {
   struct stat status{};
   if (stat(path.c_str(), &status) != 0) {
     throw ModelError(message("model file '", path, "' does not exist or cannot be read"));
@@ -96,6 +111,12 @@ void require_readable_file(const std::string& path) {
     throw ModelError(message("'", path, "' is not a file; an .onnx model file is wanted"));
   }
   if (status.st_size == 0) throw ModelError(message("model file '", path, "' is empty (0 bytes)"));
+  return {status.st_dev, status.st_ino, status.st_size,
+          std::int64_t{status.st_mtim.tv_sec} * 1000000000 + status.st_mtim.tv_nsec};
+}
+
+std::string load_context(const std::string& path) {
+  return "model file '" + path + "' cannot be loaded";
 }
 
 const Port* find(const std::vector<Port>& ports, const std::string& name) {
@@ -107,7 +128,19 @@ const Port* find(const std::vector<Port>& ports, const std::string& name) {
 
 }  // namespace
 
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (const std::int64_t size : shape) {
+    if (text.size() > 1) text += ", ";
+    text += size < 0 ? std::string("any") : std::to_string(size);
+  }
+  return text + "]";
+}
+
 struct Session::Handles {
+  unsigned generation = fork_generation();
+  FileState file{};
+  std::vector<OperatorUse> operators;
   Owned<OrtSession> session{nullptr, nullptr};
   Owned<OrtModelMetadata> metadata{nullptr, nullptr};
   Owned<OrtMemoryInfo> memory{nullptr, nullptr};
@@ -134,16 +167,17 @@ Tensor::Tensor(Tensor&& other) noexcept
       data_(other.data_),
       shape_(std::move(other.shape_)) {}
 
-Session::Session(const std::string& path, int threads)
-    : path_(path), handles_(std::make_unique<Handles>()) {
-  require_readable_file(path);
+std::unique_ptr<Session::Handles> Session::open() const {
+  auto handles = std::make_unique<Handles>();
+  handles->file = require_readable_file(path_);
   const OrtApi& api = ort_api();
-  const std::string context = "model file '" + path + "' cannot be loaded";
+  const RuntimeUse use;
+  const std::string context = load_context(path_);
 
   OrtSessionOptions* raw_options = nullptr;
   api.check(api.CreateSessionOptions(&raw_options), context);
   const auto options = own(raw_options, api.ReleaseSessionOptions);
-  api.check(api.SetIntraOpNumThreads(options.get(), threads), context);
+  api.check(api.SetIntraOpNumThreads(options.get(), threads_), context);
   // Waiting threads sleep: the engine shares its CPUs with decoders.
   api.check(api.AddSessionConfigEntry(options.get(), "session.intra_op.allow_spinning", "0"),
             context);
@@ -156,26 +190,62 @@ Session::Session(const std::string& path, int threads)
   register_operators(options.get());
 
   OrtSession* raw_session = nullptr;
-  api.check(api.CreateSession(ort_environment(), path.c_str(), options.get(), &raw_session),
+  const OperatorCounter counter;
+  api.check(api.CreateSession(ort_environment(), path_.c_str(), options.get(), &raw_session),
             context);
-  handles_->session = own(raw_session, api.ReleaseSession);
+  handles->session = own(raw_session, api.ReleaseSession);
+  handles->operators = counter.uses();
 #ifdef __GLIBC__
   malloc_trim(0);  // reading the file leaves as much free memory behind as it is large
 #endif
   OrtModelMetadata* raw_metadata = nullptr;
   api.check(api.SessionGetModelMetadata(raw_session, &raw_metadata), context);
-  handles_->metadata = own(raw_metadata, api.ReleaseModelMetadata);
+  handles->metadata = own(raw_metadata, api.ReleaseModelMetadata);
   OrtMemoryInfo* raw_memory = nullptr;
   api.check(api.CreateCpuMemoryInfo(kOrtArenaAllocator, kOrtMemoryDefault, &raw_memory), context);
-  handles_->memory = own(raw_memory, api.ReleaseMemoryInfo);
+  handles->memory = own(raw_memory, api.ReleaseMemoryInfo);
+  return handles;
+}
 
+Session::Session(const std::string& path, int threads)
+    : path_(path), threads_(threads), handles_(nullptr) {
+  std::unique_ptr<Handles> handles = open();
+  const OrtApi& api = ort_api();
+  const std::string context = load_context(path_);
+  const OrtSession* const raw_session = handles->session.get();
   inputs_ = read_ports(raw_session, api.SessionGetInputCount, api.SessionGetInputName,
                        api.SessionGetInputTypeInfo, context);
   outputs_ = read_ports(raw_session, api.SessionGetOutputCount, api.SessionGetOutputName,
                         api.SessionGetOutputTypeInfo, context);
+  handles_ = handles.release();
 }
 
-Session::~Session() = default;
+Session::~Session() {
+  Handles* const handles = handles_;
+  if (handles->generation == fork_generation()) delete handles;  // else it is the parent's
+}
+
+const Session::Handles& Session::handles() const {
+  const auto usable = [this](const Handles& handles) {
+    return handles.generation == fork_generation() ||
+           (threads_ == 1 && forked_at_rest(handles.generation));
+  };
+  const Handles* found = handles_;
+  if (usable(*found)) return *found;
+  const std::lock_guard<std::mutex> lock(fork_safe_mutex());
+  found = handles_;
+  if (usable(*found)) return *found;  // another thread was here first
+  std::unique_ptr<Handles> anew = open();
+  if (!(anew->file == found->file)) {
+    throw ModelError(message("model file '", path_,
+                             "' has changed since it was opened, and this process was forked since "
+                             "then: open it anew"));
+  }
+  handles_ = anew.get();
+  return *anew.release();
+}
+
+std::vector<OperatorUse> Session::operators() const { return handles().operators; }
 
 const Port* Session::find_input(const std::string& name) const { return find(inputs_, name); }
 
@@ -185,7 +255,7 @@ std::optional<std::string> Session::metadata(const std::string& key) const {
   const OrtApi& api = ort_api();
   OrtAllocator* allocator = default_allocator();
   char* value = nullptr;
-  api.check(api.ModelMetadataLookupCustomMetadataMap(handles_->metadata.get(), allocator,
+  api.check(api.ModelMetadataLookupCustomMetadataMap(handles().metadata.get(), allocator,
                                                      key.c_str(), &value),
             "reading the metadata of '" + path_ + "'");
   if (value == nullptr) return std::nullopt;
@@ -195,6 +265,8 @@ std::optional<std::string> Session::metadata(const std::string& key) const {
 std::vector<Tensor> Session::run(const std::vector<TensorView>& inputs,
                                  const std::vector<std::string>& output_names) const {
   const OrtApi& api = ort_api();
+  const Handles& handles = this->handles();
+  const RuntimeUse use;
   const std::string context = "running model '" + path_ + "'";
   std::vector<Owned<OrtValue>> values;
   std::vector<const OrtValue*> input_values;
@@ -205,7 +277,7 @@ std::vector<Tensor> Session::run(const std::vector<TensorView>& inputs,
     OrtValue* value = nullptr;
     // ONNX Runtime takes a mutable pointer but never writes to an input.
     api.check(api.CreateTensorWithDataAsOrtValue(
-                  handles_->memory.get(), const_cast<void*>(input.data), bytes, input.shape.data(),
+                  handles.memory.get(), const_cast<void*>(input.data), bytes, input.shape.data(),
                   input.shape.size(),
                   input.type == ElementType::int64 ? kOrtTensorInt64 : kOrtTensorFloat, &value),
               context);
@@ -216,7 +288,7 @@ std::vector<Tensor> Session::run(const std::vector<TensorView>& inputs,
   std::vector<const char*> names;
   for (const std::string& name : output_names) names.push_back(name.c_str());
   std::vector<OrtValue*> raw_outputs(names.size(), nullptr);
-  api.check(api.Run(handles_->session.get(), nullptr, input_names.data(), input_values.data(),
+  api.check(api.Run(handles.session.get(), nullptr, input_names.data(), input_values.data(),
                     input_values.size(), names.data(), names.size(), raw_outputs.data()),
             context);
   std::vector<Owned<OrtValue>> owned_outputs;

@@ -1,11 +1,14 @@
 // One model file opened by ONNX Runtime: tensors in, tensors out.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "kernels.h"
 
 namespace maest {
 
@@ -17,6 +20,9 @@ struct Port {
   ElementType type;
   std::vector<std::int64_t> shape;
 };
+
+// "[1, any, 768]".
+std::string shape_text(const std::vector<std::int64_t>& shape);
 
 // A tensor that the caller owns and keeps alive during `Session::run`.
 struct TensorView {
@@ -45,6 +51,9 @@ class Tensor {
   std::vector<std::int64_t> shape_;
 };
 
+// In a process forked from the one that opened it, a session works on: with one thread as it is,
+// else after opening the file anew at the first use, since a fork copies no threads. Such a child
+// releases nothing of it.
 class Session {
  public:
   // Throws `ModelError` when the file is missing or is not a graph that ONNX Runtime runs.
@@ -63,15 +72,23 @@ class Session {
   // The value of `key` in the file's metadata_props.
   std::optional<std::string> metadata(const std::string& key) const;
 
+  // Operators of ours, and how many of the graph's nodes each computes.
+  std::vector<OperatorUse> operators() const;
+
   // Safe to call from several threads at once. Outputs come in the order of `output_names` and are
-  // float32. Throws `ModelError` when ONNX Runtime refuses.
+  // float32. Throws `ModelError` when ONNX Runtime refuses, or when the file is to be opened anew
+  // but is another one by now.
   std::vector<Tensor> run(const std::vector<TensorView>& inputs,
                           const std::vector<std::string>& output_names) const;
 
  private:
   struct Handles;
+  std::unique_ptr<Handles> open() const;
+  const Handles& handles() const;
+
   std::string path_;
-  std::unique_ptr<Handles> handles_;
+  int threads_;
+  mutable std::atomic<Handles*> handles_;
   std::vector<Port> inputs_;
   std::vector<Port> outputs_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <system_error>
 #include <vector>
 
 namespace maest {
@@ -24,7 +25,11 @@ void side_by_side(std::size_t count, std::size_t threads,
   };
   std::vector<std::future<void>> others;  // waited for, whatever is thrown
   for (std::size_t i = 1; i < std::min(threads, count); ++i) {
-    others.push_back(std::async(std::launch::async, take_turns, std::function<void()>()));
+    try {
+      others.push_back(std::async(std::launch::async, take_turns, std::function<void()>()));
+    } catch (const std::system_error&) {  // no more threads are to be had: fewer do the same work
+      break;
+    }
   }
   take_turns(between);
   for (std::future<void>& other : others) other.get();

@@ -7,15 +7,6 @@
 namespace maest::plugin {
 namespace {
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (const std::int64_t size : shape) {
-    if (text.size() > 1) text += ", ";
-    text += size < 0 ? std::string("any") : std::to_string(size);
-  }
-  return text + "]";
-}
-
 std::string list(const std::vector<Port>& ports) {
   std::string text;
   for (const Port& port : ports) {

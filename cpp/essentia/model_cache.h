@@ -9,6 +9,8 @@
 #include <string>
 #include <tuple>
 
+#include "runtime_use.h"
+
 namespace maest::plugin {
 
 // The file itself, whatever it is called, as it is now: one that was replaced is another file.
@@ -27,7 +29,8 @@ class ModelCache {
     for (auto entry = held_.begin(); entry != held_.end();) {
       entry = entry->second.expired() ? held_.erase(entry) : std::next(entry);
     }
-    std::weak_ptr<const Opened>& slot = held_[{identify(path), threads}];
+    // In a forked process what the parent opened is held by the parent's algorithms only.
+    std::weak_ptr<const Opened>& slot = held_[{identify(path), threads, fork_generation()}];
     std::shared_ptr<const Opened> opened = slot.lock();
     if (!opened) {
       opened = std::make_shared<const Opened>(path, threads);
@@ -38,7 +41,7 @@ class ModelCache {
 
  private:
   std::mutex mutex_;
-  std::map<std::pair<FileIdentity, int>, std::weak_ptr<const Opened>> held_;
+  std::map<std::tuple<FileIdentity, int, unsigned>, std::weak_ptr<const Opened>> held_;
 };
 
 }  // namespace maest::plugin

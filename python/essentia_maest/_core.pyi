@@ -44,6 +44,7 @@ TAILS: Final[tuple[str, ...]]
 TOKENS: Final[tuple[str, ...]]
 MOST_THREADS: Final[int]
 OLDEST_ORT: Final[str]
+OPERATOR_DOMAIN: Final[str]
 
 class ModelInfo:
     name: str
@@ -72,6 +73,17 @@ class Extractor:
     def info(self) -> ModelInfo: ...
     @property
     def threads(self) -> int: ...
+    @property
+    def operators(self) -> dict[str, str]:
+        """Each operator of ours -> the instruction set of the kernel that computes its nodes.
+
+        "onnxruntime" where the engine computes none of them.
+        """
+
+    @property
+    def operator_nodes(self) -> dict[str, int]:
+        """Each operator of ours -> the number of nodes that the engine computes."""
+
     def plan(self, request: Request) -> Plan: ...
 
 class Request:
@@ -161,4 +173,17 @@ def mel_spectrogram(samples: _Array) -> _Array: ...
 def extract(extractor: Extractor, request: Request, samples: _Array) -> tuple[_Array, ...]: ...
 def set_ort_library(path: bytes) -> None: ...
 def ort_version() -> str: ...
+def ort_library() -> str:
+    """Give the path of the library that is loaded."""
+
+def kernels() -> dict[str, str]:
+    """Tell which kernels a model opened now is computed with.
+
+    ``isa`` is the instruction set chosen, ``mel``, ``gelu`` and ``attention`` (in 8-bit integers)
+    the ones that these kernels were compiled for; "onnxruntime" where the engine has none.
+    """
+
+def instruction_sets() -> tuple[str, ...]:
+    """Give the instruction sets that this CPU runs, the slowest first."""
+
 def available_cpus() -> int: ...

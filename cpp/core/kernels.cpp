@@ -1,0 +1,16 @@
+#include "kernels.h"
+
+#include "attention.h"
+#include "cpu.h"
+#include "gelu.h"
+#include "mel_kernels.h"
+
+namespace maest {
+
+KernelNames kernels_for(Isa isa) {
+  return {isa_name(isa), isa_name(mel_kernels_isa(isa)),
+          gelu_kernel(isa) != nullptr ? isa_name(gelu_kernel_isa(isa)) : kLeftToOrt,
+          has_attention_kernels(isa) ? isa_name(isa) : kLeftToOrt};
+}
+
+}  // namespace maest

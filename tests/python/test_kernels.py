@@ -1,0 +1,103 @@
+"""What computes is told: kernels, operators of ours in a session, and ONNX Runtime."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import essentia_maest as maest
+from essentia_maest import _core
+from essentia_maest.making.graph_operators import ATTENTION, BIAS_GELU, DOMAIN
+from essentia_maest.ort_library import find_library
+from essentia_maest.reading.store import resolve
+from untrained import UNTRAINED
+
+ORT = "onnxruntime"
+WANTED = {
+    "baseline": {"mel": "baseline", "gelu": ORT, "attention": ORT},
+    "avx2": {"mel": "avx2", "gelu": "avx2", "attention": ORT},
+    "avx512": {"mel": "avx512", "gelu": "avx512", "attention": ORT},
+    "avx512vnni": {"mel": "avx512", "gelu": "avx512", "attention": "avx512vnni"},
+}
+
+
+def nodes_of(graph: onnx.GraphProto, operator: str) -> list[onnx.NodeProto]:
+    """List the nodes of ours in a graph and in the graphs inside its nodes."""
+    found = [node for node in graph.node if (node.domain, node.op_type) == (DOMAIN, operator)]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                found += nodes_of(attribute.g, operator)
+    return found
+
+
+@pytest.mark.parametrize("isa", _core.instruction_sets())
+def test_kernels_are_those_of_the_instruction_set(isa: str, monkeypatch) -> None:
+    monkeypatch.setenv("ESSENTIA_MAEST_ISA", isa)
+    assert _core.kernels() == {"isa": isa, **WANTED[isa]}
+
+
+def test_the_best_instruction_set_is_chosen(monkeypatch) -> None:
+    monkeypatch.delenv("ESSENTIA_MAEST_ISA", raising=False)
+    flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    wanted = [
+        name for name, flag in (("avx2", "avx2"), ("avx512vnni", "avx512_vnni")) if flag in flags
+    ]
+    assert set(wanted) <= set(_core.instruction_sets())
+    assert ("avx512vnni" in _core.instruction_sets()) == ("avx512_vnni" in flags)
+    assert _core.kernels()["isa"] == _core.instruction_sets()[-1]
+
+
+def test_an_instruction_set_that_is_not_there(monkeypatch) -> None:
+    monkeypatch.setenv("ESSENTIA_MAEST_ISA", "mmx")
+    with pytest.raises(maest.InvalidArgumentError, match="ESSENTIA_MAEST_ISA.*'mmx'"):
+        _core.kernels()
+
+
+@pytest.mark.parametrize("isa", _core.instruction_sets())
+@pytest.mark.parametrize("name", ["default", UNTRAINED])
+def test_every_node_of_ours_is_computed_by_us(isa: str, name: str | Path, monkeypatch) -> None:
+    """An operator that ONNX Runtime does not find under its name is replaced without a word."""
+    graph = onnx.load(resolve(name)).graph
+    assert nodes_of(graph, BIAS_GELU)
+    assert bool(nodes_of(graph, ATTENTION)) == (name == "default")
+    monkeypatch.setenv("ESSENTIA_MAEST_ISA", isa)
+    engine = maest.Model(name, num_threads=1)._engine
+    for operator, kernel in ((BIAS_GELU, "gelu"), (ATTENTION, "attention")):
+        nodes = len(nodes_of(graph, operator))
+        if nodes and WANTED[isa][kernel] != ORT:
+            assert engine.operator_nodes[operator] == nodes
+            assert engine.operators[operator] == WANTED[isa][kernel]
+        else:
+            assert engine.operator_nodes[operator] == 0
+            assert engine.operators[operator] == ORT
+
+
+def test_an_operator_under_another_name_is_told(tmp_path: Path) -> None:
+    model = onnx.load(UNTRAINED)
+    for node in nodes_of(model.graph, BIAS_GELU):
+        node.op_type = "Renamed"
+    for function in model.functions:
+        if function.name == BIAS_GELU:
+            function.name = "Renamed"
+    onnx.save(model, tmp_path / "renamed.onnx")
+    renamed = maest.Model(tmp_path / "renamed.onnx", num_threads=1)
+    assert renamed._engine.operators == {BIAS_GELU: ORT, ATTENTION: ORT}
+    audio = np.random.default_rng(0).standard_normal(170_000).astype(np.float32)
+    np.testing.assert_allclose(
+        renamed.embed(audio), maest.Model(UNTRAINED).embed(audio), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_names_of_operators_are_those_that_model_files_use() -> None:
+    engine = maest.Model(UNTRAINED)._engine
+    assert set(engine.operators) == {BIAS_GELU, ATTENTION}
+    assert _core.OPERATOR_DOMAIN == DOMAIN
+
+
+def test_the_runtime_is_told() -> None:
+    maest.Model(UNTRAINED)
+    assert _core.ort_version() == onnxruntime.__version__
+    assert _core.ort_library() == str(find_library())
