@@ -1,8 +1,6 @@
 """Installs the C++ package, builds the example project against it and runs its programs."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import cmeel
@@ -14,33 +12,10 @@ from essentia import _essentia
 
 import essentia_maest as maest
 from essentia_maest.ort_library import find_library
+from builds import ROOT, attempt, configure, program, run
 from untrained import UNTRAINED
 
-ROOT = Path(__file__).parents[2]
-
 Array = npt.NDArray[np.float32]
-
-
-def run(command: list[str], folder: Path) -> str:
-    scripts = Path(sys.executable).parent
-    done = subprocess.run(
-        command,
-        env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def configure(source: Path, build: Path, **settings: object) -> list[str]:
-    values = {"CMAKE_BUILD_TYPE": "Release", "Python_EXECUTABLE": sys.executable, **settings}
-    return [
-        "cmake", "-S", str(source), "-B", str(build), "-G", "Ninja",
-        *(f"-D{name}={value}" for name, value in values.items()),
-    ]  # fmt: skip
 
 
 def header_folders(build: Path) -> str:
@@ -61,8 +36,8 @@ def prefix_and_programs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     folder = tmp_path_factory.mktemp("cpp_package")
     build, prefix, programs = folder / "build", folder / "prefix", folder / "programs"
     run(configure(ROOT, build, MAEST_BUILD_ESSENTIA_PLUGIN="ON"), folder)
-    run(["cmake", "--build", str(build)], folder)
-    run(["cmake", "--install", str(build), "--prefix", str(prefix), "--component", "cpp"], folder)
+    run([program("cmake"), "--build", str(build)], folder)
+    run([program("cmake"), "--install", str(build), "--prefix", str(prefix), "--component", "cpp"], folder)
 
     settings = {
         "CMAKE_PREFIX_PATH": prefix,
@@ -70,7 +45,7 @@ def prefix_and_programs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
         "ESSENTIA_INCLUDE_DIRS": header_folders(build),
     }
     run(configure(ROOT / "cpp/examples", programs, **settings), folder)
-    run(["cmake", "--build", str(programs)], folder)
+    run([program("cmake"), "--build", str(programs)], folder)
     return prefix, programs
 
 

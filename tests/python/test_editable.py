@@ -1,0 +1,78 @@
+"""`pip install -e .` gives a whole package: Python from the source tree, what is compiled from its own place."""
+
+import json
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+from builds import ROOT, run
+
+pytestmark = pytest.mark.slow
+
+REPORT = """
+import json, essentia_maest as maest, numpy as np
+from essentia_maest import _core
+from essentia_maest.plugin.registration import require_essentia
+refusal = ""
+try:
+    require_essentia()
+except ImportError as error:
+    refusal = str(error)
+shape = maest.Model("default").predict(np.zeros(160000, np.float32)).shape
+print(json.dumps([maest.__file__, _core.__file__, shape, refusal]))
+"""
+
+
+class Editable:
+    """A virtual environment that has what this one has, and the package as an editable one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        venv.create(folder / "venv")
+        self._python = folder / "venv/bin/python"
+        (site,) = (folder / "venv/lib").glob("python*/site-packages")
+        this = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+        lines = [f"import site; site.addsitedir({place!r})" for place in dict.fromkeys(this)]
+        (site / "this_environment.pth").write_text("\n".join(lines))
+
+    def install(self, *options: str) -> None:
+        command = [
+            str(self._python), "-m", "pip", "install", "--no-deps", "--no-build-isolation",
+            "--force-reinstall", "-C", f"build-dir={self._folder / 'build'}", *options,
+            "-e", str(ROOT),
+        ]  # fmt: skip
+        run(command, self._folder)
+
+    def report(self) -> tuple[Path, Path, list[int], str]:
+        package, module, shape, refusal = json.loads(
+            run([str(self._python), "-c", REPORT], self._folder).splitlines()[-1]
+        )
+        return Path(package), Path(module), shape, refusal
+
+
+@pytest.fixture(scope="module")
+def editable(tmp_path_factory: pytest.TempPathFactory) -> Editable:
+    made = Editable(tmp_path_factory.mktemp("editable"))
+    made.install()
+    return made
+
+
+def test_editable_package_is_whole(editable: Editable) -> None:
+    package, module, shape, refusal = editable.report()
+    assert package.parent == ROOT / "python/essentia_maest"
+    assert ROOT not in module.parents
+    assert shape == [1, 157]
+    assert refusal == ""
+
+
+def test_package_without_the_plugin_works_and_says_so(editable: Editable) -> None:
+    # The same string layout: what is compiled already serves.
+    editable.install(
+        "-C", "cmake.define.MAEST_BUILD_ESSENTIA_PLUGIN=OFF", "-C", "cmake.define.MAEST_CXX11_ABI=0"
+    )  # fmt: skip
+    _, module, shape, refusal = editable.report()
+    assert not module.with_name("_essentia_plugin.so").exists()
+    assert shape == [1, 157]
+    assert "it was built without the Essentia algorithms" in refusal
