@@ -43,9 +43,7 @@ def _pip_configuration() -> dict[str, str]:
         if key.startswith("PIP_") and value:
             found[":env:"][key[4:].lower().replace("_", "-")] = value
     return {
-        name: value
-        for section in reversed(_SECTIONS)
-        for name, value in found[section].items()
+        name: value for section in reversed(_SECTIONS) for name, value in found[section].items()
     }
 
 

@@ -18,8 +18,9 @@ from untrained import UNTRAINED
 
 MODULE = Path(_core.__file__)
 PLUGIN = MODULE.with_name("_essentia_plugin.so")
+PLUGIN_HEADER = Path(__file__).parents[2] / "cpp/essentia/plugin.h"
 
-# Mangled: std::basic_ostream and its like, std::locale; Si, So and Sd are short for streams of char.
+# Mangled: std::basic_ostream and its like, std::locale; Si, So, Sd are short for streams of char.
 STREAMS = re.compile(r"basic_[a-z]*(stream|buf)I|basic_iosI|ios_base|St6locale|^_ZNK?S[iod]")
 FILE_STREAMS = re.compile(r"basic_(i|if|of|f|io)(stream|buf)I|^_ZNK?S[id]|filebuf")
 # C's functions that read and write numbers as the program's locale has them.
@@ -45,11 +46,9 @@ def needed(path: Path) -> set[str]:
 
 def test_only_entry_points_are_exported() -> None:
     assert symbols(MODULE, defined=True) == {"PyInit__core"}
-    assert symbols(PLUGIN, defined=True) == {
-        "essentia_maest_register",
-        "essentia_maest_use_python",
-        "essentia_maest_raise_interruption",
-    }
+    declared = re.findall(r"\bessentia_maest_\w+(?=\()", PLUGIN_HEADER.read_text())
+    assert "essentia_maest_register" in declared
+    assert symbols(PLUGIN, defined=True) == set(declared)
 
 
 def test_engine_uses_no_stream_and_no_locale() -> None:

@@ -37,7 +37,10 @@ def prefix_and_programs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     build, prefix, programs = folder / "build", folder / "prefix", folder / "programs"
     run(configure(ROOT, build, MAEST_BUILD_ESSENTIA_PLUGIN="ON"), folder)
     run([program("cmake"), "--build", str(build)], folder)
-    run([program("cmake"), "--install", str(build), "--prefix", str(prefix), "--component", "cpp"], folder)
+    run(
+        [program("cmake"), "--install", str(build), "--prefix", str(prefix), "--component", "cpp"],
+        folder,
+    )
 
     settings = {
         "CMAKE_PREFIX_PATH": prefix,
@@ -120,6 +123,19 @@ def test_examples_say_what_is_missing(
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr
+
+
+def test_installed_headers_are_the_public_ones_and_stand_alone(
+    prefix_and_programs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    include = prefix_and_programs[0] / "include"
+    headers = sorted(path.name for path in (include / "essentia_maest").iterdir())
+    assert "ort_library.h" in headers
+    assert "ort_api.h" not in headers  # ONNX Runtime's own table
+    for name in headers:
+        (tmp_path / f"{name}.cpp").write_text(f"#include <essentia_maest/{name}>\n")
+    sources = [str(path) for path in sorted(tmp_path.glob("*.cpp"))]
+    run(["c++", "-std=c++17", "-fsyntax-only", f"-I{include}", *sources], tmp_path)
 
 
 def test_package_refuses_what_it_lacks(

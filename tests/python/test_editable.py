@@ -1,4 +1,4 @@
-"""`pip install -e .` gives a whole package: Python from the source tree, what is compiled from its own place."""
+"""`pip install -e .` gives a whole package: Python from the source tree, and what is compiled."""
 
 import json
 import sysconfig
