@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from essentia_maest import Model
 from essentia_maest.commands.bench import PATCHOUTS
+from essentia_maest.files import sha256_of
 from essentia_maest.machine import machine, versions
-from essentia_maest.making.checkpoints.checkpoint import sha256_of
 from lab.corpus.packages import default_cache
 from lab.quality.extraction import extract
 from lab.quality.figure import draw_patchouts

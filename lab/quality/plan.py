@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import essentia_maest as maest
-from essentia_maest.making.checkpoints.checkpoint import sha256_of
+from essentia_maest.files import sha256_of
 from lab.corpus.teacher import MUSICNN
 from lab.quality.extraction import MakeSystem
 from lab.quality.references import MelStatistics, TeacherSystem

@@ -105,7 +105,7 @@ REFUSED = {
         "Git LFS pointer.*git lfs pull",
     ),
     "text": ("a.ckpt", lambda p, s: p.write_text("hello there"), r"starts with b'hello th'"),
-    "tensorflow": ("a.pb", lambda p, s: p.write_bytes(b"\n\x12\n\x0bmelspec"), "wanted a MAEST"),
+    "tensorflow": ("a.pb", lambda p, s: p.write_bytes(b"\n\x12\n\x0bmelspec"), "TensorFlow.*fetch"),
     "cut checkpoint": ("a.ckpt", cut(save_lightning, "b.ckpt"), "damaged file"),
     "cut legacy": ("a.pt", cut(save_legacy, "b.pt"), "damaged file"),
     "cut safetensors": (
@@ -173,7 +173,11 @@ REFUSED = {
         r"initialisers 'w'; wanted one exported from transformers' AST",
     ),
     "noise onnx": ("a.onnx", lambda p, s: p.write_bytes(b"\x01" * 300), "ONNX"),
-    "our onnx": ("a.onnx", lambda p, s: convert_random("tiny", p), "has written"),
+    "our int8": (
+        "a.onnx",
+        lambda p, s: convert_random("tiny", p, precision="int8"),
+        r"in int8, whose rounding cannot be undone; wanted one in fp32, .*random weights, size tiny",
+    ),
 }
 
 
@@ -222,6 +226,11 @@ def test_a_source_that_does_not_exist(tmp_path):
         ({"max_length": 1876}, "encodings of 144 patches, wanted 9 rows of 187"),
         ({"num_attention_heads": 5}, "5 attention heads do not divide"),
         ({"num_attention_heads": "two"}, "num_attention_heads is 'two'"),
+        ({"num_attention_heads": 2.5}, "num_attention_heads is 2.5, wanted a whole number"),
+        ({"num_attention_heads": 0}, "num_attention_heads is 0, wanted a whole number"),
+        ({"max_length": float("inf")}, "found Infinity, which JSON does not have"),
+        ({"layer_norm_eps": float("nan")}, "found NaN, which JSON does not have"),
+        ({"layer_norm_eps": 10**400}, "layer_norm_eps is 1000"),
         ({"id2label": {"0": "a"}}, "found 1 labels, the model has 7 classes"),
         ({"id2label": {"1": "a", "2": "b"}}, "without gaps"),
         ({"id2label": [1, 2]}, "id2label is not a mapping"),
@@ -241,7 +250,7 @@ def test_hugging_face_folders_that_lack_a_file(tmp_path, ast):
     with pytest.raises(ModelError, match=r"found 'README.md', 'config.json'; wanted model.safe"):
         convert(tmp_path / "folder", tmp_path / "a.onnx")
     (tmp_path / "folder/config.json").write_text("{")
-    with pytest.raises(ModelError, match="wanted a JSON file"):
+    with pytest.raises(ModelError, match=r"config\.json is not JSON"):
         convert(tmp_path / "folder", tmp_path / "a.onnx")
     (tmp_path / "folder/config.json").unlink()
     with pytest.raises(ModelError, match=r"a folder without config\.json"):
@@ -256,6 +265,7 @@ def test_hugging_face_folders_that_lack_a_file(tmp_path, ast):
         ([*LABELS[:-1], "a\nb"], r"label 6 is 'a\\nb'"),
         ([*LABELS[:-1], LABELS[0]], r"label 'Genre---Style 0' comes 2 times"),
         ([*LABELS[:-1], 3], "label 6 is 3"),
+        ([*LABELS[:-1], "\x1b[2Jrock"], r"label 6 is '\\x1b\[2Jrock'; .*control characters"),
         ("no-such-file.txt", "no-such-file.txt: wanted class names"),
     ],
 )

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from essentia_maest.making.checkpoints.checkpoint import sha256_of
+from essentia_maest.files import sha256_of
 from essentia_maest.making.metadata import ModelDescription, check_labels
 from essentia_maest.reading.families import families_of
 from training.run.folder import RunFolder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,8 +10,8 @@ from pathlib import Path
 
 from essentia_maest.errors import InvalidArgumentError, ModelError
 from essentia_maest.example import example_audio
+from essentia_maest.files import sha256_of
 from essentia_maest.making.checkpoints import Checkpoint, read_checkpoint
-from essentia_maest.making.checkpoints.checkpoint import sha256_of
 from essentia_maest.making.graph import PRECISIONS, Precision
 from essentia_maest.making.metadata import (
     NORMALIZATION_MEAN,
@@ -24,6 +23,7 @@ from essentia_maest.making.metadata import (
 from essentia_maest.making.model_writing import checked_destination, write_model
 from essentia_maest.making.precision_check import LOWEST_COSINE, PrecisionReport, measure_precision
 from essentia_maest.making.weights import random_weights
+from essentia_maest.reading.text_files import parse_json, read_text
 
 UNKNOWN_LICENSE = "that of the source"
 OWN_LICENSE = "AGPL-3.0-or-later"
@@ -56,15 +56,15 @@ def convert(
     lowest_cosine: float = LOWEST_COSINE,
     report: Callable[[PrecisionReport], object] | None = None,
 ) -> Path:
-    """Convert a public MAEST checkpoint into a model file.
+    """Convert a public MAEST checkpoint, or a model file in fp32, into a model file.
 
     Parameters
     ----------
     source : path
         A MAEST checkpoint (Lightning ``.ckpt``, or a state dict as ``.pt``, ``.pth``, ``.bin`` or
-        ``.safetensors``), a Hugging Face folder, one of Essentia's official ``.onnx`` files, or a
-        checkpoint of a training run of this project. Where a file has averaged weights
-        (``net_swa.``) beside others, those are taken.
+        ``.safetensors``), a Hugging Face folder, one of Essentia's official ``.onnx`` files, a
+        model file of ours in fp32, or a checkpoint of a training run of this project. Where a file
+        has averaged weights (``net_swa.``) beside others, those are taken, and a warning is logged.
     destination : path
         The ``.onnx`` file to write; Essentia's metadata goes beside it as ``.json``.
     precision : {"fp32", "int8"}
@@ -98,7 +98,8 @@ def convert(
     AudioFileError
         If one of `samples` cannot be decoded.
     ImportError
-        If ``essentia-maest[convert]`` is not installed.
+        If ``essentia-maest[convert]`` is not installed, or, for a PyTorch file,
+        ``essentia-maest[torch]``.
     """
     source_path, target = Path(source), checked_destination(destination)
     _check_precision(precision)
@@ -107,21 +108,27 @@ def convert(
     checkpoint = read_checkpoint(source_path, heads)
     weights = checkpoint.weights
     names = _labels(labels, checkpoint)
+    families = checkpoint.families if names == checkpoint.labels else ()
     mean, standard_deviation = checkpoint.normalisation or (
         NORMALIZATION_MEAN,
         NORMALIZATION_STANDARD_DEVIATION,
     )
     description = ModelDescription(
         name=checkpoint.name,
-        description=f"MAEST converted from {checkpoint.source}",
+        description=checkpoint.description or f"MAEST converted from {checkpoint.source}",
         labels=names,
-        trained=True,
+        trained=checkpoint.trained,
         license=checkpoint.license or UNKNOWN_LICENSE,
         source=checkpoint.source,
-        source_sha256=sha256_of(checkpoint.path),
+        source_sha256=(
+            sha256_of(checkpoint.path)
+            if checkpoint.source_sha256 is None
+            else checkpoint.source_sha256
+        ),
         upstream=checkpoint.upstream,
         mean=mean,
         standard_deviation=standard_deviation,
+        families=families,
     )
     if precision == "int8":
         music = [Path(path) for path in samples] or [example_audio()]
@@ -247,11 +254,12 @@ def _given_labels(
 
 
 def _read_labels(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix.lower() == ".json" else text.splitlines()
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: wanted class names, a text or JSON file ({error})") from error
+    if not path.is_file():
+        raise ModelError(f"{path}: wanted class names, a text or JSON file; found no such file")
+    text = read_text(path)
+    if path.suffix.lower() != ".json":
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    content = parse_json(text, str(path))
     if isinstance(content, dict):
         content = content.get("classes")
     if not isinstance(content, list):

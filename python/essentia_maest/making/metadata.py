@@ -21,6 +21,7 @@ from essentia_maest.front_end import (
 from essentia_maest.making.graph import OPSET, Precision
 from essentia_maest.making.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE, ModelWeights
 from essentia_maest.reading.families import METADATA_KEY, checked_families
+from essentia_maest.reading.plain_text import is_plain
 
 PREFIX = "maest."
 FORMAT_VERSION = "1"
@@ -136,14 +137,16 @@ def check_labels(labels: Sequence[str], classes: int, origin: str) -> tuple[str,
     Raises
     ------
     ModelError
-        If their number is another one, or a label is empty, has a line break, or comes twice.
+        If their number is another one, or a label is empty, comes twice, or has a character that
+        cannot be printed (a line break, a terminal's control sequence).
     """
     if len(labels) != classes:
         raise ModelError(f"{origin}: found {len(labels)} labels, the model has {classes} classes")
     for position, label in enumerate(labels):
-        if not isinstance(label, str) or not label.strip() or len(label.splitlines()) != 1:
+        if not isinstance(label, str) or not label.strip() or not is_plain(label):
             raise ModelError(
-                f"{origin}: label {position} is {label!r}; wanted one line of text, not empty"
+                f"{origin}: label {position} is {label!r}; wanted one line of text, not empty and "
+                "without control characters"
             )
     label, count = Counter(labels).most_common(1)[0]
     if count > 1:

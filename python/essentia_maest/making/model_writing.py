@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from essentia_maest.errors import InvalidArgumentError
+from essentia_maest.files import write_together
 from essentia_maest.making.graph import Precision, build_model
 from essentia_maest.making.metadata import (
     ModelDescription,
@@ -61,56 +60,15 @@ def write_model(
     text = essentia_json(essentia_metadata(description, weights))
     properties = model_properties(description, weights, precision, text)
     model = build_model(weights, precision=precision, properties=properties)
-    # The model comes last: a JSON file alone is not taken for a model.
-    _write_together(
-        {
-            target.with_suffix(".json"): text.encode(),
-            target: model.SerializeToString(deterministic=True),
-        }
-    )
-
-
-def _write_together(files: dict[Path, bytes]) -> None:
-    """Write files so that each is there as a whole or not at all.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If one cannot be written; then none is changed that was not complete already.
-    """
-    temporaries: dict[Path, Path] = {}
     try:
-        for path, content in files.items():
-            temporaries[path] = _write_temporary(path, content)
-        for path, temporary in temporaries.items():
-            os.replace(temporary, path)
+        # The model comes last: a JSON file alone is not taken for a model.
+        write_together(
+            {
+                target.with_suffix(".json"): text,
+                target: model.SerializeToString(deterministic=True),
+            }
+        )
     except OSError as error:
         raise InvalidArgumentError(
-            f"{path}: cannot be written ({error.strerror or error})"
+            f"{target}: cannot be written ({error.strerror or error})"
         ) from error
-    finally:
-        for temporary in temporaries.values():
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def _write_temporary(path: Path, content: bytes) -> Path:
-    """Write a file beside its destination, safely on the disk, with the usual permissions."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

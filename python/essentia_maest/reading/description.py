@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from .. import _core
 from ..errors import ModelError
+from .text_files import parse_json, read_text
 
 
 def read_info(path: Path, model: _core.ModelInfo) -> dict[str, Any]:
@@ -28,18 +28,15 @@ def read_info(path: Path, model: _core.ModelInfo) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        If it is not a JSON object.
+        If it is not a JSON object, or the file beside the model cannot be read.
     """
     text = model.essentia_metadata
     beside = path.with_suffix(".json")
     if not text and beside.is_file():  # an official ONNX file with its official JSON
-        text = beside.read_text(encoding="utf-8", errors="replace")
+        text = read_text(beside)
     if not text:
         return {}
-    try:
-        info = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ModelError(f"the metadata of model '{path}' is not JSON: {error}") from error
+    info = parse_json(text, f"the metadata of model '{path}'")
     if not isinstance(info, dict):
         raise ModelError(
             f"the metadata of model '{path}' is a {type(info).__name__}; an object is wanted"

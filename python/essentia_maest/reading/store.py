@@ -1,4 +1,4 @@
-"""The models that ship inside the package."""
+"""The models that have names: those inside the package, and those that were fetched."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 
 from .. import _core
 from ..errors import ModelError
+from .catalogue import find_model
+from .fetched import INT8_SUFFIX, fetched_file, fetched_models
+from .foreign import read_start, refuse_foreign
 
 #: What `Model("default")` opens.
 DEFAULT = "maest-open-10s"
@@ -26,20 +29,34 @@ def resolve(model: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ModelError
-        If it is neither the name of a shipped model nor an existing file.
+        If it is neither the name of a shipped or fetched model nor an existing file, or the file is
+        none that could be a model.
     """
-    shipped = shipped_models()
     name = os.fspath(model)
     if isinstance(model, str):
-        if name == "default":
-            name = DEFAULT
-        if name in shipped:
-            return shipped[name]
+        named = _named(DEFAULT if name == "default" else name)
+        if named is not None:
+            return named
     path = Path(name)
-    if not path.exists():
-        names = ", ".join(["default", *shipped])
+    if path.is_file():
+        refuse_foreign(path, read_start(path))
+        return path
+    refuse_foreign(path, b"")
+    if path.exists():
+        return path
+    public = find_model(name.removesuffix(INT8_SUFFIX)) if isinstance(model, str) else None
+    if public is not None:
+        option = " --convert --precision int8" if name.endswith(INT8_SUFFIX) else ""
         raise ModelError(
-            f"model '{name}' is neither a file nor one of the models shipped with the package "
-            f"({names})"
+            f"model '{name}' is a public model that was not fetched; "
+            f"`maest fetch {public.name}{option}` brings it"
         )
-    return path
+    names = ", ".join(["default", *shipped_models(), *fetched_models()])
+    raise ModelError(
+        f"model '{name}' is neither a file nor one of the models that were shipped or fetched "
+        f"({names})"
+    )
+
+
+def _named(name: str) -> Path | None:
+    return shipped_models().get(name) or fetched_file(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +39,14 @@ class Checkpoint:
     normalisation : tuple of float, optional
         Mean and standard deviation of the training set, where they are not those of the public
         models.
+    families : tuple of str
+        The labels' families, where they answer several questions.
+    trained : bool
+        False for random weights.
+    source_sha256 : str, optional
+        SHA-256 of what `source` names, where that is not `path`.
+    description : str, optional
+        Where it is not to be made from `source`.
     """
 
     weights: ModelWeights
@@ -50,6 +57,10 @@ class Checkpoint:
     license: str | None = None
     upstream: Mapping[str, Any] = field(default_factory=dict)
     normalisation: tuple[float, float] | None = None
+    families: tuple[str, ...] = ()
+    trained: bool = True
+    source_sha256: str | None = None
+    description: str | None = None
 
 
 class Tensors:
@@ -152,12 +163,3 @@ def attention_heads(dim: int, heads: int | None, origin: str) -> int:
     if heads < 1 or dim % heads:
         raise ModelError(f"{origin}: {heads} attention heads do not divide a width of {dim}")
     return heads
-
-
-def sha256_of(path: Path) -> str:
-    """Give the SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import re
+import itertools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,20 @@ from essentia_maest.making.checkpoints.checkpoint import Checkpoint, listing
 from essentia_maest.making.checkpoints.pytorch_files import read_pytorch_file
 from essentia_maest.making.checkpoints.safetensors_files import read_safetensors_file
 from essentia_maest.making.weights import PATCH_SIZE, PATCH_STRIDE
+from essentia_maest.reading.foreign import read_start, refuse_lfs_pointer
+from essentia_maest.reading.plain_text import is_plain
+from essentia_maest.reading.text_files import read_json_object
 
 CONFIG = "config.json"
 WEIGHT_FILES = {
     "model.safetensors": read_safetensors_file,
     "pytorch_model.bin": read_pytorch_file,
 }
+_LARGEST_NUMBER = 1 << 20
+"""No setting is larger; beyond it, or NaN, the file is damaged."""
+_LICENSE_LINES = 1000
+"""How far into a model card its licence is looked for."""
+
 _WANTED = {
     "model_type": "audio-spectrogram-transformer",
     "num_mel_bins": 96,
@@ -56,20 +64,14 @@ def read_config(path: Path) -> AstConfig:
     ModelError
         If it is damaged, or describes another model than MAEST.
     """
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: wanted a JSON file ({error})") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{path}: found a {type(config).__name__}, wanted a JSON object")
-    config = _DEFAULTS | config
+    config = _DEFAULTS | read_json_object(path)
     for name, wanted in _WANTED.items():
         if config.get(name) != wanted:
             raise ModelError(f"{path}: {name} is {config.get(name)!r}, wanted {wanted!r}")
     epsilon = _number(config, "layer_norm_eps", path, default=EPSILON)
     settings = AstSettings(
-        heads=int(_number(config, "num_attention_heads", path)),
-        columns=(int(_number(config, "max_length", path)) - PATCH_SIZE) // PATCH_STRIDE + 1,
+        heads=_whole_number(config, "num_attention_heads", path),
+        columns=(_whole_number(config, "max_length", path) - PATCH_SIZE) // PATCH_STRIDE + 1,
         norm_epsilon=epsilon,
         head_norm_epsilon=epsilon,
     )
@@ -78,9 +80,20 @@ def read_config(path: Path) -> AstConfig:
 
 def _number(config: dict[str, Any], name: str, path: Path, default: float | None = None) -> float:
     value = config.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not 0 <= value <= _LARGEST_NUMBER
+    ):
         raise ModelError(f"{path}: {name} is {value!r}, wanted a positive number")
     return value
+
+
+def _whole_number(config: dict[str, Any], name: str, path: Path) -> int:
+    value = _number(config, name, path)
+    if value < 1 or value != math.floor(value):
+        raise ModelError(f"{path}: {name} is {value!r}, wanted a whole number from 1")
+    return int(value)
 
 
 def _labels(names: Any, path: Path) -> tuple[str, ...] | None:
@@ -122,6 +135,7 @@ def read_huggingface_folder(folder: Path, heads: int | None) -> Checkpoint:
         found = listing(entry.name for entry in folder.iterdir())
         raise ModelError(f"{folder}: found {found}; wanted {' or '.join(WEIGHT_FILES)}")
     path = folder / name
+    refuse_lfs_pointer(path, read_start(path))
     settings = config.settings
     if heads is not None:
         settings = AstSettings(
@@ -142,7 +156,13 @@ def _license(readme: Path) -> str | None:
     """Give the licence that the front matter of a model card names."""
     if not readme.is_file():
         return None
-    text = readme.read_text(encoding="utf-8", errors="replace")
-    front = re.match(r"---\s*\n(.*?)\n---", text, re.DOTALL)
-    match = re.search(r"^license:\s*(\S+)\s*$", front[1], re.MULTILINE) if front else None
-    return match[1] if match else None
+    with readme.open(encoding="utf-8-sig", errors="replace") as file:
+        lines = (line.strip() for line in itertools.islice(file, _LICENSE_LINES))
+        if next(lines, "") != "---":
+            return None
+        for line in itertools.takewhile(lambda line: line != "---", lines):
+            key, separator, value = line.partition(":")
+            words = value.strip().strip("\"'")
+            if separator and key == "license" and words and is_plain(words):
+                return words
+    return None

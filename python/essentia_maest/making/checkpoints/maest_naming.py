@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,16 +20,23 @@ from essentia_maest.making.weights import (
     ModelWeights,
 )
 
+_log = logging.getLogger(__name__)
+
 ANCHOR = "blocks.0.attn.qkv.weight"
 """Every model of this naming has an array whose name ends so; before it comes the prefix."""
 PREFERRED_PREFIXES = ("net_swa.", "net.", "")
 """Lightning files can hold the averaged weights, the ones published, beside the last ones."""
+_WRAPPERS = ("module", "_orig_mod")
+"""Parts of a prefix that only say what held the model: averaging, several GPUs, a compiler."""
 NORM_EPSILON = 1e-6
 HEAD_NORM_EPSILON = 1e-5
 
 
 def choose_prefix(names: Iterable[str], anchor: str, origin: str) -> str:
     """Give what comes before every name of the model.
+
+    Of several models the first of `PREFERRED_PREFIXES` is taken, whatever wraps it, and a warning
+    is logged.
 
     Parameters
     ----------
@@ -43,16 +51,31 @@ def choose_prefix(names: Iterable[str], anchor: str, origin: str) -> str:
     ModelError
         If there are several models and none is known to be the one to prefer.
     """
-    prefixes = sorted(name.removesuffix(anchor) for name in names if name.endswith(anchor))
+    prefixes = sorted({name.removesuffix(anchor) for name in names if name.endswith(anchor)})
+    if len(prefixes) == 1:
+        return prefixes[0]
     for preferred in PREFERRED_PREFIXES:
-        if preferred in prefixes:
-            return preferred
-    if len(prefixes) != 1:
-        raise ModelError(
-            f"{origin}: found {len(prefixes)} models, prefixes {listing(prefixes)}; wanted one, or "
-            "one with the prefix 'net_swa.' or 'net.'"
-        )
-    return prefixes[0]
+        fitting = [prefix for prefix in prefixes if _unwrapped(prefix) == preferred]
+        if len(fitting) == 1:
+            averaged = ", the averaged weights" if preferred == "net_swa." else ""
+            _log.warning(
+                "%s: found the models %s; took %r%s",
+                origin,
+                listing(prefixes),
+                fitting[0],
+                averaged,
+            )
+            return fitting[0]
+        if fitting:
+            break
+    raise ModelError(
+        f"{origin}: found {len(prefixes)} models, prefixes {listing(prefixes)}; wanted one, or "
+        "one with the prefix 'net_swa.' or 'net.'"
+    )
+
+
+def _unwrapped(prefix: str) -> str:
+    return "".join(f"{part}." for part in prefix.split(".") if part and part not in _WRAPPERS)
 
 
 def bare_arrays(

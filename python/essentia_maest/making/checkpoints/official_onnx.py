@@ -6,7 +6,6 @@ an anonymous, transposed initialiser. It is found through the node that adds the
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,20 +21,23 @@ from essentia_maest.making.checkpoints.ast_naming import (
     weights_from_ast,
 )
 from essentia_maest.making.checkpoints.checkpoint import Checkpoint, listing
+from essentia_maest.making.checkpoints.onnx_files import initializers_of
+from essentia_maest.reading.text_files import read_json_object
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 _LINEAR_BIASES = ("_proj.bias", ".mlp.fc1.bias", ".mlp.fc2.bias", "classifier.dense.bias")
 _LARGEST_EPSILON = 1e-3
-_OUR_PREFIX = "maest."
 
 
-def read_official_onnx(path: Path, heads: int | None) -> Checkpoint:
+def read_official_onnx(model: ModelProto, path: Path, heads: int | None) -> Checkpoint:
     """Read an official ONNX file, and Essentia's JSON beside it if there is one.
 
     Parameters
     ----------
+    model : onnx.ModelProto
+        What the file holds.
     path : Path
     heads : int, optional
         Attention heads; by default one per 64 of width.
@@ -44,12 +46,7 @@ def read_official_onnx(path: Path, heads: int | None) -> Checkpoint:
     ------
     ModelError
         If the file is damaged, or is not such an export.
-    ImportError
-        If onnx is not installed.
     """
-    model = _load(path)
-    if any(entry.key.startswith(_OUR_PREFIX) for entry in model.metadata_props):
-        raise ModelError(f"{path}: found a file that maest convert has written; it needs no more")
     graph = _Graph(model, path)
     if not any(name.endswith(ANCHOR) for name in graph.initializers):
         raise ModelError(
@@ -71,48 +68,22 @@ def read_official_onnx(path: Path, heads: int | None) -> Checkpoint:
     )
 
 
-def _load(path: Path) -> ModelProto:
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError(
-            f"reading {path.name} needs the package onnx: pip install 'essentia-maest[convert]'"
-        ) from error
-    try:
-        model = onnx.load(path)
-    except Exception as error:  # protobuf and onnx have several classes for damage
-        raise ModelError(f"{path}: wanted an ONNX file, found damage ({error})") from error
-    if not model.graph.node:
-        raise ModelError(f"{path}: found no ONNX graph; the file is damaged or something else")
-    return model
-
-
 def _metadata_beside(path: Path) -> dict[str, Any]:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return {}
-    try:
-        metadata = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{beside}: wanted Essentia's metadata as JSON ({error})") from error
-    if not isinstance(metadata, dict):
-        raise ModelError(f"{beside}: found a {type(metadata).__name__}, wanted a JSON object")
-    return metadata
+    return read_json_object(beside)
 
 
 class _Graph:
     """An exported graph: which arrays it has, and which node makes what."""
 
     def __init__(self, model: ModelProto, path: Path) -> None:
-        from onnx import numpy_helper
-
         self._path = path
         self._nodes = list(model.graph.node)
         self._producers = {output: node for node in self._nodes for output in node.output}
+        self.initializers = initializers_of(model, path)
         try:
-            self.initializers: dict[str, NDArray[Any]] = {
-                tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer
-            }
             self._add_constants()
         except (ValueError, TypeError) as error:
             raise ModelError(f"{path}: found a damaged initialiser ({error})") from error

@@ -59,8 +59,8 @@ def load_pytorch_file(path: Path) -> Any:
         import torch
     except ImportError as error:
         raise ImportError(
-            f"{path.name} is a PyTorch file; reading it needs torch: "
-            "pip install 'essentia-maest[convert]'"
+            f"{path.name} is a PyTorch file, a pickle; reading it needs the package torch: "
+            "pip install 'essentia-maest[torch]'"
         ) from error
     try:
         return torch.load(path, map_location="cpu", weights_only=True)

@@ -18,6 +18,8 @@ from essentia_maest.making.checkpoints.huggingface import (
     read_huggingface_folder,
 )
 from essentia_maest.making.checkpoints.official_onnx import read_official_onnx
+from essentia_maest.making.checkpoints.onnx_files import load_onnx
+from essentia_maest.making.checkpoints.own_onnx import is_own_file, read_own_onnx
 from essentia_maest.making.checkpoints.pytorch_files import load_pytorch_file, state_dict_arrays
 from essentia_maest.making.checkpoints.safetensors_files import read_safetensors_file
 from essentia_maest.making.checkpoints.training_files import (
@@ -26,15 +28,15 @@ from essentia_maest.making.checkpoints.training_files import (
     training_arrays,
     training_heads,
 )
+from essentia_maest.reading.foreign import read_start, refuse_foreign
 
 _log = logging.getLogger(__name__)
 
 _ZIP = b"PK\x03\x04"
 _PICKLE = b"\x80"
-_LFS_POINTER = b"version https://git-lfs"
 _WANTED = (
-    "a MAEST checkpoint (.ckpt, .pt, .pth, .bin), a .safetensors file, a Hugging Face folder, or "
-    "one of Essentia's official .onnx files"
+    "a MAEST checkpoint (.ckpt, .pt, .pth, .bin), a .safetensors file, a Hugging Face folder, one "
+    "of Essentia's official .onnx files, or a model file in fp32"
 )
 
 
@@ -70,7 +72,9 @@ def read_checkpoint(source: Path, heads: int | None = None) -> Checkpoint:
     if start[8:9] == b"{":
         return _from_arrays(read_safetensors_file(source), source, heads)
     if source.suffix.lower() == ".onnx":
-        return read_official_onnx(source, heads)
+        model = load_onnx(source)
+        read = read_own_onnx if is_own_file(model) else read_official_onnx
+        return read(model, source, heads)
     raise ModelError(f"{source}: found a file that starts with {start[:8]!r}; wanted {_WANTED}")
 
 
@@ -115,16 +119,12 @@ def read_maest_arrays(source: Path) -> tuple[dict[str, NDArray[Any]], int | None
 def _start_of(source: Path) -> bytes:
     """Give the first bytes of a file, which tell its format."""
     if not source.is_file():
+        refuse_foreign(source, b"")
         raise ModelError(f"{source}: does not exist; wanted {_WANTED}")
-    try:
-        with source.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise ModelError(f"{source}: cannot be read ({error.strerror})") from error
+    start = read_start(source)
     if not start:
         raise ModelError(f"{source}: found an empty file; wanted {_WANTED}")
-    if start.startswith(_LFS_POINTER):
-        raise ModelError(f"{source}: found a Git LFS pointer; fetch the file with 'git lfs pull'")
+    refuse_foreign(source, start)
     return start
 
 

@@ -1,0 +1,209 @@
+"""Model files of this project in fp32, to checkpoints: what `making.graph` wrote, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from essentia_maest.errors import ModelError
+from essentia_maest.making.checkpoints.checkpoint import Checkpoint, Tensors
+from essentia_maest.making.checkpoints.onnx_files import initializers_of
+from essentia_maest.making.metadata import FORMAT_VERSION, PREFIX
+from essentia_maest.making.weights import PATCH_VALUES, BlockWeights, FloatArray, ModelWeights
+from essentia_maest.reading.families import METADATA_KEY, checked_families
+from essentia_maest.reading.text_files import parse_json
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+# What the graph computes with besides weights: numbers of blocks, shapes, places of rows.
+_INTEGERS = np.dtype(np.int64)
+
+
+def is_own_file(model: ModelProto) -> bool:
+    """Tell whether `maest convert` has written this ONNX file."""
+    return any(entry.key.startswith(PREFIX) for entry in model.metadata_props)
+
+
+def read_own_onnx(model: ModelProto, path: Path, heads: int | None) -> Checkpoint:
+    """Give the model in a file of ours.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        What the file holds.
+    path : Path
+        The file, for messages.
+    heads : int, optional
+        Attention heads; wanted as the file says.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged, of another version, or not in fp32.
+    """
+    properties = _Properties(model, path)
+    precision = properties.text("precision")
+    if precision != "fp32":
+        raise ModelError(
+            f"{path}: found a model file in {precision}, whose rounding cannot be undone; wanted "
+            f"one in fp32, or what it was made from ({properties.text('source')})"
+        )
+    found_heads = properties.number("heads")
+    if heads not in (None, found_heads):
+        raise ModelError(f"{path}: the model has {found_heads} attention heads, not {heads}")
+    metadata = _metadata(properties.text("essentia_metadata"), path)
+    labels = tuple(properties.text("labels").split("\n"))
+    return Checkpoint(
+        weights=_weights(model, path, properties, found_heads),
+        name=properties.text("name"),
+        source=properties.text("source"),
+        path=path,
+        labels=labels,
+        license=properties.text("license"),
+        upstream=metadata,
+        normalisation=(
+            properties.decimal("normalization_mean"),
+            properties.decimal("normalization_divisor") / 2,
+        ),
+        families=checked_families(metadata.get(METADATA_KEY), labels, str(path)),
+        trained=properties.text("trained") == "true",
+        source_sha256=properties.text("source_sha256"),
+        description=str(metadata.get("description", "")),
+    )
+
+
+class _Properties:
+    """The entries of ``metadata_props``; a missing or unreadable one is a ModelError naming it."""
+
+    def __init__(self, model: ModelProto, path: Path) -> None:
+        self._entries = {entry.key: entry.value for entry in model.metadata_props}
+        self._path = path
+        version = self.text("format_version")
+        if version != FORMAT_VERSION:
+            raise ModelError(
+                f"{path}: found a model file of version {version!r}, wanted {FORMAT_VERSION!r}"
+            )
+
+    def text(self, name: str) -> str:
+        try:
+            return self._entries[PREFIX + name]
+        except KeyError as error:
+            raise ModelError(
+                f"{self._path}: lacks the metadata entry {PREFIX + name!r}: the file is damaged"
+            ) from error
+
+    def number(self, name: str) -> int:
+        text = self.text(name)
+        if not (text.isascii() and text.isdigit() and len(text) < 8):
+            raise ModelError(f"{self._path}: {PREFIX}{name} is {text!r}, wanted a whole number")
+        return int(text)
+
+    def decimal(self, name: str) -> float:
+        try:
+            return float(self.text(name))
+        except ValueError as error:
+            raise ModelError(
+                f"{self._path}: {PREFIX}{name} is {self.text(name)!r}, wanted a number"
+            ) from error
+
+
+def _metadata(text: str, path: Path) -> Mapping[str, Any]:
+    content = parse_json(text, f"the metadata of {path}")
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: found metadata that are no JSON object; the file is damaged")
+    return content
+
+
+def _weights(model: ModelProto, path: Path, properties: _Properties, heads: int) -> ModelWeights:
+    arrays = initializers_of(model, path)
+    tensors = Tensors(
+        {name: array for name, array in arrays.items() if array.dtype != _INTEGERS}, str(path)
+    )
+    depth = properties.number("depth")
+    dim = properties.number("dim")
+    epsilons = _epsilons(model)
+    head_weight = tensors.take("head/weight", (dim, None))
+    classes = head_weight.shape[1]
+    second = [
+        tensors.take(name, shape) if name in tensors else None
+        for name, shape in (
+            ("second_head/weight", (dim, classes)),
+            ("second_head/bias", (classes,)),
+        )
+    ]
+    weights = ModelWeights(
+        patch_weight=tensors.take("patch_weight", (PATCH_VALUES, dim)),
+        class_tokens=tensors.take("class_token_values", (1, 2, dim))[0],
+        positions=tensors.take("positions", (None, dim)),
+        blocks=tuple(
+            _block(tensors, f"block_{number}/", dim, last=number == depth)
+            for number in range(1, depth + 1)
+        ),
+        norm_scale=tensors.take("norm/scale", (dim,)),
+        norm_bias=tensors.take("norm/bias", (dim,)),
+        head_norm_scale=tensors.take("head/norm/scale", (dim,)),
+        head_norm_bias=tensors.take("head/norm/bias", (dim,)),
+        head_weight=head_weight,
+        head_bias=tensors.take("head/bias", (classes,)),
+        heads=heads,
+        rows=properties.number("grid_rows"),
+        columns=properties.number("grid_columns"),
+        second_head_weight=second[0],
+        second_head_bias=second[1],
+        norm_epsilon=_epsilon(epsilons, "norm", path),
+        head_norm_epsilon=_epsilon(epsilons, "head/norm", path),
+    )
+    tensors.finish("a model file of ours")
+    return weights
+
+
+def _block(tensors: Tensors, prefix: str, dim: int, *, last: bool) -> BlockWeights:
+    def take(name: str, *shape: int | None) -> FloatArray:
+        return tensors.take(prefix + name, shape)
+
+    if last:  # of the last block only the queries that are asked for are computed
+        qkv_weight = _joined(take("query/weight", dim, dim), take("key_value/weight", dim, 2 * dim))
+        qkv_bias = _joined(take("query/bias", dim), take("key_value/bias", 2 * dim))
+    else:
+        qkv_weight, qkv_bias = take("qkv/weight", dim, 3 * dim), take("qkv/bias", 3 * dim)
+    hidden = take("fc1/bias", None).shape[0]
+    return BlockWeights(
+        norm1_scale=take("norm1/scale", dim),
+        norm1_bias=take("norm1/bias", dim),
+        qkv_weight=qkv_weight,
+        qkv_bias=qkv_bias,
+        projection_weight=take("projection/weight", dim, dim),
+        projection_bias=take("projection/bias", dim),
+        norm2_scale=take("norm2/scale", dim),
+        norm2_bias=take("norm2/bias", dim),
+        fc1_weight=take("fc1/weight", dim, hidden),
+        fc1_bias=take("fc1/bias", hidden),
+        fc2_weight=take("fc2/weight", hidden, dim),
+        fc2_bias=take("fc2/bias", dim),
+    )
+
+
+def _joined(first: NDArray[np.float32], second: NDArray[np.float32]) -> FloatArray:
+    return np.concatenate([first, second], axis=-1)
+
+
+def _epsilons(model: ModelProto) -> dict[str, float]:
+    """Give the epsilon of the LayerNorms of the main graph, by the names of their outputs."""
+    return {
+        node.output[0]: attribute.f
+        for node in model.graph.node
+        if node.op_type == "LayerNormalization"
+        for attribute in node.attribute
+        if attribute.name == "epsilon"
+    }
+
+
+def _epsilon(epsilons: Mapping[str, float], name: str, path: Path) -> float:
+    if name not in epsilons:
+        raise ModelError(f"{path}: lacks the node {name!r}: the file is damaged")
+    return epsilons[name]
