@@ -27,5 +27,13 @@ class OnnxRuntimeError(MaestError, ImportError):
     """ONNX Runtime is missing, too old, or failed."""
 
 
+class FetchError(MaestError, OSError):
+    """A public model cannot be brought: no connection, another file than wanted, no room."""
+
+
+class NotPublishedError(FetchError):
+    """A server does not have the file that it was asked for."""
+
+
 class UntrainedModelWarning(UserWarning):
     """The model's weights are random: its output says nothing about the music."""

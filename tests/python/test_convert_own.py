@@ -135,7 +135,8 @@ def renamed(model):
 
 
 def added(model):
-    model.graph.initializer.append(model.graph.initializer[0])
+    scale = next(t for t in model.graph.initializer if t.name == "norm/scale")
+    model.graph.initializer.append(scale)
     model.graph.initializer[-1].name = "gate/bias"
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from .. import _core
 from ..collection.options import OUTPUTS, AnalysisOptions
 from ..request import Request
+from .models import add_fetch, add_models
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -29,8 +30,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_convert(commands)
     _add_info(commands)
     _add_bench(commands)
-    models = commands.add_parser("models", help="list the models shipped with the package")
-    models.set_defaults(command="models")
+    add_fetch(commands)
+    add_models(commands)
     return parser
 
 
@@ -132,7 +133,8 @@ def _add_convert(commands: Any) -> None:
         "files",
         nargs="+",
         metavar="SRC DST",
-        help="MAEST checkpoint, Hugging Face folder or official ONNX file; model file to write",
+        help="MAEST checkpoint, Hugging Face folder, official ONNX file or model file in fp32; "
+        "model file to write",
     )
     add("--precision", choices=("fp32", "int8"), default="fp32", help="default: %(default)s")
     add("--labels", metavar="FILE", help="names of the classes: JSON list, or one a line")

@@ -18,8 +18,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..collection.options import AnalysisOptions
-from ..errors import InvalidArgumentError, MaestError, UntrainedModelWarning
+from ..errors import FetchError, InvalidArgumentError, MaestError, UntrainedModelWarning
+from ..reading.plain_text import printable
 from .arguments import make_parser
+from .models import run_fetch, run_models
 
 # What computes is imported where it is needed: `maest --help` is to answer at once.
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from ..model import Model
 
 ALL_DONE, SOME_FAILED, BAD_USAGE = 0, 1, 2
+_LINE_BREAK = "\n"
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
@@ -142,9 +145,11 @@ def _tell(result: dict[str, Any]) -> None:
     from ..reading.families import family_lines
 
     if "families" in result:
-        print(*family_lines(result["families"]), sep="\n")
-    elif "top" in result:
-        print(*(f"{entry['label']} {entry['activation']:.2f}" for entry in result["top"]), sep="\n")
+        lines = family_lines(result["families"])
+    else:
+        lines = [f"{entry['label']} {entry['activation']:.2f}" for entry in result.get("top", [])]
+    for line in lines:
+        print(printable(line))
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -207,7 +212,7 @@ def _info(arguments: argparse.Namespace) -> int:
         width = max(map(len, described))
         for key, value in described.items():
             shown = "NO (random weights)" if value is False else value
-            print(f"{key.replace('_', ' '):{width}}  {shown}")
+            print(f"{key.replace('_', ' '):{width}}  {printable(str(shown))}")
     return ALL_DONE
 
 
@@ -230,11 +235,16 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _models(arguments: argparse.Namespace) -> int:
-    from ..reading.store import DEFAULT, shipped_models
+    run_models(_complain)
+    return ALL_DONE
 
-    for name, path in shipped_models().items():
-        mark = "  (default)" if name == DEFAULT else ""
-        print(f"{name}  {path.stat().st_size / 1e6:.1f} MB  {path}{mark}")
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    try:
+        with _one_line_warnings():
+            run_fetch(arguments, _complain)
+    except FetchError as error:
+        return _complain(str(error), SOME_FAILED)
     return ALL_DONE
 
 
@@ -281,7 +291,8 @@ def _describe(model: Model) -> dict[str, Any]:
 
 def _complain(text: str, code: int = ALL_DONE) -> int:
     """Print a line on stderr, where results never go."""
-    print(f"maest: {text}", file=sys.stderr, flush=True)
+    # Messages quote what files say of themselves.
+    print(f"maest: {printable(text, keep=_LINE_BREAK)}", file=sys.stderr, flush=True)
     return code
 
 
@@ -289,6 +300,7 @@ _COMMANDS = {
     "analyze": _analyze,
     "bench": _bench,
     "convert": _convert,
+    "fetch": _fetch,
     "info": _info,
     "models": _models,
 }

@@ -54,6 +54,7 @@ def convert(
     heads: int | None = None,
     samples: Sequence[str | os.PathLike[str]] = (),
     lowest_cosine: float = LOWEST_COSINE,
+    license: str | None = None,
     report: Callable[[PrecisionReport], object] | None = None,
 ) -> Path:
     """Convert a public MAEST checkpoint, or a model file in fp32, into a model file.
@@ -81,6 +82,8 @@ def convert(
     lowest_cosine : float
         An int8 model is refused if the mean cosine of its embeddings to those of fp32 is lower;
         -1 allows any.
+    license : str, optional
+        Licence of the weights; by default what the source names.
     report : callable, optional
         Called with what was measured for int8, a `PrecisionReport`, before it is judged.
 
@@ -118,7 +121,7 @@ def convert(
         description=checkpoint.description or f"MAEST converted from {checkpoint.source}",
         labels=names,
         trained=checkpoint.trained,
-        license=checkpoint.license or UNKNOWN_LICENSE,
+        license=license or checkpoint.license or UNKNOWN_LICENSE,
         source=checkpoint.source,
         source_sha256=(
             sha256_of(checkpoint.path)

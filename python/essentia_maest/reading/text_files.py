@@ -1,4 +1,4 @@
-"""Text and JSON files that others wrote: any encoding with a mark, nothing that JSON does not have."""
+"""Text and JSON files that others wrote: in any encoding with a mark, and strictly JSON."""
 
 from __future__ import annotations
 

@@ -57,14 +57,8 @@ def choose_prefix(names: Iterable[str], anchor: str, origin: str) -> str:
     for preferred in PREFERRED_PREFIXES:
         fitting = [prefix for prefix in prefixes if _unwrapped(prefix) == preferred]
         if len(fitting) == 1:
-            averaged = ", the averaged weights" if preferred == "net_swa." else ""
-            _log.warning(
-                "%s: found the models %s; took %r%s",
-                origin,
-                listing(prefixes),
-                fitting[0],
-                averaged,
-            )
+            taken = repr(fitting[0]) + (", the averaged one" if preferred == "net_swa." else "")
+            _log.warning("%s: found the models %s; took %s", origin, listing(prefixes), taken)
             return fitting[0]
         if fitting:
             break

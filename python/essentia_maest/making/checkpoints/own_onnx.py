@@ -81,7 +81,7 @@ class _Properties:
     """The entries of ``metadata_props``; a missing or unreadable one is a ModelError naming it."""
 
     def __init__(self, model: ModelProto, path: Path) -> None:
-        self._entries = {entry.key: entry.value for entry in model.metadata_props}
+        self._entries: dict[str, str] = {entry.key: entry.value for entry in model.metadata_props}
         self._path = path
         version = self.text("format_version")
         if version != FORMAT_VERSION:

@@ -1,0 +1,1 @@
+"""Public models brought from where they are published: whole, checked, and only once."""
