@@ -74,8 +74,8 @@ def _refuse_outside(path: Path, tensor: TensorProto) -> None:
     for entry in tensor.external_data:
         if entry.key != "location":
             continue
-        # `resolve` follows links: one that leads out of the folder is outside.
-        if not (folder / entry.value).resolve().is_relative_to(folder):
+        file = (folder / entry.value).resolve()  # follows links that lead out of the folder
+        if not (file.is_relative_to(folder) and file.is_file()):
             raise ModelError(
                 f"{path}: {tensor.name!r} is to be read from {entry.value!r}; wanted a file in the "
                 "model's own folder"

@@ -1,0 +1,169 @@
+#include "external_data.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+#include "error.h"
+
+namespace maest {
+namespace {
+
+constexpr int kDeepest = 100;  // messages in messages, as protobuf itself allows
+
+// The messages of ONNX that lead to values kept elsewhere.
+enum class Message { model, training, function, graph, node, attribute, sparse, tensor, entry };
+
+struct Child {
+  Message parent;
+  std::uint64_t field;
+  Message message;
+};
+
+constexpr std::array<Child, 20> kChildren{{
+    {Message::model, 7, Message::graph},         {Message::model, 20, Message::training},
+    {Message::model, 25, Message::function},     {Message::training, 1, Message::graph},
+    {Message::training, 2, Message::graph},      {Message::function, 7, Message::node},
+    {Message::function, 11, Message::attribute}, {Message::graph, 1, Message::node},
+    {Message::graph, 5, Message::tensor},        {Message::graph, 15, Message::sparse},
+    {Message::node, 5, Message::attribute},      {Message::attribute, 5, Message::tensor},
+    {Message::attribute, 6, Message::graph},     {Message::attribute, 10, Message::tensor},
+    {Message::attribute, 11, Message::graph},    {Message::attribute, 22, Message::sparse},
+    {Message::attribute, 23, Message::sparse},   {Message::sparse, 1, Message::tensor},
+    {Message::sparse, 2, Message::tensor},       {Message::tensor, 13, Message::entry},
+}};
+
+class Mapping {
+ public:
+  explicit Mapping(const std::string& path) {
+    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) fail(path);
+    struct stat status = {};
+    if (fstat(descriptor, &status) == 0 && status.st_size > 0) {
+      size_ = static_cast<std::size_t>(status.st_size);
+      data_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    }
+    close(descriptor);
+    if (data_ == MAP_FAILED) fail(path);
+  }
+  ~Mapping() { munmap(data_, size_); }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  std::string_view bytes() const { return {static_cast<const char*>(data_), size_}; }
+
+ private:
+  [[noreturn]] static void fail(const std::string& path) {
+    throw ModelError(message("model file '", path, "' cannot be read: ", std::strerror(errno)));
+  }
+
+  void* data_ = MAP_FAILED;
+  std::size_t size_ = 0;
+};
+
+std::string real_path(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> found(realpath(path.c_str(), nullptr),
+                                                          &std::free);
+  return found == nullptr ? std::string() : std::string(found.get());
+}
+
+class Walk {
+ public:
+  explicit Walk(const std::string& path) : path_(path) {
+    const std::size_t slash = path.rfind('/');
+    folder_ = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  }
+
+  void message_in(std::string_view bytes, Message kind, int depth) const {
+    if (depth > kDeepest) damaged();
+    std::string_view key;
+    std::string_view value;
+    while (!bytes.empty()) {
+      const std::uint64_t tag = number(bytes, 5);
+      const std::uint64_t field = tag >> 3;
+      if (field == 0) damaged();
+      switch (tag & 7) {
+        case 0:
+          number(bytes, 10);
+          break;
+        case 1:
+          taken(bytes, 8);
+          break;
+        case 2: {
+          const std::uint64_t length = number(bytes, 10);
+          const std::string_view content = taken(bytes, length);
+          if (kind == Message::entry && field == 1) key = content;
+          if (kind == Message::entry && field == 2) value = content;
+          for (const Child& child : kChildren) {
+            if (child.parent == kind && child.field == field) {
+              message_in(content, child.message, depth + 1);
+            }
+          }
+          break;
+        }
+        case 5:
+          taken(bytes, 4);
+          break;
+        default:
+          damaged();
+      }
+    }
+    if (key == "location") check(std::string(value));
+  }
+
+ private:
+  [[noreturn]] void damaged() const {
+    throw ModelError(
+        message("model file '", path_, "' cannot be loaded: it is damaged, or no ONNX file"));
+  }
+
+  std::string_view taken(std::string_view& bytes, std::uint64_t length) const {
+    if (length > bytes.size()) damaged();
+    const std::string_view content = bytes.substr(0, length);
+    bytes.remove_prefix(length);
+    return content;
+  }
+
+  std::uint64_t number(std::string_view& bytes, int longest) const {
+    std::uint64_t value = 0;
+    for (int position = 0; position < longest; ++position) {
+      const auto byte = static_cast<unsigned char>(taken(bytes, 1).front());
+      value |= static_cast<std::uint64_t>(byte & 0x7F) << (7 * position);
+      if ((byte & 0x80) == 0) return value;
+    }
+    damaged();
+  }
+
+  void check(const std::string& location) const {
+    const std::string folder = real_path(folder_);
+    const std::string file = real_path(folder_ + "/" + location);
+    const bool relative =
+        !location.empty() && location.front() != '/' && location.find('\0') == std::string::npos;
+    const std::string inside = folder == "/" ? folder : folder + "/";
+    if (!relative || folder.empty() || file.compare(0, inside.size(), inside) != 0) {
+      throw ModelError(message("model file '", path_, "' takes values from the file '", location,
+                               "'; wanted one that is in the model's own folder"));
+    }
+  }
+
+  std::string path_;
+  std::string folder_;
+};
+
+}  // namespace
+
+void refuse_data_outside(const std::string& path) {
+  const Mapping file(path);
+  Walk(path).message_in(file.bytes(), Message::model, 0);
+}
+
+}  // namespace maest
