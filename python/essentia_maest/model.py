@@ -37,7 +37,8 @@ class Model:
     ----------
     model : str or path-like, default "default"
         A file made by `essentia_maest.convert`, one of Essentia's official ONNX files (whole
-        segments only, no patchout), or the name of a model shipped with the package.
+        segments only, no patchout), or the name of a model that was shipped with the package or
+        fetched (``maest models`` lists them).
     num_threads : int, default 0
         Threads that one call uses; 0 is as many as this process may use (affinity and container
         quota).

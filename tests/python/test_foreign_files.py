@@ -235,14 +235,9 @@ def test_two_that_are_averaged(tmp_path, state):
 def test_the_command_tells_which_weights(tmp_path, state):
     save_lightning(tmp_path / "a.ckpt", state)
     (tmp_path / "labels.txt").write_text("\n".join(LABELS))
-    done = subprocess.run(
-        [sys.executable, "-m", "essentia_maest", "convert", "a.ckpt", "a.onnx"]
-        + ["--labels", "labels.txt"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [sys.executable, "-m", "essentia_maest", "convert", "a.ckpt", "a.onnx"]
+    command += ["--labels", "labels.txt"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "a.ckpt: found the models 'net.', 'net_swa.'; took 'net_swa.'" in done.stderr
 
 
