@@ -20,6 +20,7 @@ from checkpoint_files import (
     export_official,
     properties,
     save_folder,
+    save_legacy,
     save_lightning,
     small_ast,
     small_maest,
@@ -105,6 +106,27 @@ def test_models_of_tensorflow(tmp_path, capsys, name, content):
             assert words in said, arguments
     with pytest.raises(ModelError, match="TensorFlow"):
         maest.Model(path)
+
+
+def test_a_saved_model_of_tensorflow(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/saved_model.pb").write_bytes(b"\x08\x01\x12\x00")
+    for use in (maest.Model, lambda path: convert(path, tmp_path / "b.onnx")):
+        with pytest.raises(ModelError, match="model: found a model of TensorFlow"):
+            use(tmp_path / "model")
+
+
+@pytest.mark.parametrize("name", ["a.ckpt", "a.pt", "a.safetensors", "folder"])
+def test_checkpoints_are_no_model_files(tmp_path, state, name):
+    save = {
+        "a.ckpt": lambda path: save_lightning(path, state),
+        "a.pt": lambda path: save_legacy(path, state),
+        "a.safetensors": lambda path: save_file(state, path),
+        "folder": lambda path: save_folder(path, small_ast()),
+    }
+    save[name](tmp_path / name)
+    with pytest.raises(ModelError, match=f"{name}: found a checkpoint.*`maest convert` makes"):
+        maest.Model(tmp_path / name)
 
 
 def test_models_of_tensorflow_that_are_not_there(tmp_path):

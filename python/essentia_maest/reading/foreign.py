@@ -16,6 +16,11 @@ PUBLIC_MODELS = (
 )
 """Where the public MAEST models are."""
 
+PICKLES = (b"PK\x03\x04", b"\x80")
+"""What files of PyTorch begin with: a zip archive, or a bare pickle."""
+
+_SAVED_MODEL = "saved_model.pb"
+_HUGGING_FACE = "config.json"
 _LFS_POINTER = b"version https://git-lfs"
 _LENGTH_DELIMITED_1, _LENGTH_DELIMITED_2 = b"\x0a", b"\x12"
 
@@ -41,9 +46,9 @@ def refuse_foreign(path: Path, start: bytes) -> None:
     Parameters
     ----------
     path : Path
-        For its ending, and for messages.
+        A file or a folder, which need not exist.
     start : bytes
-        The first `START_BYTES` of the file; empty where it is not read.
+        The first `START_BYTES` of the file; empty for a folder and for what does not exist.
 
     Raises
     ------
@@ -51,8 +56,36 @@ def refuse_foreign(path: Path, start: bytes) -> None:
         If it is a Git LFS pointer or a model of TensorFlow.
     """
     refuse_lfs_pointer(path, start)
-    if path.suffix.lower() == ".pb" or _is_tensorflow_graph(start):
+    if (
+        path.suffix.lower() == ".pb"
+        or _is_tensorflow_graph(start)
+        or (path / _SAVED_MODEL).is_file()
+    ):
         raise ModelError(f"{path}: {tensorflow_words(path)}")
+
+
+def refuse_checkpoint(path: Path, start: bytes) -> None:
+    """Refuse what `maest convert` makes a model file of.
+
+    Parameters
+    ----------
+    path, start
+        As for `refuse_foreign`.
+
+    Raises
+    ------
+    ModelError
+        If it is a Hugging Face folder, a safetensors or a PyTorch file.
+    """
+    if start.startswith(PICKLES) or is_safetensors(start) or (path / _HUGGING_FACE).is_file():
+        raise ModelError(
+            f"{path}: found a checkpoint; wanted a model file, which `maest convert` makes of it"
+        )
+
+
+def is_safetensors(start: bytes) -> bool:
+    """Tell whether a file begins as one in safetensors' format: a length, then JSON."""
+    return start[8:9] == b"{"
 
 
 def refuse_lfs_pointer(path: Path, start: bytes) -> None:

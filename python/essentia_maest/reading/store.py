@@ -9,7 +9,7 @@ from .. import _core
 from ..errors import ModelError
 from .catalogue import find_model
 from .fetched import INT8_SUFFIX, fetched_file, fetched_models
-from .foreign import read_start, refuse_foreign
+from .foreign import read_start, refuse_checkpoint, refuse_foreign
 
 #: What `Model("default")` opens.
 DEFAULT = "maest-open-10s"
@@ -38,10 +38,9 @@ def resolve(model: str | os.PathLike[str]) -> Path:
         if named is not None:
             return named
     path = Path(name)
-    if path.is_file():
-        refuse_foreign(path, read_start(path))
-        return path
-    refuse_foreign(path, b"")
+    start = read_start(path) if path.is_file() else b""
+    refuse_foreign(path, start)
+    refuse_checkpoint(path, start)
     if path.exists():
         return path
     public = find_model(name.removesuffix(INT8_SUFFIX)) if isinstance(model, str) else None

@@ -28,12 +28,10 @@ from essentia_maest.making.checkpoints.training_files import (
     training_arrays,
     training_heads,
 )
-from essentia_maest.reading.foreign import read_start, refuse_foreign
+from essentia_maest.reading.foreign import PICKLES, is_safetensors, read_start, refuse_foreign
 
 _log = logging.getLogger(__name__)
 
-_ZIP = b"PK\x03\x04"
-_PICKLE = b"\x80"
 _WANTED = (
     "a MAEST checkpoint (.ckpt, .pt, .pth, .bin), a .safetensors file, a Hugging Face folder, one "
     "of Essentia's official .onnx files, or a model file in fp32"
@@ -62,14 +60,15 @@ def read_checkpoint(source: Path, heads: int | None = None) -> Checkpoint:
         If the package that reads the format is not installed.
     """
     if source.is_dir():
+        refuse_foreign(source, b"")
         return read_huggingface_folder(source, heads)
     start = _start_of(source)
-    if start.startswith((_ZIP, _PICKLE)):
+    if start.startswith(PICKLES):
         content = load_pytorch_file(source)
         if is_training_checkpoint(content):
             return read_training_checkpoint(content, source, heads)
         return _from_arrays(state_dict_arrays(content, source), source, heads)
-    if start[8:9] == b"{":
+    if is_safetensors(start):
         return _from_arrays(read_safetensors_file(source), source, heads)
     if source.suffix.lower() == ".onnx":
         model = load_onnx(source)
@@ -102,12 +101,12 @@ def read_maest_arrays(source: Path) -> tuple[dict[str, NDArray[Any]], int | None
     if source.is_dir():
         return None
     start = _start_of(source)
-    if start.startswith((_ZIP, _PICKLE)):
+    if start.startswith(PICKLES):
         content = load_pytorch_file(source)
         if is_training_checkpoint(content):
             return training_arrays(content, source)[0], training_heads(content, source)
         arrays = state_dict_arrays(content, source)
-    elif start[8:9] == b"{":
+    elif is_safetensors(start):
         arrays = read_safetensors_file(source)
     else:
         return None
