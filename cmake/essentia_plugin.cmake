@@ -13,9 +13,11 @@ add_library(_essentia_plugin MODULE
   cpp/essentia/maest_standard.cpp
   cpp/essentia/maest_streaming.cpp
   cpp/essentia/model_cache.cpp
+  cpp/essentia/model_names.cpp
   cpp/essentia/output_names.cpp
   cpp/essentia/plugin.cpp
   cpp/essentia/python_host.cpp
+  cpp/essentia/registration.cpp
 )
 target_include_directories(_essentia_plugin SYSTEM PRIVATE
   ${MAEST_ESSENTIA_INCLUDE} ${MAEST_ESSENTIA_INCLUDE}/scheduler ${MAEST_ESSENTIA_INCLUDE}/streaming

@@ -16,14 +16,6 @@ namespace {
 constexpr double kFrameSeconds = frames_to_seconds(1);
 constexpr double kLongestHopSeconds = 86400;
 
-int checked_threads(int threads) {
-  if (threads < 0 || threads > kMostThreads) {
-    throw InvalidArgument(message("num_threads is ", threads, "; wanted is 1 to ", kMostThreads,
-                                  ", or 0 for all CPUs this process may use"));
-  }
-  return threads == 0 ? available_cpus() : threads;
-}
-
 bool is_block_output(OutputKind kind) {
   return kind == OutputKind::embeddings || kind == OutputKind::tokens;
 }

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "cpu_quota.h"
+#include "error.h"
 
 #ifdef __linux__
 #include <sched.h>
@@ -22,6 +23,14 @@ int cpus_by_affinity() {
 }
 
 }  // namespace
+
+int checked_threads(int threads) {
+  if (threads < 0 || threads > kMostThreads) {
+    throw InvalidArgument(message("num_threads is ", threads, "; wanted is 1 to ", kMostThreads,
+                                  ", or 0 for all CPUs this process may use"));
+  }
+  return threads == 0 ? available_cpus() : threads;
+}
 
 int available_cpus() { return smaller_quota(std::max(1, cpus_by_affinity()), cpus_by_quota()); }
 

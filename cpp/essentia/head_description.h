@@ -4,6 +4,7 @@
 namespace maest::plugin {
 
 inline constexpr char kHeadName[] = "OnnxPredict2D";
+inline constexpr char kHeadSecondName[] = "MaestOnnxPredict2D";
 inline constexpr char kFeatures[] = "features";
 inline constexpr char kFeaturesDescription[] =
     "the input features: rows, or a tensor [patches, 1, rows, values] (see `inputType`)";

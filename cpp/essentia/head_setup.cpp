@@ -6,6 +6,8 @@
 
 #include "error.h"
 #include "model_cache.h"
+#include "model_names.h"
+#include "python_host.h"
 #include "threads.h"
 
 namespace maest::plugin {
@@ -14,6 +16,11 @@ namespace {
 ModelCache<Head>& heads() {
   static ModelCache<Head> cache;
   return cache;
+}
+
+std::shared_ptr<const Head> open_head(const std::string& path, int threads) {
+  const PythonPause pause;
+  return heads().get(path, threads);
 }
 
 bool decide_type(const std::string& asked, const HeadFunction& function) {
@@ -51,10 +58,10 @@ const std::vector<ParameterDeclaration>& HeadSetup::parameters() {
 }
 
 std::shared_ptr<const HeadSetup> HeadSetup::read(const essentia::Configurable& source) {
-  const std::string path = source.parameter("graphFilename").toString();
-  if (path.empty()) return nullptr;
-  const int threads = source.parameter("threads").toInt();
-  std::shared_ptr<const Head> head = heads().get(path, threads > 0 ? threads : available_cpus());
+  const std::string name = source.parameter("graphFilename").toString();
+  if (name.empty()) return nullptr;
+  std::shared_ptr<const Head> head =
+      open_head(find_model(name), checked_threads(source.parameter("threads").toInt()));
   const HeadFunction function(*head, source.parameter("input").toString(),
                               source.parameter("output").toString());
   const bool tensors = decide_type(source.parameter("inputType").toString(), function);
@@ -74,6 +81,10 @@ void HeadBatches::add(const float* values, const ItemShape& item, Rows& rows) {
   values_.insert(values_.end(), values, values + size);
   ++count_;
   if (count_ == setup_->batch_size) finish(rows);
+}
+
+void HeadBatches::add_rows(const TNT::Array2D<essentia::Real>& matrix, Rows& rows) {
+  for (int row = 0; row < matrix.dim1(); ++row) add(matrix[row], {matrix.dim2()}, rows);
 }
 
 void HeadBatches::add_segments(const EssentiaTensor& tensor, Rows& rows) {

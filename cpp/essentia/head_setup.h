@@ -35,6 +35,9 @@ class HeadBatches {
   // Adds an item; when that fills a batch, computes it and appends its rows.
   void add(const float* values, const ItemShape& item, Rows& rows);
 
+  // Adds each row of a matrix.
+  void add_rows(const TNT::Array2D<essentia::Real>& matrix, Rows& rows);
+
   // Adds each segment of a tensor [segments, channels, rows, width].
   void add_segments(const EssentiaTensor& tensor, Rows& rows);
 

@@ -4,13 +4,9 @@
 
 #include "error.h"
 #include "head_description.h"
-#include "maest_description.h"
+#include "python_host.h"
 
 namespace maest::plugin {
-
-const char* StandardHead::name = kHeadName;
-const char* StandardHead::category = kMachineLearning;
-const char* StandardHead::description = kHeadDescription;
 
 StandardHead::StandardHead() {
   show_input(false);
@@ -34,29 +30,23 @@ void StandardHead::apply(std::shared_ptr<const HeadSetup> setup) {
 void StandardHead::compute() {
   if (!setup_) refuse_unconfigured();
   guarded(_name, [&] {
-    Rows rows = setup_->takes_tensors ? compute_tensor() : compute_matrix();
+    // All that other threads may change meanwhile, if they share this object.
+    HeadBatches batches(setup_);
+    const TNT::Array2D<essentia::Real>* matrix = setup_->takes_tensors ? nullptr : &matrix_.get();
+    const EssentiaTensor* tensor = setup_->takes_tensors ? &tensor_.get() : nullptr;
+    Rows& predictions = predictions_.get();
+
+    const PythonPause pause;
+    Rows rows;
+    if (tensor != nullptr) {
+      batches.add_segments(*tensor, rows);
+    } else {
+      batches.add_rows(*matrix, rows);
+    }
+    batches.finish(rows);
     if (rows.empty()) throw InvalidArgument("the features are empty (0 rows)");
-    predictions_.get() = std::move(rows);
+    predictions = std::move(rows);
   });
-}
-
-Rows StandardHead::compute_matrix() const {
-  const TNT::Array2D<essentia::Real>& features = matrix_.get();
-  HeadBatches batches(setup_);
-  Rows rows;
-  for (int row = 0; row < features.dim1(); ++row) {
-    batches.add(features[row], {features.dim2()}, rows);
-  }
-  batches.finish(rows);
-  return rows;
-}
-
-Rows StandardHead::compute_tensor() const {
-  HeadBatches batches(setup_);
-  Rows rows;
-  batches.add_segments(tensor_.get(), rows);
-  batches.finish(rows);
-  return rows;
 }
 
 }  // namespace maest::plugin

@@ -12,18 +12,12 @@ class StandardHead : public Configured<essentia::standard::Algorithm, HeadSetup>
   StandardHead();
   void compute() override;
 
-  static const char* name;
-  static const char* category;
-  static const char* description;
-
  protected:
   void apply(std::shared_ptr<const HeadSetup> setup) override;
 
  private:
   // Essentia has no port of two types: there are two, and one of them is on show.
   void show_input(bool tensors);
-  Rows compute_matrix() const;
-  Rows compute_tensor() const;
 
   essentia::standard::Input<TNT::Array2D<essentia::Real>> matrix_;
   essentia::standard::Input<EssentiaTensor> tensor_;

@@ -5,15 +5,10 @@
 
 #include "error.h"
 #include "head_description.h"
-#include "maest_description.h"
 
 namespace maest::plugin {
 
 using essentia::streaming::AlgorithmStatus;
-
-const char* StreamingHead::name = kHeadName;
-const char* StreamingHead::category = kMachineLearning;
-const char* StreamingHead::description = kHeadDescription;
 
 StreamingHead::StreamingHead() {
   show_input(false);

@@ -16,10 +16,6 @@ class StreamingHead : public Configured<essentia::streaming::Algorithm, HeadSetu
   essentia::streaming::AlgorithmStatus process() override;
   void reset() override;
 
-  static const char* name;
-  static const char* category;
-  static const char* description;
-
  protected:
   void apply(std::shared_ptr<const HeadSetup> setup) override;
 

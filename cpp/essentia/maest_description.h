@@ -4,6 +4,7 @@
 namespace maest::plugin {
 
 inline constexpr char kMaestName[] = "OnnxPredictMAEST";
+inline constexpr char kMaestSecondName[] = "MaestOnnxPredictMAEST";
 inline constexpr char kMachineLearning[] = "Machine Learning";
 extern const char* const kMaestDescription;
 

@@ -6,7 +6,9 @@
 #include "error.h"
 #include "mel_config.h"
 #include "model_cache.h"
+#include "model_names.h"
 #include "output_names.h"
+#include "python_host.h"
 
 namespace maest::plugin {
 namespace {
@@ -16,6 +18,11 @@ constexpr int kModelsOwn = -1;  // of patchSize and patchHopSize
 ModelCache<Extractor>& extractors() {
   static ModelCache<Extractor> cache;
   return cache;
+}
+
+std::shared_ptr<const Extractor> open_extractor(const std::string& path, int threads) {
+  const PythonPause pause;
+  return extractors().get(path, threads);
 }
 
 void require_segment_frames(int asked, const ModelInfo& info) {
@@ -37,7 +44,8 @@ const std::vector<ParameterDeclaration>& MaestSetup::parameters() {
   static const std::vector<ParameterDeclaration> declarations = {
       {"graphFilename",
        "the name of the model file: an .onnx file made by `maest convert`, or one of Essentia's "
-       "official ONNX files",
+       "official ONNX files. In Python also the name of a model that the package essentia_maest "
+       "has, such as `default`",
        "", ""},
       {"input",
        "the name of the input node, kept so that scripts run unchanged: a model has a single input",
@@ -85,15 +93,15 @@ const std::vector<ParameterDeclaration>& MaestSetup::parameters() {
 }
 
 std::shared_ptr<const MaestSetup> MaestSetup::read(const essentia::Configurable& source) {
-  const std::string path = source.parameter("graphFilename").toString();
-  if (path.empty()) return nullptr;
+  const std::string name = source.parameter("graphFilename").toString();
+  if (name.empty()) return nullptr;
 
   auto setup = std::make_shared<MaestSetup>();
-  setup->extractor = extractors().get(path, source.parameter("threads").toInt());
+  setup->extractor = open_extractor(find_model(name), source.parameter("threads").toInt());
   const ModelInfo& info = setup->extractor->info();
 
   require_segment_frames(source.parameter("patchSize").toInt(), info);
-  const NamedOutput output = parse_output(source.parameter("output").toString(), info.depth);
+  const NamedOutput output = parse_output(source.parameter("output").toString(), info);
   Request& request = setup->request;
   request.outputs = {output.kind};
   request.block = output.block > 0 ? output.block : source.parameter("block").toInt();

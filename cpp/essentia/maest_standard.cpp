@@ -2,14 +2,9 @@
 
 #include <utility>
 
-#include "maest_description.h"
 #include "python_host.h"
 
 namespace maest::plugin {
-
-const char* StandardMaest::name = kMaestName;
-const char* StandardMaest::category = kMachineLearning;
-const char* StandardMaest::description = kMaestDescription;
 
 StandardMaest::StandardMaest() {
   declareInput(signal_, "signal", "the input audio signal sampled at 16 kHz");

@@ -13,10 +13,6 @@ class StandardMaest : public Configured<essentia::standard::Algorithm, MaestSetu
   StandardMaest();
   void compute() override;
 
-  static const char* name;
-  static const char* category;
-  static const char* description;
-
  protected:
   void apply(std::shared_ptr<const MaestSetup> setup) override;
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "maest_description.h"
 #include "mel_config.h"
+#include "python_host.h"
 
 namespace maest::plugin {
 
@@ -19,6 +19,12 @@ constexpr int kChunk = kHopSize;
 // Tensors that may wait for a reader: large ones, so few.
 constexpr int kBufferedTensors = 4;
 
+// The whole segments among the first `samples` of a signal.
+std::int64_t whole_segments(const Plan& plan, std::int64_t samples) {
+  const std::int64_t frames = completed_frame_count(samples) - plan.segment_frames;
+  return frames < 0 ? 0 : frames / plan.hop_frames + 1;
+}
+
 // The segments from `begin` to, not including, `end`.
 Output slice(const Output& output, std::int64_t begin, std::int64_t end) {
   const auto stride = static_cast<std::int64_t>(output.values.size()) / output.segments;
@@ -28,10 +34,6 @@ Output slice(const Output& output, std::int64_t begin, std::int64_t end) {
 }
 
 }  // namespace
-
-const char* StreamingMaest::name = kMaestName;
-const char* StreamingMaest::category = kMachineLearning;
-const char* StreamingMaest::description = kMaestDescription;
 
 StreamingMaest::StreamingMaest() {
   declareInput(signal_, kChunk, "signal", "the input audio signal sampled at 16 kHz");
@@ -53,6 +55,7 @@ void StreamingMaest::start_signal() {
   stream_.reset();
   collected_.reset();
   ready_.clear();
+  samples_ = 0;
   ended_ = false;
 }
 
@@ -93,14 +96,23 @@ AlgorithmStatus StreamingMaest::process() {
 
 void StreamingMaest::take_samples(int count) {
   signal_.acquire(count);
+  const std::int64_t before = whole_segments(stream().plan(), samples_);
+  samples_ += count;
+  // Not for every piece: to get its turn back may take a thread longer than a piece does.
+  std::optional<PythonPause> pause;
+  if (whole_segments(stream().plan(), samples_) > before) pause.emplace();
   Outputs outputs = stream().push(signal_.tokens().data(), static_cast<std::size_t>(count));
+  pause.reset();
   signal_.release(count);
   collect(std::move(outputs));
 }
 
 void StreamingMaest::end_signal() {
   ended_ = true;
-  collect(stream().finish());
+  std::optional<PythonPause> pause(std::in_place);
+  Outputs outputs = stream().finish();
+  pause.reset();
+  collect(std::move(outputs));
   stream_.reset();
 }
 

@@ -2,6 +2,7 @@
 // complete.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -15,10 +16,6 @@ class StreamingMaest : public Configured<essentia::streaming::Algorithm, MaestSe
   StreamingMaest();
   essentia::streaming::AlgorithmStatus process() override;
   void reset() override;
-
-  static const char* name;
-  static const char* category;
-  static const char* description;
 
  protected:
   void apply(std::shared_ptr<const MaestSetup> setup) override;
@@ -39,6 +36,7 @@ class StreamingMaest : public Configured<essentia::streaming::Algorithm, MaestSe
   std::optional<Stream> stream_;
   std::optional<Output> collected_;  // results that do not fill a tensor yet
   std::deque<EssentiaTensor> ready_;
+  std::int64_t samples_ = 0;  // taken of the signal
   bool ended_ = false;
 };
 

@@ -1,8 +1,20 @@
 #include "model_cache.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 
 namespace maest::plugin {
+
+std::mutex& opening_mutex() {
+  static std::mutex mutex;
+  // A process is forked while nothing is being opened: the child would wait for a thread that it
+  // does not have.
+  static const int registered =
+      pthread_atfork([] { opening_mutex().lock(); }, [] { opening_mutex().unlock(); },
+                     [] { opening_mutex().unlock(); });
+  static_cast<void>(registered);
+  return mutex;
+}
 
 FileIdentity identify(const std::string& path) {
   struct stat status{};

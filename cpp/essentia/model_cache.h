@@ -19,13 +19,16 @@ using FileIdentity = std::tuple<std::uint64_t, std::uint64_t, std::int64_t, std:
 // A file that does not exist has an identity too; opening it is what fails.
 FileIdentity identify(const std::string& path);
 
+// Held while a file is looked up or opened. No process is forked meanwhile.
+std::mutex& opening_mutex();
+
 template <typename Opened>
 class ModelCache {
  public:
   // Opens `path` unless an algorithm holds it with the same number of threads. Opening happens one
   // at a time, so that two threads that want the same file do not both open it.
   std::shared_ptr<const Opened> get(const std::string& path, int threads) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(opening_mutex());
     for (auto entry = held_.begin(); entry != held_.end();) {
       entry = entry->second.expired() ? held_.erase(entry) : std::next(entry);
     }
@@ -40,7 +43,6 @@ class ModelCache {
   }
 
  private:
-  std::mutex mutex_;
   std::map<std::tuple<FileIdentity, int, unsigned>, std::weak_ptr<const Opened>> held_;
 };
 

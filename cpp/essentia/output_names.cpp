@@ -7,6 +7,8 @@
 namespace maest::plugin {
 namespace {
 
+constexpr int kPublishedDepth = 12;
+
 // Takes `prefix` off the front of `text`.
 bool take_prefix(std::string& text, const std::string& prefix) {
   if (text.compare(0, prefix.size(), prefix) != 0) return false;
@@ -65,18 +67,33 @@ std::optional<NamedOutput> read(std::string name, int depth) {
   return std::nullopt;
 }
 
+// The names that the model has, for a message.
+std::string names(const ModelInfo& info, int depth) {
+  std::string text;
+  const auto add = [&text](const std::string& name) { text += (text.empty() ? "" : ", ") + name; };
+  if (info.has_activations) {
+    add(message("'activations' (or 'PartitionedCall/Identity_", depth + 1,
+                "', 'StatefulPartitionedCall:0')"));
+  }
+  if (info.has_logits) {
+    add(message("'logits' (or 'PartitionedCall/Identity', 'StatefulPartitionedCall:", depth + 1,
+                "')"));
+  }
+  if (info.depth > 0) {
+    add(message("'embeddings', or the tokens of a block: 'PartitionedCall/Identity_1' to '_", depth,
+                "', 'StatefulPartitionedCall:1' to ':", depth, "', 'layer_0_tokens' to 'layer_",
+                depth - 1, "_tokens'"));
+  }
+  return text;
+}
+
 }  // namespace
 
-NamedOutput parse_output(const std::string& name, int depth) {
+NamedOutput parse_output(const std::string& name, const ModelInfo& info) {
+  const int depth = info.depth > 0 ? info.depth : kPublishedDepth;
   if (const auto found = read(name, depth)) return *found;
-  throw InvalidArgument(
-      message("output '", name,
-              "' does not exist; wanted is 'activations', 'logits', 'embeddings', "
-              "'PartitionedCall/Identity' (logits), 'PartitionedCall/Identity_1' to '_",
-              depth, "' (tokens of a block) or '_", depth + 1,
-              "' (activations), 'StatefulPartitionedCall:0' (activations), ':1' to ':", depth,
-              "' (tokens of a block) or ':", depth + 1,
-              "' (logits), or 'layer_0_tokens' to 'layer_", depth - 1, "_tokens'"));
+  throw InvalidArgument(message("output '", name, "' does not exist; wanted is ",
+                                names(info, depth), ", which model '", info.name, "' has"));
 }
 
 }  // namespace maest::plugin

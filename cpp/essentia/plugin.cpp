@@ -5,13 +5,19 @@
 #include <mutex>
 #include <string>
 
+<<<<<<< HEAD
 #include "essentia_headers.h"
 #include "head_standard.h"
 #include "head_streaming.h"
 #include "maest_standard.h"
 #include "maest_streaming.h"
 #include "ort_library.h"
+=======
+#include "model_names.h"
+#include "ort_api.h"
+>>>>>>> 646f2ae (The Essentia algorithms take model names, never replace an algorithm of Essentia's, and let other threads run)
 #include "python_host.h"
+#include "registration.h"
 
 namespace maest::plugin {
 namespace {
@@ -21,17 +27,6 @@ std::string library_or_default(const char* path) {
   const char* named = std::getenv("ESSENTIA_MAEST_ONNXRUNTIME");
   if (named != nullptr && *named != '\0') return named;
   return "libonnxruntime.so";
-}
-
-template <typename Standard, typename Streaming>
-void add_algorithm() {
-  const essentia::standard::AlgorithmFactory::Registrar<Standard> standard;
-  const essentia::streaming::AlgorithmFactory::Registrar<Streaming, Standard> streaming;
-}
-
-void add_algorithms() {
-  add_algorithm<StandardMaest, StreamingMaest>();
-  add_algorithm<StandardHead, StreamingHead>();
 }
 
 }  // namespace
@@ -54,6 +49,10 @@ extern "C" MAEST_EXPORT const char* essentia_maest_register(const char* onnxrunt
     problem = error.what();
     return problem.c_str();
   }
+}
+
+extern "C" MAEST_EXPORT void essentia_maest_use_model_names(EssentiaMaestFindModel find) {
+  maest::plugin::set_model_finder(find);
 }
 
 extern "C" MAEST_EXPORT void essentia_maest_use_python(const EssentiaMaestPython* python) {

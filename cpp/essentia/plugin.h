@@ -3,12 +3,25 @@
 
 extern "C" {
 
-// Adds OnnxPredictMAEST and OnnxPredict2D to both of Essentia's factories, once. Call it after
-// essentia::init() and not while another thread uses a factory: Essentia's are not thread-safe.
-// `onnxruntime` is the path of a libonnxruntime; null or empty is the one that the environment
-// variable ESSENTIA_MAEST_ONNXRUNTIME names or else the system's libonnxruntime.so. It is opened
-// with the first model. Returns null, or a text that says what went wrong.
+// Adds OnnxPredictMAEST and OnnxPredict2D to both of Essentia's factories, once. Where Essentia has
+// an algorithm of one of these names, it stays. In any case ours are there as MaestOnnxPredictMAEST
+// and MaestOnnxPredict2D as well. Call it after essentia::init() and not while another thread uses
+// a factory: Essentia's are not thread-safe. `onnxruntime` is the path of a libonnxruntime; null or
+// empty is the one that the environment variable ESSENTIA_MAEST_ONNXRUNTIME names or else the
+// system's libonnxruntime.so. It is opened with the first model. Returns null, or a text that says
+// what went wrong.
 const char* essentia_maest_register(const char* onnxruntime);
+
+// Takes the answer to EssentiaMaestFindModel: the path of a model file, or else what is wrong.
+typedef void (*EssentiaMaestTakeAnswer)(void* answer, const char* path, const char* problem);
+
+// Says which file a `graphFilename` stands for: calls `take(answer, ...)` once, before it returns.
+typedef void (*EssentiaMaestFindModel)(const char* name, EssentiaMaestTakeAnswer take,
+                                       void* answer);
+
+// For a program that knows models by names, as Python does "default". Null, as at first: a
+// `graphFilename` is a path. May be called from any thread that configures an algorithm.
+void essentia_maest_use_model_names(EssentiaMaestFindModel find);
 
 // Functions of CPython, handed over so that nothing here is linked to it.
 struct EssentiaMaestPython {
