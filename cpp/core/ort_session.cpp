@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "external_data.h"
+#include "model_file.h"
 #include "ort_api.h"
 #include "ort_operators.h"
 #include "runtime_use.h"
@@ -171,6 +172,7 @@ Tensor::Tensor(Tensor&& other) noexcept
 std::unique_ptr<Session::Handles> Session::open() const {
   auto handles = std::make_unique<Handles>();
   handles->file = require_readable_file(path_);
+  refuse_tensorflow(path_);
   refuse_data_outside(path_);
   const OrtApi& api = ort_api();
   const RuntimeUse use;

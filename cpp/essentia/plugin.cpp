@@ -5,17 +5,8 @@
 #include <mutex>
 #include <string>
 
-<<<<<<< HEAD
-#include "essentia_headers.h"
-#include "head_standard.h"
-#include "head_streaming.h"
-#include "maest_standard.h"
-#include "maest_streaming.h"
-#include "ort_library.h"
-=======
 #include "model_names.h"
-#include "ort_api.h"
->>>>>>> 646f2ae (The Essentia algorithms take model names, never replace an algorithm of Essentia's, and let other threads run)
+#include "ort_library.h"
 #include "python_host.h"
 #include "registration.h"
 

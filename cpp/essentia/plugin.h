@@ -31,6 +31,7 @@ struct EssentiaMaestPython {
   int (*check_signals)();                                                // PyErr_CheckSignals
   void (*fetch_exception)(void** type, void** value, void** traceback);  // PyErr_Fetch
   void (*restore_exception)(void* type, void* value, void* traceback);   // PyErr_Restore
+  int (*is_ending)();                                                    // Py_IsFinalizing
 };
 
 // For Python: its other threads run while standard mode computes, and signals, such as Ctrl-C's,

@@ -27,12 +27,8 @@ from .errors import (
 from .example import example_audio
 from .model import Model
 from .patchout import Patchout
-from .plugin.registration import (
-    UnsupportedEssentiaError,
-    essentia_available,
-    require_essentia,
-    watch_imports,
-)
+from .plugin.library import UnsupportedEssentiaError
+from .plugin.registration import essentia_available, require_essentia, watch_imports
 from .request import Request
 from .spectrogram import MelFrontend, mel_spectrogram
 from .stream import Stream

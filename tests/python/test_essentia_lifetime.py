@@ -221,11 +221,26 @@ assert not failures, failures
     )
 
 
-def test_other_python_threads_run_meanwhile() -> None:
+LONG = {
+    "standard": "es.OnnxPredictMAEST(graphFilename=file, patchHopSize=10, threads=1)(long)",
+    "streaming": "run(ess.OnnxPredictMAEST(graphFilename=file, patchHopSize=10, threads=1))",
+    "head": "head(np.ones((20000, 64), np.float32))",
+}
+
+
+@pytest.mark.parametrize("work", LONG.values(), ids=LONG)
+def test_other_python_threads_run_meanwhile(work: str, tmp_path: Path) -> None:
+    write_head(tmp_path / "head.onnx", ["n", 64], 64)
     done = run_python(
         SET_UP
-        + """
-predict = es.OnnxPredictMAEST(graphFilename=file, patchHopSize=10, threads=1)
+        + f"""
+long = np.tile(audio, 2)
+head = es.OnnxPredict2D(graphFilename=sys.argv[1], threads=1)
+def run(predict):
+    source = ess.VectorInput(long)
+    source.data >> predict.signal
+    predict.predictions >> None
+    essentia.run(source)
 ticks, ended = 0, threading.Event()
 def tick():
     global ticks
@@ -234,15 +249,131 @@ def tick():
 thread = threading.Thread(target=tick)
 thread.start()
 before, start = ticks, time.monotonic()
-predict(np.tile(audio, 2))
+{work}
 print(ticks - before, time.monotonic() - start)
 ended.set()
 thread.join()
-"""
+""",
+        tmp_path / "head.onnx",
     )
     ticks, seconds = (float(word) for word in done.stdout.split())
     assert seconds > 0.2
     assert ticks > seconds * 10
+
+
+def test_a_busy_thread_does_not_slow_a_stream_down() -> None:
+    """A turn is given away only for a patch: each piece of sound would wait for it otherwise."""
+    done = run_python(
+        SET_UP
+        + """
+def timed():
+    start = time.monotonic()
+    run_network(ess.OnnxPredictMAEST(graphFilename=file, threads=1))
+    return time.monotonic() - start
+timed()
+alone = timed()
+ended = False
+def busy():
+    while not ended: sum(range(1000))
+thread = threading.Thread(target=busy)
+thread.start()
+print(alone, timed())
+ended = True
+thread.join()
+"""
+    )
+    alone, beside = (float(word) for word in done.stdout.split())
+    pieces = 11 * 16000 / 4096
+    assert beside < alone * 4 + pieces * 0.005  # half of the 5 ms for each of two turns
+
+
+FORKED = """
+import signal
+signal.alarm(60)  # a child that hangs ends
+def forked(work):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        work()
+        sys.exit(0)  # by way of everything that runs at a process's end
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_forked_processes(threads: int) -> None:
+    """A child computes with what its parent configured, opens more, and ends."""
+    run_python(
+        SET_UP
+        + FORKED
+        + f"""
+predict = es.OnnxPredictMAEST(graphFilename=file, threads={threads})
+stream = ess.OnnxPredictMAEST(graphFilename=file, threads={threads})
+wanted = predict(audio)
+def use():
+    assert np.array_equal(predict(audio), wanted)
+    assert np.array_equal(run_network(stream), wanted)
+    again = es.OnnxPredictMAEST(graphFilename=file, threads={threads})
+    assert np.array_equal(again(audio), wanted)
+    named = es.OnnxPredictMAEST(graphFilename="default", threads={threads})
+    assert named(audio).shape[0] == 1
+    predict.configure(graphFilename="default")
+assert forked(lambda: None) == 0
+assert forked(use) == 0
+assert np.array_equal(predict(audio), wanted)
+assert forked(lambda: sys.exit(forked(use))) == 0
+"""
+    )
+
+
+def test_forks_while_a_model_is_being_opened(tmp_path: Path) -> None:
+    """The child does not wait for the thread that opens it, which it does not have."""
+    path = convert_random("base", tmp_path / "base.onnx", precision="int8")
+    run_python(
+        SET_UP
+        + FORKED
+        + """
+ended = False
+def opens():
+    while not ended:
+        es.OnnxPredictMAEST(graphFilename=sys.argv[1], threads=1)
+thread = threading.Thread(target=opens)
+thread.start()
+def use():
+    assert es.OnnxPredictMAEST(graphFilename=file, threads=1)(audio).shape[0] == 1
+try:
+    for _ in range(5):
+        time.sleep(0.03)
+        assert forked(use) == 0
+finally:
+    ended = True
+    thread.join()
+""",
+        path,
+    )
+
+
+@pytest.mark.parametrize("mode", ["es", "ess"])
+def test_the_process_ends_while_a_thread_computes(mode: str) -> None:
+    run_python(
+        SET_UP
+        + f"""
+long = np.tile(audio, 20)
+def work():
+    while True:
+        if {mode!r} == "es":
+            es.OnnxPredictMAEST(graphFilename=file, patchHopSize=10, threads=1)(long)
+        else:
+            source = ess.VectorInput(long)
+            predict = ess.OnnxPredictMAEST(graphFilename=file, patchHopSize=10, threads=1)
+            source.data >> predict.signal
+            predict.predictions >> None
+            essentia.run(source)
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.5)
+"""
+    )
 
 
 def test_first_imports_in_several_threads() -> None:

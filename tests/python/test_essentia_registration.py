@@ -12,7 +12,8 @@ import pytest
 
 import essentia_maest as maest
 from essentia_helpers import run_python
-from essentia_maest.plugin import essentia_build, registration
+from essentia_maest.plugin import essentia_build
+from essentia_maest.plugin.library import PLUGIN
 from untrained import UNTRAINED
 
 USE = f"""
@@ -104,13 +105,13 @@ def test_essentias_libraries_are_not_given_to_everyone() -> None:
 
     assert hasattr(ctypes.PyDLL(essentia._essentia.__file__), "avcodec_version")
     assert not hasattr(ctypes.CDLL(None), "avcodec_version")
-    plugin = registration._PLUGIN
     exported = subprocess.run(
-        ["nm", "-D", "--defined-only", plugin], capture_output=True, text=True, check=True
+        ["nm", "-D", "--defined-only", PLUGIN], capture_output=True, text=True, check=True
     ).stdout
     assert {line.split()[-1] for line in exported.splitlines()} == {
         "essentia_maest_register",
         "essentia_maest_raise_interruption",
+        "essentia_maest_use_model_names",
         "essentia_maest_use_python",
     }
 
@@ -240,32 +241,30 @@ def supported_library() -> Path:
 
 
 def test_reading_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plugin = registration._PLUGIN
     library = supported_library()
-    assert essentia_build.reason_against(library, plugin) == ""
+    assert essentia_build.reason_against(library, PLUGIN) == ""
 
     (tmp_path / "text.so").write_text("no library")
-    assert "cannot be read" in essentia_build.reason_against(tmp_path / "text.so", plugin)
-    assert "cannot be read" in essentia_build.reason_against(tmp_path / "missing.so", plugin)
+    assert "cannot be read" in essentia_build.reason_against(tmp_path / "text.so", PLUGIN)
+    assert "cannot be read" in essentia_build.reason_against(tmp_path / "missing.so", PLUGIN)
 
     other = tmp_path / "other.so"
-    content = bytearray(plugin.read_bytes())
+    content = bytearray(PLUGIN.read_bytes())
     content[18:20] = (243).to_bytes(2, "little")  # RISC-V
     other.write_bytes(content)
-    reason = essentia_build.reason_against(other, plugin)
+    reason = essentia_build.reason_against(other, PLUGIN)
     assert "it is for EM_RISCV and the plugin for EM_X86_64" in reason
 
     monkeypatch.setitem(essentia_build._VIRTUAL_TABLES, "_ZTVN8essentia12ConfigurableE", 72)
-    assert "has 64 bytes, 72 are wanted" in essentia_build.reason_against(library, plugin)
+    assert "has 64 bytes, 72 are wanted" in essentia_build.reason_against(library, PLUGIN)
     monkeypatch.setattr(essentia_build.platform, "machine", lambda: "ppc64le")
-    assert "Linux on ppc64le" in essentia_build.reason_against(library, plugin)
+    assert "Linux on ppc64le" in essentia_build.reason_against(library, PLUGIN)
 
 
 @pytest.mark.parametrize("part", [0.001, 0.2, 0.9])
 def test_truncated_libraries(tmp_path: Path, part: float) -> None:
-    plugin = registration._PLUGIN
     library = tmp_path / "library.so"
     shutil.copy(supported_library(), library)
     with library.open("r+b") as file:
         file.truncate(int(library.stat().st_size * part))
-    assert "cannot take" in essentia_build.reason_against(library, plugin)
+    assert "cannot take" in essentia_build.reason_against(library, PLUGIN)

@@ -2,25 +2,29 @@
 
 Importing the package imports no Essentia: the algorithms are added when `essentia.standard` or
 `essentia.streaming` has been imported, or at once if that was earlier.
+
+Where Essentia has an algorithm or a class of one of these names, it stays. Each algorithm is there
+under a second name in any case, which begins with ``Maest``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
+import importlib
 import importlib.abc
-import os
+import logging
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .. import _core
-from ..errors import MaestError, OnnxRuntimeError
+from ..essentia_algorithms import quiet_essentia
+from .library import UnsupportedEssentiaError, loaded_plugin
 
 ALGORITHMS = ("OnnxPredictMAEST", "OnnxPredict2D")
 
@@ -29,33 +33,17 @@ _CREATORS = {
     "essentia.streaming": "_create_streaming_algo",
 }
 
-# Beside the compiled module: in an editable installation the Python files lie elsewhere.
-_PLUGIN = Path(_core.__file__).with_name("_essentia_plugin.so")
+_log = logging.getLogger("essentia_maest")
 
-# The room that cmake/essentia_plugin.cmake leaves for the path of the loaded Essentia.
-_PATH_ROOM = b"/" + b"essentia" * 512
-
-# The fields of EssentiaMaestPython in cpp/essentia/plugin.h.
-_PYTHON_FUNCTIONS = (
-    "PyGILState_Check",
-    "PyEval_SaveThread",
-    "PyEval_RestoreThread",
-    "PyErr_CheckSignals",
-    "PyErr_Fetch",
-    "PyErr_Restore",
-)
-
-_lock = threading.RLock()  # Essentia's factories are not thread-safe
-
-
-class UnsupportedEssentiaError(MaestError, ImportError):
-    """The installed Essentia cannot take the algorithms; the message says why."""
+# Essentia's factories are not thread-safe. Nothing of this package is imported under this lock: who
+# imports the package may wait for it.
+_lock = threading.RLock()
 
 
 @dataclass
 class _State:
-    plugin: ctypes.PyDLL | None = None
     refusal: UnsupportedEssentiaError | None = None
+    told: set[tuple[str, str]] = field(default_factory=set)  # modules and names that are taken
 
 
 _state = _State()
@@ -70,6 +58,9 @@ def essentia_available() -> bool:
     Returns
     -------
     bool
+        Also True where Essentia has algorithms of its own with these names: those of this package
+        are then there by their second names only, ``MaestOnnxPredictMAEST`` and
+        ``MaestOnnxPredict2D``.
     """
     try:
         require_essentia()
@@ -87,8 +78,6 @@ def require_essentia() -> None:
         An ImportError: Essentia is not installed, or is not one of the builds whose inner layout
         the algorithms share. The message names what was found and what is supported.
     """
-    from ..essentia_algorithms import quiet_essentia
-
     try:
         with quiet_essentia():
             import essentia.standard
@@ -103,28 +92,54 @@ def require_essentia() -> None:
 
 def watch_imports() -> None:
     """Have the algorithms added as soon as Essentia is imported, or now if it already is."""
-    if not any(isinstance(finder, _Watcher) for finder in sys.meta_path):
+    if not any(_is_watcher(finder) and isinstance(finder, _Watcher) for finder in sys.meta_path):
+        # Those of a copy of this package that was removed from sys.modules have served.
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not _is_watcher(finder)]
         sys.meta_path.insert(0, _Watcher())
     for name in _CREATORS:
+        if _is_initializing(sys.modules.get(name)):
+            # Another thread imports it, unwatched since it began before us: wait for that.
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
         module = sys.modules.get(name)
-        if module is not None and not getattr(module.__spec__, "_initializing", False):
+        if module is not None and not _is_initializing(module):
             _register(module)
+
+
+def _is_initializing(module: ModuleType | None) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
+def _is_watcher(finder: Any) -> bool:
+    return (type(finder).__module__, type(finder).__name__) == (__name__, _Watcher.__name__)
 
 
 class _Watcher(importlib.abc.MetaPathFinder):
     """Finds Essentia's modules as everyone else does, and sees them executed."""
 
+    def __init__(self) -> None:
+        self._here = threading.local()  # `busy`: in this thread the others are being asked
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in _CREATORS:
+        if fullname not in _CREATORS or getattr(self._here, "busy", False):
             return None
-        for finder in sys.meta_path:
-            if isinstance(finder, _Watcher) or not hasattr(finder, "find_spec"):
+        self._here.busy = True  # other finders may ask all finders too
+        try:
+            return self._ask_others(fullname, path, target)
+        finally:
+            self._here.busy = False
+
+    def _ask_others(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        for finder in list(sys.meta_path):
+            if finder is self or not hasattr(finder, "find_spec"):
                 continue
             spec = finder.find_spec(fullname, path, target)
             if spec is not None:
-                if spec.loader is not None:
+                if hasattr(spec.loader, "exec_module"):
                     spec.loader = _RegisteringLoader(spec.loader)
                 return spec
         return None
@@ -133,8 +148,14 @@ class _Watcher(importlib.abc.MetaPathFinder):
 class _RegisteringLoader(importlib.abc.Loader):
     """Executes a module by its own loader, then adds the algorithms to it."""
 
-    def __init__(self, loader: importlib.abc.Loader) -> None:
+    def __init__(self, loader: Any) -> None:
         self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        """Give whatever else the loader has, such as the module's source."""
+        if name == "_loader":  # while this object is being copied
+            raise AttributeError(name)
+        return getattr(self._loader, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
@@ -153,20 +174,46 @@ def _register(module: ModuleType) -> None:
         if _state.refusal is not None:
             return
         try:
-            if _state.plugin is None:
-                _state.plugin = _load_plugin()
-            create = getattr(module, _CREATORS[module.__name__])
+            import essentia._essentia
+
+            plugin = loaded_plugin(essentia._essentia)
             for algorithm in ALGORITHMS:
-                if not hasattr(module, algorithm):
-                    create(algorithm)
-                if module.__name__ == "essentia.standard":
-                    _let_signals_through(getattr(module, algorithm), _state.plugin)
+                _add_classes(module, algorithm, plugin)
         except UnsupportedEssentiaError as refusal:
             _state.refusal = refusal
         except Exception as error:
             _state.refusal = UnsupportedEssentiaError(
                 f"the algorithms could not be added to Essentia: {type(error).__name__}: {error}"
             )
+
+
+def _add_classes(module: ModuleType, algorithm: str, plugin: ctypes.PyDLL) -> None:
+    create = getattr(module, _CREATORS[module.__name__])
+    second_name = f"Maest{algorithm}"
+    for name in (second_name, algorithm):
+        if not hasattr(module, name):
+            create(name)
+    ours, found = getattr(module, second_name), getattr(module, algorithm)
+    is_ours = _description(found) == _description(ours)
+    if module.__name__ == "essentia.standard":
+        _let_signals_through(ours, plugin)
+        if is_ours:
+            _let_signals_through(found, plugin)
+    if not is_ours and (module.__name__, algorithm) not in _state.told:
+        _state.told.add((module.__name__, algorithm))
+        _log.warning(
+            "%s has an algorithm %s that is not of essentia-maest, and keeps it; that of "
+            "essentia-maest is %s",
+            module.__name__,
+            algorithm,
+            second_name,
+        )
+
+
+def _description(algorithm: Any) -> Any:
+    """Return what Essentia's classes say of themselves, the same under each name."""
+    structure = getattr(algorithm, "__struct__", None)
+    return structure.get("description") if isinstance(structure, dict) else None
 
 
 def _let_signals_through(algorithm: Any, plugin: ctypes.PyDLL) -> None:
@@ -184,60 +231,3 @@ def _let_signals_through(algorithm: Any, plugin: ctypes.PyDLL) -> None:
             raise
 
     algorithm.compute = interruptible
-
-
-def _load_plugin() -> ctypes.PyDLL:
-    import essentia._essentia
-
-    from ..ort_library import find_library
-    from .essentia_build import reason_against
-
-    library = Path(essentia._essentia.__file__).resolve()
-    if not _PLUGIN.exists():
-        raise UnsupportedEssentiaError(
-            f"this installation of essentia-maest has no {_PLUGIN.name}: it was built without the "
-            "Essentia algorithms, which exist for Linux only"
-        )
-    reason = reason_against(library, _PLUGIN)
-    if reason:
-        raise UnsupportedEssentiaError(reason)
-
-    plugin = _open_beside(library)
-    try:
-        onnxruntime = os.fsencode(find_library())
-    except OnnxRuntimeError:
-        onnxruntime = b""  # configuring an algorithm will say what is missing
-    plugin.essentia_maest_register.restype = ctypes.c_char_p
-    problem = plugin.essentia_maest_register(onnxruntime)
-    if problem:
-        raise UnsupportedEssentiaError(problem.decode())
-    functions = [
-        ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p) for name in _PYTHON_FUNCTIONS
-    ]
-    plugin.essentia_maest_use_python((ctypes.c_void_p * len(functions))(*functions))
-    return plugin
-
-
-def _open_beside(library: Path) -> ctypes.PyDLL:
-    """Open the plugin so that it finds its missing symbols in `library`, and nothing else does.
-
-    Opening Essentia's library a second time with RTLD_GLOBAL would do for the plugin, but would
-    also give the FFmpeg and FFTW inside it to whatever is imported later: PyAV crashes by that.
-    Instead a copy of the plugin, in memory, names the library as its own.
-    """
-    path = os.fsencode(library)
-    image = _PLUGIN.read_bytes()
-    if image.count(_PATH_ROOM) != 1 or len(path) > len(_PATH_ROOM):
-        raise UnsupportedEssentiaError(
-            f"{_PLUGIN} has no room for the path of Essentia's library, {library}"
-        )
-    image = image.replace(_PATH_ROOM, path.ljust(len(_PATH_ROOM), b"\0"))
-    descriptor = os.memfd_create(_PLUGIN.name)
-    try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(image)
-        # With the process's number: the loader takes equal paths for the same library for ever,
-        # and the descriptor will be another file's.
-        return ctypes.PyDLL(f"/proc/{os.getpid()}/fd/{descriptor}", mode=os.RTLD_NOW)
-    finally:
-        os.close(descriptor)
