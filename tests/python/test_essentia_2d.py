@@ -165,7 +165,7 @@ def test_what_does_not_fit(tmp_path: Path, file: str, rows: np.ndarray) -> None:
     write_head(Path(flat), ["n", DIM], DIM)
     write_head(Path(deep), ["n", 1, "t", DIM], DIM)
     for parameters, words in [
-        ({"graphFilename": str(tmp_path / "missing.onnx")}, "does not exist"),
+        ({"graphFilename": str(tmp_path / "missing.onnx")}, "model .*missing.onnx.* file"),
         ({"graphFilename": file}, "'patches' float32 .* a model with one is wanted"),
         ({"graphFilename": flat, "input": "model/Placeholder"}, "but .* inputs 'embeddings'"),
         ({"graphFilename": flat, "output": "model/Sigmoid"}, "but .* outputs 'logits'"),

@@ -81,11 +81,15 @@ def test_drop_in(scene: dict, before: str, now: str) -> None:
 
 
 def test_the_examples_run(scene: dict, tmp_path: Path) -> None:
-    first, heads, refused = BLOCKS
+    first, second_name, heads, refused = BLOCKS
     namespace: dict = {}
     exec(first, namespace)
     assert namespace["predictions"].shape == (2, 1, 1, CLASSES)
     assert [tensor.shape for tensor in namespace["pool"]["embeddings"]] == [(1, 1, 3, DIM)] * 2
+
+    exec(second_name, namespace)
+    wanted = maest.Model("default").predict(namespace["audio"], tail="discard")
+    np.testing.assert_array_equal(namespace["predictions"][:, 0, 0], wanted)
 
     write_head(tmp_path / "my_classifier.onnx", ["n", 3 * DIM], 3 * DIM)
     ess, essentia = namespace["ess"], namespace["essentia"]

@@ -1,4 +1,4 @@
-"""`graphFilename` stands for the file that `Model` would open, or the message says what is wanted."""
+"""`graphFilename` stands for the file that `Model` would open, or the message helps."""
 
 from pathlib import Path
 
