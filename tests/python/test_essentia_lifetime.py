@@ -224,7 +224,7 @@ assert not failures, failures
 LONG = {
     "standard": "es.OnnxPredictMAEST(graphFilename=file, patchHopSize=10, threads=1)(long)",
     "streaming": "run(ess.OnnxPredictMAEST(graphFilename=file, patchHopSize=10, threads=1))",
-    "head": "head(np.ones((20000, 64), np.float32))",
+    "head": "head(np.ones((100000, 64), np.float32))",
 }
 
 
