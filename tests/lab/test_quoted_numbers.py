@@ -21,9 +21,10 @@ def test_every_row_was_measured():
     quoted = readme.partition("## Numbers\n")[2].partition("\n## ")[0]
     performance = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     measured = numbers(results)
-    for text, least in ((quoted, 15), (performance, 10)):
+    assert len(numbers(quoted)) == 2  # the names of the patchouts, and one row
+    for text, least in ((quoted, 2), (performance, 65)):
         found = numbers(text)
-        assert len(found) > least
+        assert len(found) >= least
         for row in found:
             assert row in measured, row
     machine = next(line for line in results.splitlines() if line.startswith("Machine:"))
