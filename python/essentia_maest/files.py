@@ -12,11 +12,14 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 _PREFIX, _SUFFIX = ".maest-", ".part"
+
+_FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 UNFINISHED = f"{_PREFIX}*{_SUFFIX}"
 """Pattern of the names that files have while they are written."""
@@ -44,9 +47,10 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     unfinished = _unfinished(target)
     try:
-        yield unfinished
-        _flush(unfinished)
-        os.replace(unfinished, target)
+        with _errors_of(target, unfinished):
+            yield unfinished
+            _flush(unfinished)
+            os.replace(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
     _flush_folder(target.parent)
@@ -90,15 +94,69 @@ def write_together(files: Mapping[Path, bytes | str]) -> None:
     try:
         for path, content in files.items():
             unfinished[path] = _unfinished(path)
-            _write(unfinished[path], content.encode() if isinstance(content, str) else content)
-        for path, written in unfinished.items():
-            os.replace(written, path)
+            with _errors_of(path, unfinished[path]):
+                _write(unfinished[path], content.encode() if isinstance(content, str) else content)
+        _give_names(unfinished)
     finally:
         for written in unfinished.values():
             with contextlib.suppress(OSError):
                 written.unlink(missing_ok=True)
-    for folder in {path.parent for path in files}:
-        _flush_folder(folder)
+
+
+def move_together(files: Mapping[Path, Path]) -> None:
+    """Give files that were written elsewhere their places, each whole or not at all.
+
+    Parameters
+    ----------
+    files : mapping of pathlib.Path to pathlib.Path
+        Place -> the file as it was written, on the same file system. All are brought onto the disk
+        before the first is moved; then they are moved in the order of `files`: put what makes the
+        others count last.
+
+    Raises
+    ------
+    OSError
+        One could not be moved.
+    """
+    for written in files.values():
+        _flush(written)
+    _give_names(files)
+
+
+@contextlib.contextmanager
+def folder_written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give an empty folder to fill, which gets the name `path` when all went well.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A folder that is not there, in one that is. Only one process at a time may be at it: what
+        one that was killed left is removed here.
+
+    Yields
+    ------
+    pathlib.Path
+        A folder beside it.
+
+    Raises
+    ------
+    OSError
+        It could not be made; then nothing is left.
+    """
+    target = Path(path)
+    # The same name each time, so that what a killed process left is found again.
+    name = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
+    unfinished = target.with_name(f"{_PREFIX}{name}{_SUFFIX}")
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        os.rename(unfinished, target)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    _flush_folder(target.parent)
 
 
 def write_json(path: str | os.PathLike[str], value: Any, *, indent: int = 1) -> None:
@@ -124,6 +182,21 @@ def write_json(path: str | os.PathLike[str], value: Any, *, indent: int = 1) -> 
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
     write_whole(path, text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Say whether an error, or what it came from, is that of a full disk, quota or file.
+
+    Parameters
+    ----------
+    error : BaseException, optional
+        Any error; None is no such error.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL_DISK:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def remove_unfinished(folder: str | os.PathLike[str]) -> None:
@@ -162,6 +235,25 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def _give_names(written: Mapping[Path, Path]) -> None:
+    for path, unfinished in written.items():
+        os.replace(unfinished, path)
+    for folder in {path.parent for path in written}:
+        _flush_folder(folder)
+
+
+@contextlib.contextmanager
+def _errors_of(path: Path, unfinished: Path) -> Iterator[None]:
+    """Let errors name the file that was wanted; writing tells none, opening the unfinished one."""
+    try:
+        yield
+    except OSError as error:
+        told = error.filename
+        if told == os.fspath(unfinished) or (told is None and error.errno in _FULL_DISK):
+            error.filename = os.fspath(path)
+        raise
 
 
 def _unfinished(target: Path) -> Path:

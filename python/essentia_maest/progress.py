@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import rich.progress
 
 LINE_EVERY_SECONDS = 30.0
+_DRAW_EVERY_SECONDS = 0.1
 
 Item = TypeVar("Item")
 
@@ -34,6 +35,11 @@ class ProgressDisplay:
         Show messages only.
     every : float
         Seconds between lines in a log file.
+    forks : bool
+        The work forks processes: the bar has no thread of its own then, which they would inherit
+        half alive, and is drawn anew when something is told.
+    transient : bool
+        The bar goes away in the end.
     """
 
     def __init__(
@@ -44,6 +50,8 @@ class ProgressDisplay:
         unit: str = "",
         silent: bool = False,
         every: float = LINE_EVERY_SECONDS,
+        forks: bool = False,
+        transient: bool = False,
     ) -> None:
         self._title = title
         self._unit = f" {unit}" if unit else ""
@@ -52,7 +60,8 @@ class ProgressDisplay:
         self._done = 0
         self._total = total
         self._began = self._last = time.monotonic()
-        self._bar = None if silent or not _is_terminal() else _bar()
+        self._draws = forks
+        self._bar = None if silent or not _is_terminal() else _bar(not forks, transient)
         self._task = self._bar.add_task(title, total=total) if self._bar else None
 
     def __enter__(self) -> ProgressDisplay:
@@ -93,6 +102,10 @@ class ProgressDisplay:
         self._done += count
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task, count)
+            if self._draws and time.monotonic() - self._last >= _DRAW_EVERY_SECONDS:
+                self._last = time.monotonic()
+                with _lost_log():
+                    self._bar.refresh()
             return
         now = time.monotonic()
         if not self._silent and now - self._last >= self._every:
@@ -117,7 +130,7 @@ class ProgressDisplay:
         return "" if self._total is None else f" of {self._total}{self._unit}"
 
     def _time_left(self, now: float) -> str:
-        if not self._total or self._total < self._done:
+        if not self._total or not 0 < self._done <= self._total:
             return ""
         seconds = (now - self._began) / self._done * (self._total - self._done)
         return f", about {seconds / 60:.0f} min left"
@@ -175,7 +188,7 @@ def _is_terminal() -> bool:
     return False
 
 
-def _bar() -> rich.progress.Progress:
+def _bar(thread: bool, transient: bool) -> rich.progress.Progress:
     import rich.progress
     from rich.console import Console
 
@@ -187,4 +200,6 @@ def _bar() -> rich.progress.Progress:
         rich.progress.TimeElapsedColumn(),
         rich.progress.TimeRemainingColumn(),
         console=Console(stderr=True),
+        auto_refresh=thread,
+        transient=transient,
     )

@@ -68,6 +68,50 @@ def test_of_files_written_together_all_are_there_or_none(tmp_path: Path) -> None
     assert names_in(tmp_path) == ["a", "b"]
 
 
+def test_files_written_elsewhere_are_moved_in_order(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "made" / name).write_text(f"new {name}")
+        (tmp_path / name).write_text("earlier")
+    files.move_together({tmp_path / name: tmp_path / "made" / name for name in ("a", "b")})
+    assert [(tmp_path / name).read_text() for name in ("a", "b")] == ["new a", "new b"]
+    assert names_in(tmp_path / "made") == []
+    (tmp_path / "made" / "a").write_text("newer a")
+    with pytest.raises(FileNotFoundError):
+        files.move_together({tmp_path / name: tmp_path / "made" / name for name in ("a", "b")})
+    assert (tmp_path / "a").read_text() == "new a"
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    def fail() -> None:
+        with files.folder_written_whole(tmp_path / "a") as place:
+            (place / "half").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert names_in(tmp_path) == []
+    with files.folder_written_whole(tmp_path / "a") as place:
+        (place / "whole").touch()
+        assert names_in(tmp_path) == [place.name]
+    assert names_in(tmp_path) == ["a"]
+    assert names_in(tmp_path / "a") == ["whole"]
+
+
+def test_what_a_killed_process_left_of_a_folder_is_not_taken_for_it(tmp_path: Path) -> None:
+    program = (
+        "import os, sys\nfrom essentia_maest import files\n"
+        "with files.folder_written_whole(sys.argv[1]) as place:\n"
+        "    (place / 'half').mkdir()\n    os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, tmp_path / "a"], check=False)
+    assert len(names_in(tmp_path)) == 1
+    with files.folder_written_whole(tmp_path / "a") as place:
+        (place / "whole").touch()
+    assert names_in(tmp_path) == ["a"]
+    assert names_in(tmp_path / "a") == ["whole"]
+
+
 @pytest.mark.parametrize("size", [4097, 1 << 20])
 def test_a_full_disk_keeps_its_number_and_leaves_nothing(tmp_path: Path, size: int) -> None:
     """As `ulimit -f` makes one; small writes fail only when they leave Python's buffer."""
@@ -78,7 +122,7 @@ def test_a_full_disk_keeps_its_number_and_leaves_nothing(tmp_path: Path, size: i
         "try:\n"
         f"    files.write_whole(sys.argv[1], bytes({size}))\n"
         "except OSError as error:\n"
-        "    print(error.errno)\n"
+        "    print(error.errno, files.is_full_disk(error), error.filename)\n"
     )
 
     def limit() -> None:
@@ -88,8 +132,28 @@ def test_a_full_disk_keeps_its_number_and_leaves_nothing(tmp_path: Path, size: i
         [sys.executable, "-c", program, tmp_path / "a"],
         preexec_fn=limit, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.strip() == str(errno.EFBIG)
+    assert done.stdout.split() == [str(errno.EFBIG), "True", str(tmp_path / "a")]
     assert names_in(tmp_path) == []
+
+
+def test_errors_name_the_file_that_was_wanted(tmp_path: Path) -> None:
+    def write_in(folder: str) -> None:
+        with files.written_whole(tmp_path / folder / "a") as place:
+            place.write_bytes(b"1")
+
+    with pytest.raises(FileNotFoundError, match="no folder/a'"):
+        write_in("no folder")
+    with pytest.raises(FileNotFoundError, match="no folder/b'"):
+        files.write_whole(tmp_path / "no folder" / "b", "1")
+
+
+def test_a_full_disk_is_known_by_what_an_error_came_from() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    wrapped = ValueError("cannot be written")
+    wrapped.__cause__ = full
+    assert files.is_full_disk(wrapped)
+    for other in (None, ValueError(), FileNotFoundError(errno.ENOENT, "no")):
+        assert not files.is_full_disk(other)
 
 
 def test_bytes_that_did_not_arrive_are_noticed(

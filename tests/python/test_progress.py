@@ -50,9 +50,18 @@ def test_no_more_lines_than_asked_for(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == ""
 
 
-def test_a_bar_on_a_terminal() -> None:
+def test_nothing_done_yet_tells_no_time(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressDisplay("baking", 3, every=0.0) as display:
+        display.advance(0)
+    assert capsys.readouterr().err == "baking: 0 of 3\n"
+
+
+def on_a_terminal(program: str) -> bytes:
+    """Run a program whose stderr is a terminal; give what it shows."""
     primary, secondary = pty.openpty()
-    done = subprocess.Popen([sys.executable, "-c", WORK], stderr=secondary, stdout=subprocess.PIPE)
+    done = subprocess.Popen(
+        [sys.executable, "-c", program], stderr=secondary, stdout=subprocess.DEVNULL
+    )
     os.close(secondary)
     shown = b""
     while True:
@@ -65,8 +74,27 @@ def test_a_bar_on_a_terminal() -> None:
         shown += piece
     assert done.wait() == 0
     os.close(primary)
+    return shown
+
+
+def test_a_bar_on_a_terminal() -> None:
+    shown = on_a_terminal(WORK)
     assert b"3/3" in shown
     assert b"one [bold]burnt[/bold]" in shown
+
+
+def test_a_bar_for_work_that_forks_has_no_thread() -> None:
+    shown = on_a_terminal(
+        "import threading, time\n"
+        "from essentia_maest.progress import ProgressDisplay\n"
+        "with ProgressDisplay('baking', 4, forks=True) as display:\n"
+        "    for _ in range(4):\n"
+        "        time.sleep(0.2)\n"
+        "        display.advance()\n"
+        "    display.message(f'{threading.active_count()} threads')\n"
+    )
+    assert b"3/4" in shown  # drawn on the way
+    assert b"1 threads" in shown
 
 
 @pytest.mark.parametrize("log", ["2>&-", "2>/dev/full", "2> >(exit 0)"])
