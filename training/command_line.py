@@ -1,7 +1,7 @@
 """A command line out of functions: arguments, exit codes, one line for what is wrong.
 
-Exit codes: 0 done, 1 done but for what a report names as refused, 2 bad usage or data, 128 + n
-ended by signal n (130: Ctrl-C).
+Exit codes: 0 done, 1 done but for what a report names as refused, or the disk is full, 2 bad usage
+or data, 128 + n ended by signal n (130: Ctrl-C).
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from essentia_maest.errors import MaestError
+from essentia_maest.files import is_full_disk
 from training.errors import TrainingError
-
-if TYPE_CHECKING:
-    pass
 
 DONE, REFUSALS, BAD_USAGE = 0, 1, 2
 
@@ -94,7 +92,8 @@ class CommandLine:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return REFUSALS
         except (TrainingError, MaestError, ArgumentError, ImportError, OSError) as error:
-            return self.complain(_one_line(error), BAD_USAGE)
+            code = REFUSALS if is_full_disk(error) else BAD_USAGE
+            return self.complain(_one_line(error), code)
 
     def complain(self, message: str, code: int) -> int:
         """Print a line on stderr, and give the exit code back."""

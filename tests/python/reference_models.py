@@ -35,7 +35,9 @@ def columns_of(frames: int) -> int:
     return (frames - 16) // 10 + 1
 
 
-def make_maest(frames: int, classes: int, *, dim=96, heads=4, depth=3, seed=0) -> torch.nn.Module:
+def make_maest(
+    frames: int, classes: int, *, dim=96, heads=4, depth=3, seed=0, **more
+) -> torch.nn.Module:
     """Build maest-infer's model, every parameter drawn so that it matters."""
     model_class = _import_with_torchaudio("maest_infer.model").MAEST
     model = model_class(
@@ -46,6 +48,7 @@ def make_maest(frames: int, classes: int, *, dim=96, heads=4, depth=3, seed=0) -
         depth=depth,
         num_heads=heads,
         distilled=True,
+        **more,
     )
     return randomize(model, seed)
 

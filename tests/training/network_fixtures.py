@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reference_models import _import_with_torchaudio, randomize
+from reference_models import make_maest, randomize
 from training.config import PatchoutConfig
 from training.model.maest import MAEST
 
@@ -21,19 +21,9 @@ def reference_maest(
     frames: int, classes: int = 7, *, head: str = "mean", dim=48, depth=3, heads=4, **patchout
 ) -> nn.Module:
     """Build maest-infer's model, every parameter drawn so that it matters."""
-    model_class = _import_with_torchaudio("maest_infer.model").MAEST
-    model = model_class(
-        img_size=(96, frames),
-        stride=(10, 10),
-        num_classes=classes,
-        embed_dim=dim,
-        depth=depth,
-        num_heads=heads,
-        distilled=True,
-        distilled_type=head,
-        **patchout,
+    return make_maest(
+        frames, classes, dim=dim, heads=heads, depth=depth, distilled_type=head, **patchout
     )
-    return randomize(model, seed=0)
 
 
 def our_maest(

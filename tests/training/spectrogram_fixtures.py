@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from training.data.excerpt import excerpt
 from training.data.index import finish_dataset
-from training.data.outcomes import Refusal, ShardBuilder, Spectrogram, read_outcomes
+from training.data.outcomes import Refusal, Spectrogram, read_outcomes, written_shard
 from training.data.store import SpectrogramStore
 from training.data.tracks import SCHEMA, Tracks
 
@@ -120,7 +120,7 @@ def write_store(
     rows = tracks.table.select(["id", "labels"]).to_pylist()
     outcomes = []
     for number, start in enumerate(range(0, len(rows), SHARD_TRACKS)):
-        with ShardBuilder(folder, number) as shard:
+        with written_shard(folder, number) as shard:
             for i, row in enumerate(rows[start : start + SHARD_TRACKS], start):
                 if i in refused:
                     shard.append(row["id"], Refusal("too short", "3.0 s; wanted 20 s"))
@@ -129,7 +129,6 @@ def write_store(
                 length = int(rng.integers(least, most + 1))
                 mel = make_mel(labels, len(codes), length, rng)
                 shard.append(row["id"], Spectrogram.of(mel))
-            shard.finish()
         outcome = read_outcomes(folder, number, len(rows[start : start + SHARD_TRACKS]))
         assert outcome is not None
         outcomes.append(outcome)
@@ -154,8 +153,3 @@ def excerpt_or_misbehave(path: str) -> Spectrogram | Refusal:
     if name.startswith("raises"):
         raise RuntimeError("strange decoder")
     return excerpt(path, seconds=1.0, shortest_seconds=0.5)
-
-
-def short_limit(path: str) -> float:
-    """Give what hangs few seconds."""
-    return 4.0 if "hangs" in path else 60.0

@@ -58,6 +58,7 @@ def test_a_seed_gives_the_same_weights_and_leaves_torchs_generator_alone(archite
     assert not torch.equal(first["head.weight"], make(architecture, seed=2).head.weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", PUBLISHED)
 def test_a_few_steps_learn_a_batch(architecture):
     network = make(architecture, classes=2).train()
@@ -104,6 +105,7 @@ def test_input_of_another_shape_is_refused():
             network.embed(torch.zeros(shape))
 
 
+@pytest.mark.slow
 def test_a_torchaudio_that_does_not_load_is_done_without(tmp_path):
     package = tmp_path / "torchaudio"
     package.mkdir()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -113,6 +116,7 @@ def test_a_wrong_configuration_names_file_and_key(
     assert run(capsys, "fit").code == 2
 
 
+@pytest.mark.slow
 def test_fit_evaluate_and_curves(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "dataset")
     config = tmp_path / "experiment.yaml"
@@ -136,6 +140,30 @@ def test_fit_evaluate_and_curves(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert scores.exists()
     told = run(capsys, "curves", tmp_path / "run")
     assert told.out.strip() == str(tmp_path / "run" / "curves.png")
+
+
+@pytest.mark.slow
+def test_a_full_disk_in_a_checkpoint_is_one_line(tmp_path: Path) -> None:
+    make_dataset(tmp_path / "dataset")
+    experiment = make_experiment(tmp_path / "dataset", tmp_path / "run", epochs=2)
+    write_experiment(experiment, tmp_path / "config.yaml")
+
+    def limit() -> None:
+        # What comes before the first checkpoint is smaller.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "training", "fit", f"--config={tmp_path / 'config.yaml'}"],
+        preexec_fn=limit, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"python -m training: [Errno {errno.EFBIG}] File too large: '{last}'"
+    )
+    assert "Traceback" not in done.stderr
+    assert not list(last.parent.iterdir())
 
 
 def test_refusals_end_with_1(

@@ -233,6 +233,7 @@ def test_validation_tracks_of_the_data_set_are_the_default(tmp_path, audio, monk
     assert export(run, tmp_path / "model.onnx").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["efficientnet-b0", "resnet50"])
 def test_a_baseline_becomes_plain_onnx(tmp_path, audio, architecture):
     run = save_run(tmp_path / "run", architecture=architecture, seconds=1.0)

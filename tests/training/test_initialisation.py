@@ -182,6 +182,7 @@ def test_public_weights_come_back_as_a_public_file_and_as_a_model_file(tmp_path)
     check_outputs(model, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "folder, bin", "safetensors", "official ONNX"])
 def test_joint_encodings_that_are_sums_are_split_exactly(tmp_path, kind):
     if kind == "official ONNX":

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from essentia_maest.files import UNFINISHED
 from run_fixtures import CLASSES, make_dataset, make_experiment, rows_without_clock
 from spectrogram_fixtures import make_tracks, write_store
 from training.config import Experiment, ScheduleConfig
@@ -52,6 +53,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_checkpoint(folder / "final.ckpt").network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_it_learns(dataset: Path, tmp_path: Path, optimizer: str) -> None:
     experiment = make_experiment(
@@ -87,7 +89,7 @@ def test_checkpoints_are_plain_and_named_as_the_references(trained: Path) -> Non
     assert values["progress"]["epoch"] == 4
     assert len(values["classes"]) == CLASSES
     assert {"config", "mean", "std", "dataset", "optimizer", "random_state"} <= values.keys()
-    assert not list(trained.rglob("*.part"))
+    assert not list(trained.rglob(UNFINISHED))
 
 
 def test_best_is_the_epoch_of_the_highest_score(trained: Path) -> None:
@@ -124,6 +126,7 @@ def test_validation_scores_are_those_of_the_saved_weights(
     assert row[f"{prefix}loss"] == pytest.approx(found.loss, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_reading_processes_change_nothing(dataset: Path, trained: Path, tmp_path: Path) -> None:
     experiment = make_experiment(dataset, tmp_path / "run")
     fit(replace(experiment, data=replace(experiment.data, workers=2)))
@@ -142,6 +145,7 @@ def without_key_bias(name: str, value: torch.Tensor) -> torch.Tensor:
     return torch.cat([query, values])
 
 
+@pytest.mark.slow
 def test_two_processes_compute_what_one_does(dataset: Path, trained: Path, tmp_path: Path) -> None:
     """One has two micro-batches in each step, two have one each; 15 tracks are validated."""
     experiment = with_run(make_experiment(dataset, tmp_path / "run"), devices=2)
@@ -190,6 +194,7 @@ def test_bfloat16_trains_float32_weights(dataset: Path, tmp_path: Path) -> None:
     assert read_rows(tmp_path / "run" / "epochs.csv")[-1]["train_loss"] < 0.8
 
 
+@pytest.mark.slow
 def test_gradients_are_clipped_and_decay_can_be_a_penalty(
     dataset: Path, trained: Path, tmp_path: Path
 ) -> None:
@@ -205,6 +210,7 @@ def test_gradients_are_clipped_and_decay_can_be_a_penalty(
     assert weights(tmp_path / "penalty")[name].norm() < plain.norm()
 
 
+@pytest.mark.slow
 def test_epochs_between_validations_have_no_scores(dataset: Path, tmp_path: Path) -> None:
     fit(with_run(make_experiment(dataset, tmp_path / "run", epochs=5), validate_every=3))
     rows = read_rows(tmp_path / "run" / "epochs.csv")
@@ -271,6 +277,7 @@ def test_more_gpus_than_there_are(dataset: Path, tmp_path: Path) -> None:
         fit(with_run(experiment, accelerator="cuda", devices=there + 1))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run(dataset: Path, trained: Path, tmp_path: Path) -> None:
     fit(make_experiment(dataset, tmp_path / "same"))
     fit(with_run(make_experiment(dataset, tmp_path / "other"), seed=1))

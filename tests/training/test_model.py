@@ -218,6 +218,7 @@ def test_nothing_needs_a_generator_where_nothing_is_drawn():
         ours(torch.zeros(1, 96, FRAMES))
 
 
+@pytest.mark.slow
 def test_a_compiled_model_gives_the_same_without_graph_breaks_or_recompiling(monkeypatch):
     monkeypatch.setattr(torch._dynamo.config, "error_on_recompile", True)
     torch._dynamo.reset()

@@ -25,6 +25,7 @@ from training.run.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.run.config_file import write_experiment
 from training.run.fit import fit
 from training.run.logs import read_rows
+from training.run.position import Position
 from training.run.signals import StoppedError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +99,7 @@ def assert_same(folder: Path, whole: Path) -> None:
         assert rows_without_clock(folder / log) == rows_without_clock(whole / log)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 128 + signal.SIGINT)]
 )
@@ -248,6 +250,28 @@ def test_another_data_set_is_refused(whole: Path, tmp_path: Path) -> None:
         fit(experiment_in(other, tmp_path / "run"), resume=True)
 
 
+def test_checkpoints_of_earlier_runs_are_read(tmp_path: Path) -> None:
+    """Names as version 0.1 wrote them."""
+    progress = {
+        "epoch": 3, "position": 7, "step": 103, "loss_of_epoch": 1.5, "loss_of_row": 0.5,
+        "steps_of_row": 2, "best": 0.25, "best_epoch": 2,
+    }  # fmt: skip
+    content = {
+        "format": "essentia-maest training 1",
+        "state_dict": {"net.a": torch.ones(2), "net_swa.a": torch.zeros(2)},
+        "config": {}, "classes": ["x"], "mean": 1.0, "std": 2.0, "dataset": "set",
+        "averaged_models": 1, "optimizer": {}, "progress": progress, "random_state": {"seed": 0},
+        "precision": {}, "versions": {"torch": "2"},
+    }  # fmt: skip
+    torch.save(content, tmp_path / "last.ckpt")
+    found = load_checkpoint(tmp_path / "last.ckpt")
+    position = Position.of(found.progress)
+    assert (position.epoch, position.position, position.step) == (3, 7, 103)
+    assert position.plain() == progress
+    assert found.averaged is not None
+    assert torch.equal(found.averaged["a"], torch.zeros(2))
+
+
 def test_damaged_and_foreign_checkpoints_are_named(
     dataset: Path, whole: Path, tmp_path: Path
 ) -> None:
@@ -304,6 +328,7 @@ def test_two_runs_cannot_share_a_folder(dataset: Path, whole: Path, tmp_path: Pa
     assert_same(tmp_path / "run", whole)
 
 
+@pytest.mark.slow
 def test_dropout_resumes_too(tmp_path: Path) -> None:
     """A baseline: its dropout draws from torch's global generator, its statistics are state."""
     dataset = make_dataset(tmp_path / "dataset", tracks=32)

@@ -1,6 +1,5 @@
 """Data sets from audio: what is cut, what is refused, and what stops the run."""
 
-import io
 import json
 
 import essentia.standard
@@ -9,30 +8,18 @@ import pytest
 import soundfile
 
 import essentia_maest as maest
-from audio_fixtures import write_audio
-from sound_table_fixtures import OPTIONS, contents, make_collection, write_table, write_wav
-from spectrogram_fixtures import excerpt_or_misbehave, short_limit
+from audio_fixtures import short_limit, write_audio
+from essentia_maest.files import UNFINISHED
+from sound_table_fixtures import OPTIONS, contents, write_table, write_wav
+from spectrogram_fixtures import excerpt_or_misbehave
 from training.data.excerpt import excerpt, mel_of, middle
 from training.data.making import Making
 from training.data.outcomes import Refusal, Spectrogram, read_outcomes
-from training.data.progress import Progress
 from training.data.spectrograms import make_spectrograms
 from training.data.statistics import mean_and_deviation, sums_of
 from training.data.store import SpectrogramStore
 from training.data.tracks import read_tracks
 from training.errors import DataError
-
-
-@pytest.fixture(scope="module")
-def collection(tmp_path_factory):
-    return make_collection(tmp_path_factory.mktemp("collection"))
-
-
-@pytest.fixture(scope="module")
-def dataset(collection, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "set"
-    make_spectrograms(collection, folder, **{**OPTIONS, "workers": 2})
-    return folder
 
 
 def test_stored_is_the_engines_mel_of_the_middle(collection, dataset):
@@ -213,32 +200,8 @@ def test_a_full_disk_stops_the_run_with_a_reason(collection, tmp_path, monkeypat
     monkeypatch.setattr("training.data.outcomes.ShardWriter.append", full)
     with pytest.raises(DataError, match="set: cannot be written: .*No space left"):
         make_spectrograms(collection, tmp_path / "set", **OPTIONS)
-    assert not list((tmp_path / "set").rglob("*.partial"))
+    assert not list((tmp_path / "set").rglob(UNFINISHED))
     assert read_outcomes(tmp_path / "set", 0, 8) is None
-
-
-def test_progress_in_a_log_file(monkeypatch, capsys):
-    clock = iter(range(0, 1000, 20))
-    monkeypatch.setattr("training.data.progress.time.monotonic", lambda: next(clock))
-    with Progress("spectrograms", 8) as progress:
-        for _ in range(4):
-            progress.advance(2)
-    assert capsys.readouterr().err.splitlines() == [
-        "spectrograms: 4 of 8",
-        "spectrograms: 8 of 8",
-    ]
-
-
-def test_progress_on_a_terminal(monkeypatch):
-    terminal = io.StringIO()
-    terminal.isatty = lambda: True
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("sys.stderr", terminal)
-    with Progress("spectrograms", 8) as progress:
-        progress.advance(3)
-        progress.advance(5)
-    assert "spectrograms" in terminal.getvalue()
-    assert "8/8" in terminal.getvalue()
 
 
 def test_statistics_do_not_depend_on_order_and_are_exact():

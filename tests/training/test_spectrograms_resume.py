@@ -1,5 +1,6 @@
 """Interruptions leave no trace, and what was begun with other options is refused."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -11,23 +12,12 @@ import filelock
 import numpy as np
 import pytest
 
-from sound_table_fixtures import OPTIONS, contents, make_collection, with_column
+from essentia_maest.files import UNFINISHED
+from sound_table_fixtures import OPTIONS, contents, with_column
 from training.data.spectrograms import make_spectrograms
 from training.data.store import SpectrogramStore
 from training.data.tracks import Tracks, read_tracks, write_tracks
 from training.errors import DataError
-
-
-@pytest.fixture(scope="module")
-def collection(tmp_path_factory):
-    return make_collection(tmp_path_factory.mktemp("collection"))
-
-
-@pytest.fixture(scope="module")
-def dataset(collection, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "set"
-    make_spectrograms(collection, folder, **{**OPTIONS, "workers": 2})
-    return folder
 
 
 def start(collection, folder):
@@ -51,11 +41,14 @@ def wait_for(condition, process):
         time.sleep(0.0005)
 
 
-def file_size(path):
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return -1
+def at_shard(folder, number, size):
+    """Say whether a shard, by its number, is being written and has so many bytes already."""
+    whole = [path for path in (folder / "shards").glob("0*.arrow") if "outcomes" not in path.name]
+    if len(whole) != number:
+        return False
+    with contextlib.suppress(FileNotFoundError):
+        return any(path.stat().st_size >= size for path in (folder / "shards").glob(UNFINISHED))
+    return False
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -64,8 +57,7 @@ def test_interrupted_and_resumed_is_the_same_to_the_byte(collection, dataset, tm
     # When nothing is written yet, then in the middle of the third shard.
     for number, size in ((0, 0), (2, 20_000)):
         process = start(collection, folder)
-        partial = folder / f"shards/{number:06d}.arrow.partial"
-        wait_for(lambda file=partial, size=size: file_size(file) >= size, process)
+        wait_for(lambda number=number, size=size: at_shard(folder, number, size), process)
         process.send_signal(how)
         assert process.wait(30) != 0
         assert not (folder / "dataset.json").exists()
@@ -86,18 +78,24 @@ def test_a_finished_data_set_stays_as_it_is(collection, dataset, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "step", ["outcomes.ShardWriter.finish", "index._Gathered.statistics", "index.write_description"]
+    "step", ["a shard's name", "index._Gathered.statistics", "index.write_description"]
 )
 def test_interrupted_between_two_files(collection, dataset, tmp_path, monkeypatch, step):
     folder = shutil.copytree(dataset, tmp_path / "set")
-    if step.startswith("outcomes"):
-        os.truncate(folder / "shards/000002.arrow", 5000)
+    replace = os.replace
 
     def interrupt(*_):
         raise KeyboardInterrupt
 
+    def interrupt_shard(source, target):
+        replace(source, target) if "outcomes" in target.name else interrupt()
+
     with monkeypatch.context() as patch:
-        patch.setattr(f"training.data.{step}", interrupt)
+        if step == "a shard's name":
+            os.truncate(folder / "shards/000002.arrow", 5000)
+            patch.setattr(os, "replace", interrupt_shard)
+        else:
+            patch.setattr(f"training.data.{step}", interrupt)
         with pytest.raises(KeyboardInterrupt):
             make_spectrograms(collection, folder, **OPTIONS)
     with pytest.raises(DataError, match=r"000002\.arrow: cut short|no dataset\.json"):
@@ -159,7 +157,7 @@ def test_two_processes_may_not_write_one_data_set(collection, tmp_path):
     folder = tmp_path / "set"
     process = start(collection, folder)
     try:
-        wait_for((folder / "shards" / "000000.arrow.partial").exists, process)
+        wait_for(lambda: at_shard(folder, 0, 0), process)
         with pytest.raises(DataError, match="another process is writing"):
             make_spectrograms(collection, folder, **OPTIONS)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from spectrogram_fixtures import make_store
 from training.config import AveragingConfig, Experiment, TeacherConfig
 from training.data.segments import normalised_segment
 from training.data.store import SpectrogramStore
+from training.data.teacher_activations import TeacherTargets, hard_targets, read_record
 from training.errors import CheckpointError, DataError
 from training.model.sizes import segment_frames
-from training.recipe.targets import TeacherTargets, hard_targets, read_record
+from training.recipe.metrics import Scores
 from training.run.checkpoint import load_checkpoint
 from training.run.curves import curves
 from training.run.evaluate import evaluate
@@ -55,6 +57,7 @@ def by_hand(run: Path, store: SpectrogramStore, track: int) -> np.ndarray:
         return network(mels).logits.double().sigmoid().mean(0).numpy()
 
 
+@pytest.mark.slow
 def test_evaluation_averages_all_windows(dataset: Path, run: Path, tmp_path: Path) -> None:
     store = SpectrogramStore(dataset)
     indices = store.indices("test")
@@ -113,6 +116,17 @@ def test_unscorable_classes_are_told(
     assert f"{len(found.skipped)} classes cannot be scored" in caplog.text
 
 
+def test_scores_that_are_not_defined_are_null(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = Scores(0.5, math.nan, math.nan, {}, {"a": "no positive track"})
+    monkeypatch.setattr("training.run.evaluate.score", lambda *_: nothing)
+    evaluate(run / "final.ckpt", tmp_path / "scores.json", computing=COMPUTING)
+    text = (tmp_path / "scores.json").read_text()
+    found = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert (found["loss"], found["mean_average_precision"], found["roc_auc"]) == (0.5, None, None)
+
+
 def test_hard_targets_are_the_references() -> None:
     activations = np.array([[0.5, 0.44, 0.46], [0.1, 0.45, 0.2], [0.45, 0.45, 0.0]])
     assert hard_targets(activations, 0.45).tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 0]]
@@ -166,6 +180,7 @@ def student(dataset: Path, folder: Path, activations: Path) -> Experiment:
     return replace(experiment, model=replace(experiment.model, head="separated"))
 
 
+@pytest.mark.slow
 def test_a_student_learns_with_its_distillation_token(
     dataset: Path, run: Path, tmp_path: Path
 ) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from essentia_maest.files import write_json
+
 from ..errors import DataError
-from .shards import FORMAT, FRONT_END, partial_path
+from .shards import FORMAT, FRONT_END
 
 DESCRIPTION = "dataset.json"
 INDEX = "index.parquet"
@@ -106,17 +107,6 @@ def read_description(folder: Path) -> Description:
     if not math.isfinite(description.mean) or not 0 < description.std < math.inf:
         raise DataError(f"{path}: mean {description.mean}, std {description.std} are not usable")
     return description
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file, whole or not at all."""
-    text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    partial = partial_path(path)
-    with open(partial, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def _check_types(path: Path, content: dict[str, Any]) -> None:

@@ -12,23 +12,24 @@ import gzip
 import zlib
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, cast
 
 import numpy as np
-import rich.console
-import rich.progress
 from lxml import etree
 from numpy.typing import NDArray
 
+from essentia_maest.progress import ProgressDisplay
 from training.data.ragged import Ragged
 from training.errors import DataError
 
 Kind = Literal["master", "release"]
 _GZIP_MAGIC = b"\x1f\x8b"
 _LARGEST_ID = 2**31 - 1
+_MEGABYTE = 1_000_000
+_TOLD_EVERY = 1000
 
 
 class Entry(NamedTuple):
@@ -150,10 +151,14 @@ def iterate_dump(path: Path, kind: Kind, refuse: Callable[[str], None]) -> Itera
         last entry read.
     """
     path = Path(path)
-    last, read = "", 0
+    last, read, shown = "", 0, 0
     try:
         _check_root(path, kind)
-        with _opened(path, progress=True) as file:
+        megabytes = 1 + path.stat().st_size // _MEGABYTE
+        with (
+            _opened(path) as (file, on_disk),
+            ProgressDisplay(f"reading {path.name}", megabytes, unit="MB") as progress,
+        ):
             elements = etree.iterparse(
                 file, tag=kind, resolve_entities=False, no_network=True, huge_tree=True
             )
@@ -162,6 +167,10 @@ def iterate_dump(path: Path, kind: Kind, refuse: Callable[[str], None]) -> Itera
                 if root is None or root.getparent() is not None:
                     continue
                 read += 1
+                if read % _TOLD_EVERY == 0:
+                    done = on_disk.tell() // _MEGABYTE
+                    progress.advance(done - shown)
+                    shown = done
                 entry = _entry(element, kind)
                 if entry is None:
                     shown = etree.tostring(element, encoding="unicode")[:200]
@@ -217,32 +226,23 @@ def _check_root(path: Path, kind: Kind) -> None:
     """Refuse another dump before its gigabytes are read."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; wanted discogs_YYYYMMDD_{kind}s.xml.gz")
-    with _opened(path, progress=False) as file:
+    with _opened(path) as (file, _):
         _, root = next(etree.iterparse(file, events=("start",)))
         if root.tag != f"{kind}s":
             raise DataError(f"{path}: begins with <{root.tag}>; wanted Discogs' dump of {kind}s")
 
 
 @contextmanager
-def _opened(path: Path, *, progress: bool) -> Iterator[IO[bytes]]:
-    """Open a plain or gzip file; a progress bar shows the share of the bytes on disk."""
-    with path.open("rb") as start:
-        is_gzip = start.read(2) == _GZIP_MAGIC
-    with ExitStack() as stack:
-        file: IO[bytes]
-        if progress:
-            bar = rich.progress.open(
-                path,
-                "rb",
-                description=f"Reading {path.name}",
-                console=rich.console.Console(stderr=True),
-            )
-            file = stack.enter_context(bar)
-        else:
-            file = stack.enter_context(path.open("rb"))
-        if is_gzip:
-            file = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=file)))
-        yield file
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Open a plain or gzip file: its content, and the bytes on the disk, to tell how far it is."""
+    with path.open("rb") as on_disk:
+        is_gzip = on_disk.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        on_disk.seek(0)
+        if not is_gzip:
+            yield on_disk, on_disk
+            return
+        with gzip.GzipFile(fileobj=on_disk) as file:
+            yield cast(IO[bytes], file), on_disk
 
 
 class _Lists:

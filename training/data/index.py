@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from essentia_maest.files import written_whole
 from essentia_maest.front_end import MEL_BANDS
 
 from ..errors import DataError
 from .description import DESCRIPTION, INDEX, Description, write_description
 from .outcomes import Outcomes
 from .report import Report
-from .shards import flush_to_disk, partial_path
 from .statistics import mean_and_deviation
 from .tracks import SCHEMA as TRACKS_SCHEMA
 from .tracks import SPLITS, Tracks
@@ -75,9 +74,8 @@ def finish_dataset(
     (folder / DESCRIPTION).unlink(missing_ok=True)
     report = Report()
     gathered = _Gathered()
-    partial = partial_path(folder / INDEX)
-    try:
-        with pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
+    with written_whole(folder / INDEX) as place:
+        with pq.ParquetWriter(place, SCHEMA, compression="zstd") as writer:
             for rows in _together(_index(tracks, outcomes, shard_tracks, report, gathered)):
                 writer.write_table(rows)
         for split in SPLITS:
@@ -90,10 +88,7 @@ def finish_dataset(
                 + report.summary()
             )
         mean, deviation = gathered.statistics()
-        index_bytes = flush_to_disk(partial)
-        os.replace(partial, folder / INDEX)
-    finally:
-        partial.unlink(missing_ok=True)
+        index_bytes = place.stat().st_size
     description = Description(
         classes=list(tracks.classes),
         mean=mean,

@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 
 from essentia_maest.collection.decode import Decoded, DecodeFunction, DecodePool, time_limit
 from essentia_maest.collection.scan import Track
+from essentia_maest.progress import ProgressDisplay
 
 from ..errors import DataError
 from .excerpt import UNDECODABLE
-from .outcomes import Outcomes, Refusal, ShardBuilder, Spectrogram, read_outcomes
-from .progress import Progress
+from .outcomes import Outcomes, Refusal, Spectrogram, read_outcomes, written_shard
 from .tracks import Tracks
 
 Excerpt = Callable[[str], Spectrogram | Refusal]
@@ -69,7 +69,7 @@ class Making:
         retry_refused : bool
             Also those that lack a track; what they hold is kept.
         """
-        with Progress("spectrograms", len(self._tracks)) as progress, self._pool:
+        with ProgressDisplay("spectrograms", len(self._tracks)) as progress, self._pool:
             for number, start, count in self._shards():
                 outcomes = read_outcomes(self._folder, number, count)
                 usable = 0 if outcomes is None else pc.sum(outcomes.usable).as_py()
@@ -107,7 +107,11 @@ class Making:
             yield number, start, min(self._shard_tracks, total - start)
 
     def _make(
-        self, number: int, start: int, early: dict[int, Spectrogram | Refusal], progress: Progress
+        self,
+        number: int,
+        start: int,
+        early: dict[int, Spectrogram | Refusal],
+        progress: ProgressDisplay,
     ) -> None:
         """Make a shard; `early` holds what is known already, by place in the shard's tracks."""
         rows = self._tracks.table.slice(start, self._shard_tracks)
@@ -120,14 +124,13 @@ class Making:
         progress.advance(len(early))
         # Workers finish in any order, but rows stand in the table's: early ones wait.
         written = 0
-        with ShardBuilder(self._folder, number) as shard:
+        with written_shard(self._folder, number) as shard:
             for place, outcome in self._outcomes(paths):
                 early[place] = outcome
                 progress.advance()
                 while written in early:
                     shard.append(names[written], early.pop(written))
                     written += 1
-            shard.finish()
 
     def _outcomes(self, paths: dict[int, str]) -> Iterator[tuple[int, Spectrogram | Refusal]]:
         places = defaultdict(list)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from essentia_maest.files import written_whole
+
 from ..errors import DataError
-from .shards import FORMAT, Mel, Shard, ShardWriter, flush_to_disk, partial_path
+from .shards import FORMAT, Mel, Shard, ShardWriter
 from .statistics import Sums, sums_of
 
 SHARDS = "shards"
@@ -63,34 +66,17 @@ class Refusal:
 
 
 class ShardBuilder:
-    """Write a shard and, beside it, what became of its tracks.
+    """Takes the tracks of a shard, usable or not, one after the other.
 
     Parameters
     ----------
-    folder : Path
-        The data set.
-    number : int
-        The shard.
-
-    Notes
-    -----
-    A context manager; left without `finish` it leaves nothing. The shard gets its name last:
-    where it is, its outcomes are.
+    writer : ShardWriter
+        Gets the usable ones.
     """
 
-    def __init__(self, folder: Path, number: int) -> None:
-        (folder / SHARDS).mkdir(parents=True, exist_ok=True)
-        self._outcomes_path = outcomes_path(folder, number)
-        self._writer = ShardWriter(shard_path(folder, number))
+    def __init__(self, writer: ShardWriter) -> None:
+        self._writer = writer
         self._rows: list[tuple[int, float, float, str | None, str | None]] = []
-
-    def __enter__(self) -> ShardBuilder:
-        self._writer.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Remove what was not finished."""
-        self._writer.__exit__(None, None, None)
 
     def append(self, name: str, outcome: Spectrogram | Refusal) -> None:
         """Take the next track of the tracks table, usable or not."""
@@ -100,22 +86,52 @@ class ShardBuilder:
             self._writer.append(name, outcome.mel)
             self._rows.append((len(outcome.mel), *outcome.sums, None, None))
 
-    def finish(self) -> None:
-        """Put both files on the disk under their names."""
-        size = self._writer.close()
+    def outcomes(self, shard_bytes: int) -> pa.Table:
+        """Give the outcomes, a row a track; `shard_bytes` is the size of the shard."""
         columns = list(zip(*self._rows, strict=True)) or [()] * len(_SCHEMA)
-        schema = _SCHEMA.with_metadata({"maest.format": FORMAT, "maest.shard_bytes": str(size)})
-        table = pa.table(
+        metadata = {"maest.format": FORMAT, "maest.shard_bytes": str(shard_bytes)}
+        schema = _SCHEMA.with_metadata(metadata)
+        return pa.table(
             [pa.array(list(column), field.type) for column, field in
              zip(columns, schema, strict=True)],
             schema=schema,
         )  # fmt: skip
-        partial = partial_path(self._outcomes_path)
-        with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-            writer.write_table(table)
-        flush_to_disk(partial)
-        os.replace(partial, self._outcomes_path)
-        self._writer.finish()
+
+
+@contextmanager
+def written_shard(folder: Path, number: int) -> Iterator[ShardBuilder]:
+    """Write a shard and, beside it, what became of its tracks, when all went well.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set.
+    number : int
+        The shard.
+
+    Yields
+    ------
+    ShardBuilder
+        An error after it leaves nothing.
+
+    Raises
+    ------
+    OSError
+        A file could not be written.
+    """
+    (folder / SHARDS).mkdir(parents=True, exist_ok=True)
+    # The shard gets its name last: where it is, its outcomes are.
+    with written_whole(shard_path(folder, number)) as place:
+        with ShardWriter(place) as writer:
+            builder = ShardBuilder(writer)
+            yield builder
+        outcomes = builder.outcomes(place.stat().st_size)
+        with (
+            written_whole(outcomes_path(folder, number)) as beside,
+            pa.OSFile(str(beside), "wb") as sink,
+            pa.ipc.new_file(sink, outcomes.schema) as table,
+        ):
+            table.write_table(outcomes)
 
 
 @dataclass(frozen=True)

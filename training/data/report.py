@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
+from essentia_maest.files import write_json, written_whole
 from training.errors import DataError
 
 EXAMPLES = 10
@@ -102,11 +101,7 @@ class Report:
             "examples": self._examples,
             "notes": self._notes,
         }
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        target = path_stem.with_name(path_stem.name + ".report.json")
-        temporary = target.with_name(target.name + ".part")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, target)
+        write_json(path_stem.with_name(path_stem.name + ".report.json"), content, indent=2)
 
         rows = path_stem.with_name(path_stem.name + ".refused.csv")
         if not self._refused:
@@ -116,9 +111,8 @@ class Report:
         if self._single:
             columns = [pa.array(column, pa.string()) for column in zip(*self._single, strict=True)]
             batches.append(pa.RecordBatch.from_arrays(columns, schema=_SCHEMA))
-        temporary = rows.with_name(rows.name + ".part")
-        pyarrow.csv.write_csv(pa.Table.from_batches(batches, _SCHEMA), temporary)
-        os.replace(temporary, rows)
+        with written_whole(rows) as place:
+            pyarrow.csv.write_csv(pa.Table.from_batches(batches, _SCHEMA), place)
 
     def summary(self) -> str:
         """Say it in lines of text: counts, refusals with an example each, notes."""

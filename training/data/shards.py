@@ -5,9 +5,8 @@ Uncompressed and memory mapped, so any frames of any track are read without touc
 
 from __future__ import annotations
 
-import os
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -47,37 +46,26 @@ _VALUES = 4
 
 
 class ShardWriter:
-    """Write a shard; it has its name only once it is whole.
+    """Write a shard; a context manager, and the file is whole when it is left.
 
     Parameters
     ----------
     path : Path
-        The shard. What an interrupted writer leaves is `partial_path(path)`.
-
-    Notes
-    -----
-    A context manager: left without `finish`, it leaves nothing behind.
+        The file: give it the shard's name when it is whole.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._partial = partial_path(path)
-        self._sink = pa.OSFile(str(self._partial), "wb")
-        self._writer = pa.ipc.new_file(self._sink, SCHEMA)
+        with ExitStack() as held:
+            sink = held.enter_context(pa.OSFile(str(path), "wb"))
+            self._writer = held.enter_context(pa.ipc.new_file(sink, SCHEMA))
+            self._held = held.pop_all()
 
     def __enter__(self) -> ShardWriter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove what was not finished."""
-        if not self._sink.closed:
-            self._sink.close()
-        self._partial.unlink(missing_ok=True)
+    def __exit__(self, *error: object) -> None:
+        """Write what is left, and close the file."""
+        self._held.close()
 
     def append(self, name: str, mel: Mel) -> None:
         """Add a track.
@@ -97,22 +85,6 @@ class ShardWriter:
             pa.LargeListArray.from_arrays(offsets, frames, type=_MEL),
         ]
         self._writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
-
-    def close(self) -> int:
-        """Write what is left to the disk, still under the partial name.
-
-        Returns
-        -------
-        int
-            Bytes of the shard.
-        """
-        self._writer.close()
-        self._sink.close()
-        return flush_to_disk(self._partial)
-
-    def finish(self) -> None:
-        """Give the shard its name; `close` comes before."""
-        os.replace(self._partial, self._path)
 
 
 class Shard:
@@ -192,15 +164,3 @@ class Shard:
         if batch.num_rows != 1:
             raise DataError(f"{self._path}: row {row} holds {batch.num_rows} tracks, wanted one")
         return batch
-
-
-def partial_path(path: Path) -> Path:
-    """Return the name of a file while it is being written."""
-    return path.with_name(path.name + ".partial")
-
-
-def flush_to_disk(path: Path) -> int:
-    """Make sure that a file survives a power cut, and return its bytes."""
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
-        return os.fstat(file.fileno()).st_size

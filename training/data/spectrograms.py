@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from essentia_maest import _core
 from essentia_maest.errors import MaestError
+from essentia_maest.files import remove_unfinished, write_json
 from essentia_maest.front_end import FRAMES_PER_SECOND
 from essentia_maest.making.weights import PATCH_SIZE
 
 from ..errors import DataError
-from .description import write_json
 from .excerpt import excerpt
 from .index import finish_dataset
 from .making import Making
@@ -93,8 +93,8 @@ def make_spectrograms(
                 "ids and paths, sha256": _digest(table.table, ("id", "path")),
             },
         )
-        for left in (*dataset.glob("*.partial"), *(dataset / SHARDS).glob("*.partial")):
-            left.unlink()
+        for folder in (dataset, dataset / SHARDS):
+            remove_unfinished(folder)
         making = Making(table, dataset, work, workers=workers, shard_tracks=shard_tracks)
         try:
             making.run(retry_refused=retry_refused)

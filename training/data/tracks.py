@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from essentia_maest.files import written_whole
 from training.data.ragged import Ragged
 from training.errors import DataError
 
@@ -162,12 +162,8 @@ def write_tracks(tracks: Tracks, path: Path | str) -> None:
         table = _with_absolute_paths(table, tracks.folder.absolute())
     metadata = {CLASSES_KEY: json.dumps(list(tracks.classes), ensure_ascii=False).encode()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(path) as place:
+        pq.write_table(table.replace_schema_metadata(metadata), place, compression="zstd")
 
 
 def check_tracks(tracks: Tracks, name: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from pathlib import Path
 from typing import Literal
 
 from essentia_maest.errors import MaestError
+from essentia_maest.files import move_together
 from essentia_maest.making.metadata import ModelDescription
 from essentia_maest.making.model_writing import checked_destination
 from training.errors import ExportError
@@ -101,8 +101,12 @@ def export(
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as folder:
             written = _write(trained, description, precision, segments, Path(folder))
             # The model comes last: a JSON file alone is not taken for a model.
-            for suffix in (".json", ".onnx"):
-                os.replace(written.with_suffix(suffix), target.with_suffix(suffix))
+            move_together(
+                {
+                    target.with_suffix(suffix): written.with_suffix(suffix)
+                    for suffix in (".json", ".onnx")
+                }
+            )
     except (MaestError, OSError) as error:
         raise ExportError(f"{run_checkpoint}: cannot be exported: {error}") from error
     _log.info("%s: written", target)

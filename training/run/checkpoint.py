@@ -6,17 +6,17 @@ import os
 import pickle
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from essentia_maest.files import written_whole
 from training.errors import CheckpointError
 
 FORMAT = "essentia-maest training 1"
@@ -88,15 +88,32 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         Replaced if it exists.
     checkpoint : Checkpoint
         Tensors may be on any device, and are not copied in memory.
+
+    Raises
+    ------
+    OSError
+        It could not be written, for want of space for instance; an earlier one is as it was.
     """
     values = {name: value for name, value in vars(checkpoint).items() if name not in _WEIGHTS}
     weights = _prefixed(checkpoint.network, _NETWORK)
     if checkpoint.averaged is not None:
         weights |= _prefixed(checkpoint.averaged, _AVERAGED)
-    with _replacing(path) as temporary, temporary.open("wb") as file:
-        torch.save({"format": FORMAT, "state_dict": weights, **values}, file)
-        file.flush()
-        os.fsync(file.fileno())
+    with written_whole(path) as place, place.open("wb") as file:
+        _save({"format": FORMAT, "state_dict": weights, **values}, file)
+
+
+def _save(values: dict[str, Any], file: IO[bytes]) -> None:
+    """Write what `torch.save` writes; an error is the operating system's, with its number."""
+    try:
+        torch.save(values, file)
+    except RuntimeError as error:
+        # torch closes its archive all the same, fails again, and tells of the second failure only.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, OSError):
+            cause = cause.__context__
+        if cause is None:
+            raise
+        raise OSError(cause.errno, cause.strerror) from None
 
 
 _WEIGHTS = ("network", "averaged")
@@ -140,29 +157,11 @@ def link_checkpoint(source: Path, destination: Path) -> None:
 
     Checkpoints are replaced, never written into, so that the second name keeps what it has.
     """
-    with _replacing(destination) as temporary:
+    with written_whole(destination) as place:
         try:
-            os.link(source, temporary)
+            os.link(source, place)
         except OSError:
-            shutil.copyfile(source, temporary)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    temporary = path.with_name(f"{path.name}.part")
-    temporary.unlink(missing_ok=True)
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    # The new name itself is to outlive a power cut; not every file system can promise it.
-    with suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            shutil.copyfile(source, place)
 
 
 def _prefixed(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

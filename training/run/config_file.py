@@ -11,6 +11,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from jsonargparse import ArgumentParser, Namespace
 
+from essentia_maest.files import write_whole
 from training.config import Experiment
 from training.errors import ConfigError
 
@@ -89,7 +90,7 @@ def _plain(value: Any) -> Any:
 
 def write_experiment(experiment: Experiment, path: Path) -> None:
     """Write a YAML file that `read_experiment` takes."""
-    path.write_text(yaml.safe_dump(plain(experiment), sort_keys=False), encoding="utf-8")
+    write_whole(path, yaml.safe_dump(plain(experiment), sort_keys=False))
 
 
 def one_line(error: Exception) -> str:

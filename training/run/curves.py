@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.errors import DataError
+from training.pictures import new_picture, write_picture
 
 from .logs import EPOCHS, STEPS, read_rows
 
@@ -33,11 +34,7 @@ def curves(run: Path, output: Path | None = None) -> Path:
     if not steps and not epochs:
         raise DataError(f"{run}: its logs are empty so far")
     output = run / "curves.png" if output is None else output
-
-    # Not pyplot: it would look for a screen, and keep figures in memory.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 7), layout="constrained")
+    figure = new_picture(10, 7)
     axes = figure.subplots(2, 2, sharex=True)
     panels = (
         (axes[0, 0], "loss", ("loss", "averaged_loss")),
@@ -61,11 +58,7 @@ def curves(run: Path, output: Path | None = None) -> Path:
     for axis in axes[1]:
         axis.set_xlabel("step")
     figure.suptitle(run.resolve().name)
-    try:
-        figure.savefig(output, dpi=120)
-    except ValueError as error:
-        raise DataError(f"{output}: {error}") from None
-    return output
+    return write_picture(figure, output)
 
 
 def _rows(path: Path) -> list[dict[str, float]]:

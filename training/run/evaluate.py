@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from essentia_maest.files import write_json
 from training.errors import DataError
 from training.recipe.metrics import Scores, score
 
@@ -82,6 +83,10 @@ def evaluate(
             "averaged": averaged,
             "windows": windows,
         }
-        text = json.dumps({**about, **asdict(scores)}, indent=2, ensure_ascii=False)
-        output.write_text(text + "\n", encoding="utf-8")
+        found = {
+            # JSON has no NaN.
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in asdict(scores).items()
+        }
+        write_json(output, {**about, **found}, indent=2)
     return scores

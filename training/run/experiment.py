@@ -13,6 +13,7 @@ from torch import nn
 
 from training.config import Experiment, RecipeConfig, RunConfig
 from training.data.store import SpectrogramStore
+from training.data.teacher_activations import TeacherTargets
 from training.errors import ConfigError, DataError
 from training.model.build import build_network
 from training.model.initialisation import initialise
@@ -23,7 +24,6 @@ from training.recipe.muon import Muon
 from training.recipe.randomness import Purpose, numpy_generator
 from training.recipe.sampler import draw_tracks, label_counts, track_weights
 from training.recipe.spec_augment import SpecAugment
-from training.recipe.targets import TeacherTargets
 
 
 def make_fabric(run: RunConfig) -> Fabric:

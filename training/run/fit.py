@@ -18,7 +18,7 @@ from .experiment import Parts, assemble, initial_weights, make_fabric, make_netw
 from .folder import RunFolder
 from .logs import Logs
 from .loop import Loop
-from .progress import Progress
+from .position import Position
 from .signals import StopRequest
 
 _log = logging.getLogger("training")
@@ -68,7 +68,7 @@ def _train(experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[
     writes = parts.fabric.is_global_zero
     if writes:
         _report(folder, parts, notes, new=checkpoint is None)
-    done = Progress() if checkpoint is None else Progress.of(checkpoint.progress)
+    done = Position() if checkpoint is None else Position.of(checkpoint.progress)
     log = Logs(folder.path, step=done.step, epoch=done.epoch) if writes else nullcontext()
     with StopRequest() as stop, log as logs:
         loop = Loop(experiment, parts, folder, logs, stop)

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from essentia_maest.files import write_json
 from training.config import Experiment
 from training.errors import CheckpointError, ConfigError
 
@@ -116,9 +117,7 @@ class RunFolder:
     def note(self, **found: Any) -> None:
         """Put findings into `report.json`, beside those that are there."""
         report = {**self.read_report(), **found}
-        temporary = self.report.with_name(f"{self.report.name}.part")
-        temporary.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        temporary.replace(self.report)
+        write_json(self.report, report, indent=2)
 
     def read_report(self) -> dict[str, Any]:
         """Read `report.json`; empty if there is none."""

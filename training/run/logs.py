@@ -7,8 +7,9 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import IO, TYPE_CHECKING
+
+from essentia_maest.files import written_whole
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -84,12 +85,7 @@ class Logs:
     def __enter__(self) -> Logs:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _scalars(self, group: str, row: Row, names: tuple[str, ...]) -> None:
@@ -102,12 +98,10 @@ class Logs:
 class _CsvLog:
     def __init__(self, path: Path, columns: tuple[str, ...], key: str, last: int) -> None:
         kept = [row for row in read_rows(path) if row[key] <= last] if path.exists() else []
-        temporary = path.with_name(f"{path.name}.part")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with written_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows({name: _text(row[name]) for name in columns} for row in kept)
-        temporary.replace(path)
         self._file: IO[str] = path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, columns, lineterminator="\n")
 

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
+from essentia_maest.progress import ProgressDisplay
 from training.data.segments import TrainingSegments
 from training.errors import TrainingError
 from training.recipe.metrics import Scores
 from training.recipe.schedule import learning_rate
 
+from .batch_statistics import measure_statistics
 from .batches import Batch, make_loader, micro_batches, read_batches
 from .checkpoint import Checkpoint, link_checkpoint, save_checkpoint
 from .config_file import plain
-from .normalisation import measure_statistics
-from .progress import Progress
+from .position import Position
 from .scoring import LAST, announce, score_weights, scores_row
 from .signals import StoppedError, StopRequest
 from .step import TrainingStep
@@ -43,7 +41,7 @@ _GO_ON, _SAVE, _STOP = 0, 1, 1000
 
 
 class Loop:
-    """Runs an experiment from where its progress stands to its end.
+    """Runs an experiment from where its position is to its end.
 
     Parameters
     ----------
@@ -70,7 +68,7 @@ class Loop:
         self._stop = stop
         self._step = TrainingStep(experiment, parts)
         self._steps = parts.data.steps(experiment.recipe)
-        self._progress = Progress()
+        self._position = Position()
         self._saved = time.monotonic()
         zero = torch.zeros((), dtype=torch.float64, device=parts.fabric.device)
         self._loss_of_epoch, self._loss_of_row = zero.clone(), zero.clone()
@@ -82,10 +80,10 @@ class Loop:
         if checkpoint.averaged is not None:
             parts.average.load(checkpoint.averaged, checkpoint.averaged_models)
         parts.fabric.strategy.precision.load_state_dict(checkpoint.precision)
-        self._progress = Progress.of(checkpoint.progress)
-        self._loss_of_epoch.fill_(self._progress.loss_of_epoch)
-        self._loss_of_row.fill_(self._progress.loss_of_row)
-        if self._writes and self._progress.is_best:
+        self._position = Position.of(checkpoint.progress)
+        self._loss_of_epoch.fill_(self._position.loss_of_epoch)
+        self._loss_of_row.fill_(self._position.loss_of_row)
+        if self._writes and self._position.is_best:
             # A kill may have come between the checkpoint and its second name.
             link_checkpoint(self._folder.last, self._folder.best)
 
@@ -99,7 +97,7 @@ class Loop:
         TrainingError
             The loss is no longer a number.
         """
-        while self._progress.epoch < self._experiment.recipe.epochs:
+        while self._position.epoch < self._experiment.recipe.epochs:
             self._parts.network.train()
             began = time.monotonic()
             self._train_epoch()
@@ -117,37 +115,35 @@ class Loop:
             self._take_steps(batches)
 
     def _take_steps(self, batches: Iterator[Batch]) -> None:
-        progress, recipe = self._progress, self._experiment.recipe
+        at, recipe = self._position, self._experiment.recipe
         self._row_began, self._row_steps = time.monotonic(), 0
-        for position in self._shown(range(progress.position, self._steps)):
-            rate = learning_rate(progress.epoch + position / self._steps, recipe.schedule)
-            loss = self._step(batches, progress.epoch, position, rate)
+        for position in self._shown(range(at.position, self._steps)):
+            rate = learning_rate(at.epoch + position / self._steps, recipe.schedule)
+            loss = self._step(batches, at.epoch, position, rate)
             self._loss_of_epoch += loss
             self._loss_of_row += loss
-            progress.position += 1
-            progress.step += 1
-            progress.steps_of_row += 1
+            at.position += 1
+            at.step += 1
+            at.steps_of_row += 1
             self._row_steps += 1
-            if progress.step % self._experiment.run.log_every == 0:
+            if at.step % self._experiment.run.log_every == 0:
                 self._write_row(rate)
             self._answer_requests()
 
-    def _shown(self, positions: range) -> Iterable[int]:
-        """Draw a progress bar, on a terminal."""
-        return track(
-            positions,
-            description=f"epoch {self._progress.epoch + 1}",
-            console=Console(stderr=True),
-            # No thread of its own: reading processes are forked while it is there.
-            auto_refresh=False,
-            transient=True,
-            disable=not (self._writes and sys.stderr.isatty()),
-        )
+    def _shown(self, positions: range) -> Iterator[int]:
+        """Give the positions, and show how far they are."""
+        title = f"epoch {self._position.epoch + 1}"
+        with ProgressDisplay(
+            title, len(positions), unit="steps", silent=not self._writes, forks=True, transient=True
+        ) as display:
+            for position in positions:
+                yield position
+                display.advance()
 
     def _batches(self) -> AbstractContextManager[Iterator[Batch]]:
-        progress, recipe, fabric = self._progress, self._experiment.recipe, self._parts.fabric
+        at, recipe, fabric = self._position, self._experiment.recipe, self._parts.fabric
         positions = micro_batches(
-            range(progress.position, self._steps),
+            range(at.position, self._steps),
             recipe.batch,
             recipe.micro_batch,
             fabric.global_rank,
@@ -158,7 +154,7 @@ class Loop:
         return read_batches(loader, fabric.device)
 
     def _segments(self, *, augmented: bool) -> TrainingSegments:
-        parts, seed, epoch = self._parts, self._experiment.run.seed, self._progress.epoch
+        parts, seed, epoch = self._parts, self._experiment.run.seed, self._position.epoch
         return TrainingSegments(
             parts.data.store,
             parts.data.order(epoch, self._experiment.recipe, seed),
@@ -174,15 +170,15 @@ class Loop:
         return float(mean)
 
     def _write_row(self, rate: float) -> None:
-        progress = self._progress
-        loss = self._mean_over_processes(self._loss_of_row) / progress.steps_of_row
+        at = self._position
+        loss = self._mean_over_processes(self._loss_of_row) / at.steps_of_row
         self._check(loss)
         seconds = time.monotonic() - self._row_began
         if self._logs is not None:
             self._logs.step(
                 {
-                    "epoch": progress.epoch + 1,
-                    "step": progress.step,
+                    "epoch": at.epoch + 1,
+                    "step": at.step,
                     "loss": loss,
                     "learning_rate": rate,
                     "seconds": seconds,
@@ -190,14 +186,14 @@ class Loop:
                 }
             )
         self._loss_of_row.zero_()
-        progress.steps_of_row = 0
+        at.steps_of_row = 0
         self._row_began, self._row_steps = time.monotonic(), 0
 
     def _check(self, loss: float) -> None:
         if not math.isfinite(loss):
             raise TrainingError(
-                f"the loss is {loss} by step {self._progress.step} (epoch "
-                f"{self._progress.epoch + 1}); try a lower recipe.schedule.peak, "
+                f"the loss is {loss} by step {self._position.step} (epoch "
+                f"{self._position.epoch + 1}); try a lower recipe.schedule.peak, "
                 "recipe.gradient_clipping, or run.precision 32-true"
             )
 
@@ -220,18 +216,18 @@ class Loop:
     def _end(self, number: int) -> None:
         raise StoppedError(
             number,
-            f"stopped after step {self._progress.step}, in epoch {self._progress.epoch + 1}; "
+            f"stopped after step {self._position.step}, in epoch {self._position.epoch + 1}; "
             f"{self._folder.last} has it all, --resume goes on",
         )
 
     def _finish_epoch(self, train_seconds: float) -> None:
-        progress, average = self._progress, self._parts.average
+        at, average = self._position, self._parts.average
         train_loss = self._mean_over_processes(self._loss_of_epoch) / self._steps
         self._check(train_loss)
-        done = progress.epoch + 1
+        done = at.epoch + 1
         if average.update(done):
             segments = self._segments(augmented=False)
-            measure_statistics(self._experiment, self._parts, segments, progress.epoch)
+            measure_statistics(self._experiment, self._parts, segments, at.epoch)
         began = time.monotonic()
         scores = {}
         if (
@@ -243,7 +239,7 @@ class Loop:
             self._logs.epoch(
                 {
                     "epoch": done,
-                    "step": progress.step,
+                    "step": at.step,
                     "learning_rate": learning_rate(done, self._experiment.recipe.schedule),
                     "train_loss": train_loss,
                     "averaged_models": average.models,
@@ -255,38 +251,38 @@ class Loop:
             announce(done, self._experiment.recipe.epochs, train_loss, scores)
             self._note_skipped(scores)
         self._note_best(scores)
-        progress.epoch, progress.position = done, 0
+        at.epoch, at.position = done, 0
         self._loss_of_epoch.zero_()
         self._save()
-        if self._writes and progress.is_best:
+        if self._writes and at.is_best:
             link_checkpoint(self._folder.last, self._folder.best)
 
     def _note_skipped(self, scores: dict[str, Scores]) -> None:
         skipped = scores[LAST].skipped if scores else {}
         # The split does not change: once is enough.
-        if self._progress.best is None and skipped:
+        if self._position.best is None and skipped:
             _log.warning("%d classes cannot be scored; see %s", len(skipped), self._folder.report)
             self._folder.note(classes_not_scored=skipped)
 
     def _note_best(self, scores: dict[str, Scores]) -> None:
         found = [s.mean_average_precision for s in scores.values()]
         best = max((value for value in found if not math.isnan(value)), default=None)
-        if best is not None and (self._progress.best is None or best > self._progress.best):
-            self._progress.best, self._progress.best_epoch = best, self._progress.epoch + 1
+        if best is not None and (self._position.best is None or best > self._position.best):
+            self._position.best, self._position.best_epoch = best, self._position.epoch + 1
 
     def _save(self) -> None:
-        progress = replace(
-            self._progress,
+        at = replace(
+            self._position,
             loss_of_epoch=self._mean_over_processes(self._loss_of_epoch),
             loss_of_row=self._mean_over_processes(self._loss_of_row),
         )
         if self._writes:
             if self._logs is not None:
                 self._logs.flush()
-            save_checkpoint(self._folder.last, self._checkpoint(progress))
+            save_checkpoint(self._folder.last, self._checkpoint(at))
         self._saved = time.monotonic()
 
-    def _checkpoint(self, progress: Progress) -> Checkpoint:
+    def _checkpoint(self, at: Position) -> Checkpoint:
         parts, store = self._parts, self._parts.data.store
         averaged = parts.average.network
         return Checkpoint(
@@ -299,7 +295,7 @@ class Loop:
             averaged=None if averaged is None else averaged.state_dict(),
             averaged_models=parts.average.models,
             optimizer=parts.optimizer.state_dict(),
-            progress=progress.plain(),
+            progress=at.plain(),
             random_state={"seed": self._experiment.run.seed},
             precision=dict(parts.fabric.strategy.precision.state_dict()),
         )

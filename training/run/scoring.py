@@ -10,7 +10,7 @@ from torch import nn
 
 from training.recipe.metrics import Scores, score
 
-from .validation import Reading, predict_centres
+from .predicting import Reading, predict_centres
 
 if TYPE_CHECKING:
     from training.config import Experiment

@@ -8,16 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
-from training.errors import DataError
-from training.recipe.targets import (
+from essentia_maest.progress import ProgressDisplay
+from training.data.teacher_activations import (
     TeacherRecord,
     dataset_fingerprint,
     read_record,
     record_path,
     write_record,
 )
+from training.errors import DataError
 
 from .inference import (
     DEFAULT_COMPUTING,
@@ -84,13 +84,15 @@ def _write(output: Path, record: TeacherRecord, predictor: Predictor, windows: W
         values = np.lib.format.open_memmap(output, "w+", np.float16, shape)
     else:
         values = np.lib.format.open_memmap(output, "r+")
-    portions = range(record.done, record.tracks, _PORTION)
-    for start in track(portions, description="activations"):
-        indices = np.arange(start, min(start + _PORTION, record.tracks), dtype=np.int64)
-        found = predictor.activations(indices, windows)
-        values[indices[0] : indices[-1] + 1] = found.numpy().astype(np.float16)
-        values.flush()
-        write_record(output, replace(record, done=int(indices[-1]) + 1))
+    left = record.tracks - record.done
+    with ProgressDisplay("activations", left, unit="tracks", forks=True) as display:
+        for start in range(record.done, record.tracks, _PORTION):
+            indices = np.arange(start, min(start + _PORTION, record.tracks), dtype=np.int64)
+            found = predictor.activations(indices, windows)
+            values[indices[0] : indices[-1] + 1] = found.numpy().astype(np.float16)
+            values.flush()
+            write_record(output, replace(record, done=int(indices[-1]) + 1))
+            display.advance(len(indices))
 
 
 def _done(output: Path, wanted: TeacherRecord) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from essentia_maest.files import write_json
 from training.errors import DataError
 
 if TYPE_CHECKING:
@@ -52,10 +53,7 @@ def record_path(activations: Path) -> Path:
 
 def write_record(activations: Path, record: TeacherRecord) -> None:
     """Write the description, whole or not at all."""
-    path = record_path(activations)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_json(record_path(activations), asdict(record), indent=2)
 
 
 def read_record(activations: Path) -> TeacherRecord:

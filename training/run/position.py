@@ -1,4 +1,4 @@
-"""How far a run is, with the sums that its next log row needs."""
+"""Where a run is, with the sums that its next log row needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.errors import CheckpointError
 
 
 @dataclass
-class Progress:
+class Position:
     """A position in a run; all of it goes into checkpoints.
 
     Attributes
@@ -48,7 +48,7 @@ class Progress:
         return asdict(self)
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> Progress:
+    def of(cls, values: dict[str, Any]) -> Position:
         """Make it from what a checkpoint kept."""
         names = {item.name for item in fields(cls)}
         if values.keys() != names:
