@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from essentia_maest.files import written_whole
 
 COLUMNS = ("path", "tags", "weights", "families", "id", "group", "split")
 
@@ -53,8 +54,7 @@ def write_collection(rows: Iterable[Row], folder: Path) -> Path:
         The table.
     """
     path = folder / "collection.csv"
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with written_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for row in rows:
@@ -70,5 +70,4 @@ def write_collection(rows: Iterable[Row], folder: Path) -> Path:
                     row.split,
                 )
             )
-    os.replace(partial, path)
     return path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -17,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from essentia_maest import load_audio, mel_spectrogram
+from essentia_maest.files import write_json
+from essentia_maest.progress import tracked
 from lab.corpus.collection import Row, write_collection
 from lab.corpus.excerpts import write_excerpts, write_flac
 from lab.corpus.packages import default_cache
@@ -129,11 +128,9 @@ def make_default_corpus(
 
 
 def _produced_tracks(cache: Path) -> list[ProducedTrack]:
-    console = Console(stderr=True)
     tracks: list[ProducedTrack] = []
-    with Progress(console=console) as progress:
-        for package in progress.track(PRODUCED_MUSIC, description="packages"):
-            tracks += tracks_of(package, cache)
+    for package in tracked(PRODUCED_MUSIC, "packages"):
+        tracks += tracks_of(package, cache)
     return tracks
 
 
@@ -141,13 +138,8 @@ _Made = tuple[list[Row], tuple[str, str] | None]
 
 
 def _work(jobs: Sequence[Produced | Recipe], setting: _Setting, workers: int) -> Iterator[_Made]:
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("tracks", total=len(jobs))
-        work = _in_this_process if workers == 1 else partial(_in_processes, workers=workers)
-        for done in work(jobs, setting):
-            yield done
-            progress.advance(bar)
+    work = _in_this_process if workers == 1 else partial(_in_processes, workers=workers)
+    yield from tracked(work(jobs, setting), "tracks", total=len(jobs))
 
 
 def _in_this_process(jobs: Sequence[Produced | Recipe], setting: _Setting) -> Iterator[_Made]:
@@ -209,9 +201,7 @@ def _make(job: Produced | Recipe, setting: _Setting) -> _Made:
     except DataError as error:
         return [], (job.identity, str(error))
     record.parent.mkdir(parents=True, exist_ok=True)
-    partial = record.with_name(record.name + ".partial")
-    partial.write_text(json.dumps({"job": wanted, "tracks": tracks}), encoding="utf-8")
-    os.replace(partial, record)
+    write_json(record, {"job": wanted, "tracks": tracks})
     return [_row(item, job) for item in tracks], None
 
 

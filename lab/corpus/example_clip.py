@@ -6,18 +6,19 @@ split, so that no model of ours has heard it in training.
 
 from __future__ import annotations
 
-import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from mutagen.ogg import OggPage
 from numpy.typing import NDArray
 
+from essentia_maest.files import write_whole
 from lab.corpus.fluidsynth import TRAINING_FONTS, find_fluidsynth
 from lab.corpus.midi import add_part, read_midi
 from lab.corpus.mma import Mma
-from lab.corpus.ogg import with_serial_number
 from lab.corpus.packages import default_cache
 from training.errors import DataError
 
@@ -96,11 +97,9 @@ def make_example_clip(path: Path, *, cache: Path | None = None) -> Path:
         rendered = find_fluidsynth(cache).render_stereo(piece, FONT.fetch(cache), SAMPLE_RATE)
         made = Path(folder) / "example.ogg"
         _write_vorbis(made, _finish(rendered))
-        content = with_serial_number(made.read_bytes(), 1)
-    partial = path.with_name(path.name + ".partial")
+        content = b"".join(_with_one_serial_number(made))
     try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        write_whole(path, content)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}") from error
     return path
@@ -166,3 +165,13 @@ def _write_vorbis(path: Path, audio: NDArray[np.float32]) -> None:
         # libsndfile overflows its stack when it is given a whole piece at once
         for start in range(0, len(audio), _BLOCK):
             file.write(audio[start : start + _BLOCK])
+
+
+def _with_one_serial_number(path: Path) -> Iterator[bytes]:
+    """Give the pages of an Ogg file, numbered as its stream 1: libsndfile draws by the clock."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while file.tell() < size:
+            page = OggPage(file)
+            page.serial = 1
+            yield page.write()

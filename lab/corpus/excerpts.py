@@ -5,7 +5,6 @@ A track of a data set is one file, of which 30 s are used; a ten-minute piece ha
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from essentia_maest.decoding.audio import load_audio
 from essentia_maest.errors import AudioFileError
+from essentia_maest.files import written_whole
 from essentia_maest.front_end import SAMPLE_RATE
 from training.errors import DataError
 
@@ -88,8 +88,7 @@ def write_flac(path: Path, audio: NDArray[np.float32]) -> None:
         What lies outside -1..1 is clipped.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    soundfile.write(
-        partial, np.clip(audio, -1.0, 1.0), SAMPLE_RATE, format="FLAC", subtype="PCM_16"
-    )
-    os.replace(partial, path)
+    with written_whole(path) as place:
+        soundfile.write(
+            place, np.clip(audio, -1.0, 1.0), SAMPLE_RATE, format="FLAC", subtype="PCM_16"
+        )

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from essentia_maest.files import folder_written_whole
 from training.errors import DataError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*(==[A-Za-z0-9.!+_-]+)?")
@@ -159,15 +160,16 @@ def members(archive: Path, suffixes: Sequence[str], destination: Path) -> list[P
     destination.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{destination}.lock"):
         if not destination.is_dir():
-            partial = _empty(destination.with_name(destination.name + ".partial"))
             try:
-                with zipfile.ZipFile(archive) as opened:
+                with (
+                    folder_written_whole(destination) as place,
+                    zipfile.ZipFile(archive) as opened,
+                ):
                     for name in opened.namelist():
                         if name.lower().endswith(wanted):
-                            opened.extract(name, partial)
+                            opened.extract(name, place)
             except (OSError, zipfile.BadZipFile) as error:
                 raise DataError(f"{archive} cannot be read as a zip archive: {error}") from error
-            partial.rename(destination)
     return sorted(path for path in destination.rglob("*") if path.is_file())
 
 
@@ -182,19 +184,13 @@ def _cached(name: str, shelf: Path, fetch: Callable[[Path, Path], None]) -> Path
     destination = shelf / name
     with FileLock(shelf / f"{name}.lock"):
         if not destination.is_dir():
-            downloads = _empty(shelf / f"{name}.downloads")
-            partial = _empty(shelf / f"{name}.partial")
-            fetch(downloads, partial)
-            partial.rename(destination)
+            downloads = shelf / f"{name}.downloads"
+            shutil.rmtree(downloads, ignore_errors=True)
+            downloads.mkdir()
+            with folder_written_whole(destination) as place:
+                fetch(downloads, place)
             shutil.rmtree(downloads)
     return destination
-
-
-def _empty(folder: Path) -> Path:
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir()
-    return folder
 
 
 def _only(folder: Path, name: str) -> Path:

@@ -20,6 +20,7 @@ def run_program(
     makes: Path,
     environment: Mapping[str, str] | None = None,
     folder: str | None = None,
+    any_code: bool = False,
 ) -> None:
     """Run a program that makes a file.
 
@@ -37,6 +38,8 @@ def run_program(
     environment : mapping, optional
     folder : str, optional
         Where it runs.
+    any_code : bool
+        Its exit code says nothing, only the file counts.
 
     Raises
     ------
@@ -57,6 +60,6 @@ def run_program(
         raise DataError(f"{name} took over {seconds:g} s for {task}") from error
     except OSError as error:
         raise DataError(f"{name} cannot be run: {error}") from error
-    if done.returncode or not makes.is_file():
+    if (done.returncode and not any_code) or not makes.is_file():
         words = "; ".join((done.stdout + done.stderr).decode(errors="replace").splitlines())
         raise DataError(f"{name} refuses {task}: {words[-_WORDS_KEPT:]}")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
+from essentia_maest.progress import tracked
 from lab.corpus.collection import Row, write_collection
 from lab.corpus.excerpts import write_excerpts
 from lab.corpus.packages import default_cache
@@ -71,21 +69,14 @@ def make_smoke_corpus(folder: Path, *, cache: Path | None = None) -> None:
     packages = {package.name: package for package in PRODUCED_MUSIC}
     pieces: list[_Piece] = []
     rows: list[Row] = []
-    with Progress(console=Console(stderr=True)) as progress:
-        fetching = progress.add_task(
-            "packages", total=sum(len(names) for names in SOUNDTRACKS.values())
-        )
-        for number, (soundtrack, names) in enumerate(SOUNDTRACKS.items()):
-            tracks = []
-            for name in names:
-                tracks += tracks_of(packages[name], cache)
-                progress.advance(fetching)
-            pieces += _deal(soundtrack, whole_songs(tracks), number)
-
-        writing = progress.add_task("excerpts", total=len(pieces))
-        for piece in pieces:
-            rows += _write(piece, folder)
-            progress.advance(writing)
+    wanted = [(number, name) for number, names in enumerate(SOUNDTRACKS.values()) for name in names]
+    found: list[list[ProducedTrack]] = [[] for _ in SOUNDTRACKS]
+    for number, name in tracked(wanted, "packages"):
+        found[number] += tracks_of(packages[name], cache)
+    for number, soundtrack in enumerate(SOUNDTRACKS):
+        pieces += _deal(soundtrack, whole_songs(found[number]), number)
+    for piece in tracked(pieces, "excerpts"):
+        rows += _write(piece, folder)
     write_collection(rows, folder)
 
 

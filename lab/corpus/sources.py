@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
+from essentia_maest.files import write_json
 from lab.corpus.fluidsynth import TEST_FONT, TRAINING_FONTS
 from lab.corpus.packages import debian_package, debian_version
 from lab.corpus.produced_music import PRODUCED_MUSIC
@@ -63,7 +62,5 @@ def write_sources(folder: Path, cache: Path) -> Path:
             }
         )
     path = folder / "sources.json"
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(sources, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(partial, path)
+    write_json(path, sources)
     return path

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own usage)
 
+from lab.corpus.checkpoint_arrays import checkpoint_arrays
 from lab.corpus.packages import python_package
-from lab.corpus.tensorflow_checkpoint import read_checkpoint
 from training.errors import CheckpointError
 
 MUSICNN = "musicnn==0.1.0"
@@ -146,7 +146,7 @@ class Teacher:
         for tagger in TAGGERS:
             tags = labels[tagger.labels]
             self.classes += tuple(f"{tagger.family}---{tag}" for tag in tags)
-            network = load_tagger(package / tagger.folder)
+            network = load_tagger(package / tagger.folder, cache)
             if network.output.out_features != len(tags):
                 raise CheckpointError(
                     f"{tagger.folder} gives {network.output.out_features} tags; "
@@ -204,13 +204,15 @@ class Teacher:
         )
 
 
-def load_tagger(folder: Path) -> MusiCNN:
+def load_tagger(folder: Path, cache: Path) -> MusiCNN:
     """Build a tagger from its checkpoint.
 
     Parameters
     ----------
     folder : path
         Of the checkpoint, in the unpacked package.
+    cache : path
+        Where packages are kept.
 
     Returns
     -------
@@ -221,7 +223,7 @@ def load_tagger(folder: Path) -> MusiCNN:
     CheckpointError
         When the checkpoint cannot be read or is of another network.
     """
-    weights = read_checkpoint(folder)
+    weights = checkpoint_arrays(folder, cache)
     try:
         return MusiCNN(weights)
     except (KeyError, RuntimeError) as error:

@@ -81,7 +81,7 @@ def compare(cache: Path, recorded: Path) -> None:
     found = np.load(recorded)
     clips = [str(clip) for clip in found["clips"]]
     for folder in _FOLDERS:
-        network = load_tagger(cache / _MUSICNN / "musicnn" / folder)
+        network = load_tagger(cache / _MUSICNN / "musicnn" / folder, cache)
         with torch.inference_mode():
             for number, clip in enumerate(clips):
                 theirs = found[f"{folder} {number}"]

@@ -7,11 +7,11 @@ Ireland (1903).
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.corpus.packages import debian_package, python_package
+from lab.corpus.programs import run_program
 from training.errors import DataError
 
 MUSIC21 = "music21==10.5.1"
@@ -174,19 +174,14 @@ def play_tune(abc: str, midi: Path, cache: Path) -> None:
     program = debian_package("abcmidi", cache) / "usr" / "bin" / "abc2midi"
     source = midi.with_suffix(".abc")
     source.write_text(abc, encoding="latin-1")
-    try:
-        done = subprocess.run(
-            [str(program), str(source), "-o", str(midi), "-silent"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS_ALLOWED,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise DataError(f"abc2midi cannot be run: {error}") from error
-    if not midi.is_file():
-        words = (done.stdout + done.stderr).decode(errors="replace")
-        raise DataError(f"abc2midi refuses a tune: {'; '.join(words.splitlines())[-400:]}")
+    run_program(
+        "abc2midi",
+        [str(program), str(source), "-o", str(midi), "-silent"],
+        seconds=_SECONDS_ALLOWED,
+        task="a tune",
+        makes=midi,
+        any_code=True,
+    )
 
 
 def _first_fields(body: str) -> str:

@@ -1,12 +1,13 @@
-"""A TensorFlow checkpoint written byte by byte, and musicnn in plain NumPy as its source has it."""
+"""Checkpoints as musicnn's lie in the cache, and musicnn in plain NumPy as its source has it."""
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lab.corpus.checkpoint_arrays import arrays_path
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -76,30 +77,15 @@ def run_musicnn(weights: Weights, mel: NDArray[np.float32]) -> NDArray[np.float6
     return normal(hidden, 10) @ weights["dense_1/kernel"] + weights["dense_1/bias"]
 
 
-def write_checkpoint(folder: Path, weights: Weights, *, entries_a_block: int = 9) -> None:
-    """Write ``.index`` and ``.data-00000-of-00001`` as TensorFlow does, keys shortened and all."""
+def write_checkpoint(folder: Path, cache: Path, weights: Weights) -> None:
+    """Put a checkpoint's files there, and into the cache what TensorFlow reads from them."""
     folder.mkdir(parents=True, exist_ok=True)
-    data, entries = b"", [(b"", b"\x08\x01")]
-    arrays: dict[str, NDArray[np.float32] | NDArray[np.int64]] = dict(weights)
-    arrays["global_step"] = np.array(7, np.int64)
-    for name, array in sorted(arrays.items()):
-        shape = b"".join(_field(2, 2, _field(1, 0, size)) for size in array.shape)
-        kind = 1 if array.dtype == np.float32 else 9
-        entry = _field(1, 0, kind) + _field(2, 2, shape)
-        entry += _field(4, 0, len(data)) + _field(5, 0, array.nbytes) + b"\x35abcd"
-        entries.append((name.encode(), entry))
-        data += array.tobytes()
-    table, handles = b"", []
-    for first in range(0, len(entries), entries_a_block):
-        block = _block(entries[first : first + entries_a_block])
-        last = entries[min(first + entries_a_block, len(entries)) - 1][0]
-        handles.append((last, _varint(len(table)) + _varint(len(block))))
-        table += block + b"\0abcd"
-    index = _block(handles)
-    footer = (b"\0\0" + _varint(len(table)) + _varint(len(index))).ljust(40, b"\0")
-    table += index + b"\0abcd" + footer + bytes.fromhex("57fb808b247547db")
-    (folder / ".index").write_bytes(table)
-    (folder / ".data-00000-of-00001").write_bytes(data)
+    with (folder / ".data-00000-of-00001").open("wb") as file:
+        np.savez(file, global_step=np.array(7, np.int64), **weights)
+    (folder / ".index").write_text(", ".join(weights))
+    path = arrays_path(folder, cache)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **weights)
 
 
 def make_musicnn(cache: Path, *, tags: tuple[int, int] = (3, 2)) -> dict[str, Weights]:
@@ -108,32 +94,6 @@ def make_musicnn(cache: Path, *, tags: tuple[int, int] = (3, 2)) -> dict[str, We
     made = {}
     for seed, (name, count) in enumerate(zip(("MTT_musicnn", "MSD_musicnn"), tags, strict=True)):
         made[name] = random_weights(count, seed)
-        write_checkpoint(package / name, made[name])
+        write_checkpoint(package / name, cache, made[name])
     (package / "configuration.py").write_text(_CONFIGURATION)
     return made
-
-
-def _block(entries: list[tuple[bytes, bytes]]) -> bytes:
-    block, before = b"", b""
-    for key, value in entries:
-        shared = 0
-        while shared < min(len(key), len(before)) and key[shared] == before[shared]:
-            shared += 1
-        block += _varint(shared) + _varint(len(key) - shared) + _varint(len(value))
-        block += key[shared:] + value
-        before = key
-    return block + struct.pack("<II", 0, 1)
-
-
-def _field(number: int, kind: int, value: int | bytes) -> bytes:
-    if isinstance(value, int):
-        return _varint(number << 3 | kind) + _varint(value)
-    return _varint(number << 3 | kind) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    out = b""
-    while value >= 0x80:
-        out += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return out + bytes([value])

@@ -1,7 +1,9 @@
-"""Reading TensorFlow's checkpoints, and the teacher built from one."""
+"""TensorFlow's checkpoints as arrays, and the teacher built from them."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -9,49 +11,97 @@ import numpy as np
 import pytest
 import torch
 
-from lab.corpus.teacher import Teacher, load_tagger
-from lab.corpus.tensorflow_checkpoint import read_checkpoint
+from lab.corpus.checkpoint_arrays import arrays_path, checkpoint_arrays
+from lab.corpus.teacher import MusiCNN, Teacher, load_tagger
+from lab.peers.process import PeerError
 from musicnn_fixtures import make_musicnn, random_weights, run_musicnn, write_checkpoint
 from training.errors import CheckpointError
 
-
-@pytest.mark.parametrize("entries_a_block", [1, 9, 500])
-def test_a_checkpoint_is_read(entries_a_block: int, tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    weights = {
-        f"layer{number}/{part}": random.normal(size=shape).astype(np.float32)
-        for number in range(8)
-        for part, shape in (("kernel", (3, 200)), ("bias", (200,)), ("scale", ()))
-    }
-    write_checkpoint(tmp_path / "model", weights, entries_a_block=entries_a_block)
-    found = read_checkpoint(tmp_path / "model")
-    assert found.keys() == weights.keys()  # not global_step, a whole number
-    for name, array in weights.items():
-        np.testing.assert_array_equal(found[name], array)
-
-
-def test_a_checkpoint_cut_short_or_foreign_is_refused(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path, {"a": np.zeros((4, 5), np.float32), "b": np.ones(3, np.float32)})
-    data, index = tmp_path / ".data-00000-of-00001", tmp_path / ".index"
-    whole, table = data.read_bytes(), index.read_bytes()
-    data.write_bytes(whole[:-17])
-    with pytest.raises(CheckpointError, match=r"b has shape \[3\] and lies at 80\+12 bytes"):
-        read_checkpoint(tmp_path)
-    data.write_bytes(whole)
-    for damaged in (b"", table[:-1], table[20:], b"\xff" * 60 + table[-48:]):
-        index.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match=r"\.index cannot be read"):
-            read_checkpoint(tmp_path)
-    with pytest.raises(CheckpointError, match="is no TensorFlow checkpoint"):
-        read_checkpoint(tmp_path / "nowhere")
+TENSORFLOW = """
+import numpy as np
+float32 = np.dtype(np.float32)
+class _Reader:
+    def __init__(self, prefix):
+        self.tensors = dict(np.load(prefix + ".data-00000-of-00001"))
+    def get_variable_to_dtype_map(self):
+        return {name: value.dtype for name, value in self.tensors.items()}
+    def get_tensor(self, name):
+        return self.tensors[name]
+class compat:
+    pass
+class _Train:
+    NewCheckpointReader = _Reader
+class _V1:
+    train = _Train
+compat.v1 = _V1
+"""
 
 
-def test_the_network_is_musicnn(tmp_path: Path) -> None:
+@pytest.fixture
+def tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand in for TensorFlow and its environment; a list of the environments asked for."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "tensorflow.py").write_text(TENSORFLOW)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path}/site exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    asked: list[str] = []
+
+    def python_of(name: str, cache: Path) -> Path:
+        asked.append(name)
+        return python
+
+    monkeypatch.setattr("lab.corpus.checkpoint_arrays.python_of", python_of)
+    return asked
+
+
+def test_a_checkpoint_is_converted_once(tensorflow: list[str], tmp_path: Path) -> None:
+    folder, cache = tmp_path / "model", tmp_path / "cache"
+    weights = {"a/kernel": np.ones((3, 2), np.float32), "b": np.zeros((), np.float32)}
+    write_checkpoint(folder, tmp_path / "elsewhere", weights)
+    for _ in range(2):
+        found = checkpoint_arrays(folder, cache)
+        assert found.keys() == weights.keys()  # not global_step, a whole number
+        for name, array in weights.items():
+            np.testing.assert_array_equal(found[name], array)
+    assert tensorflow == ["tensorflow"]
+    write_checkpoint(folder, tmp_path / "elsewhere", {"c": np.ones(4, np.float32)})
+    assert checkpoint_arrays(folder, cache).keys() == {"c"}
+
+
+def test_what_is_no_checkpoint_is_refused(tensorflow: list[str], tmp_path: Path) -> None:
+    folder, cache = tmp_path / "model", tmp_path / "cache"
+    with pytest.raises(CheckpointError, match="model is no TensorFlow checkpoint"):
+        checkpoint_arrays(folder, cache)
+    write_checkpoint(folder, cache, {"a": np.zeros((4, 5), np.float32)})
+    path = arrays_path(folder, cache)
+    path.write_bytes(b"half")
+    with pytest.raises(CheckpointError, match=r"npz: cannot be read .*delete it"):
+        checkpoint_arrays(folder, cache)
+    (folder / ".index").write_text("another")
+    (folder / ".data-00000-of-00001").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="model cannot be read by TensorFlow: .*Error"):
+        checkpoint_arrays(folder, cache)
+    assert not arrays_path(folder, cache).exists()
+
+
+def test_a_machine_without_tensorflow_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def python_of(name: str, cache: Path) -> Path:
+        raise PeerError("environment tensorflow cannot be made: no network")
+
+    monkeypatch.setattr("lab.corpus.checkpoint_arrays.python_of", python_of)
+    write_checkpoint(tmp_path / "model", tmp_path / "elsewhere", {"a": np.ones(2, np.float32)})
+    with pytest.raises(CheckpointError, match="environment tensorflow cannot be made: no network"):
+        checkpoint_arrays(tmp_path / "model", tmp_path / "cache")
+
+
+def test_the_network_is_musicnn() -> None:
     weights = random_weights(tags=5)
-    write_checkpoint(tmp_path, weights)
     mel = np.random.default_rng(1).uniform(0, 3, (2, 187, 96)).astype(np.float32)
     with torch.inference_mode():
-        found = load_tagger(tmp_path)(torch.from_numpy(mel)).numpy()
+        found = MusiCNN(weights)(torch.from_numpy(mel)).numpy()
     expected = np.stack([run_musicnn(weights, window) for window in mel])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
@@ -59,9 +109,9 @@ def test_the_network_is_musicnn(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     weights = random_weights(tags=5)
     del weights["conv2d_6/bias"]
-    write_checkpoint(tmp_path, weights)
+    write_checkpoint(tmp_path / "model", tmp_path, weights)
     with pytest.raises(CheckpointError, match=r"not a musicnn checkpoint: 'conv2d_6/bias'"):
-        load_tagger(tmp_path)
+        load_tagger(tmp_path / "model", tmp_path)
 
 
 def test_the_teacher_averages_over_whole_windows(tmp_path: Path) -> None:
@@ -113,4 +163,5 @@ def test_the_teacher_comes_from_its_package(
         wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    shutil.copytree(made / "arrays", tmp_path / "cache" / "arrays")
     assert len(Teacher(tmp_path / "cache").classes) == 5
