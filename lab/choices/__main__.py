@@ -20,13 +20,15 @@ import onnx
 
 import essentia_maest as maest
 from essentia_maest.example import example_audio
+from essentia_maest.files import write_json, write_whole
 from essentia_maest.front_end import FRAMES_PER_SECOND, SAMPLE_RATE
 from essentia_maest.machine import machine, versions
+from essentia_maest.progress import tell
 from lab.choices.studies import Material, choice_studies
 from lab.choices.variants import VARIANTS, quantize
 from lab.peers.definitions import Peer
 from lab.peers.process import PeerProcess
-from lab.peers.results import study_as_json, write_json
+from lab.peers.results import study_as_json
 from lab.peers.rounds import run_study
 from lab.peers.sizes import Size
 from lab.peers.tables import study_page
@@ -73,11 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             return 2
         for study in choice_studies(material, chosen.threads):
-            measured = run_study(study, _start, rounds=chosen.rounds, tell=_tell)
+            measured = run_study(study, _start, rounds=chosen.rounds, tell=tell)
             results["studies"].append(study_as_json(study, measured))
             results["machine"]["load_after"] = os.getloadavg()[0]
             write_json(chosen.output / "choices.json", results)
-            (chosen.output / "choices.md").write_text(_page(results), encoding="utf-8")
+            write_whole(chosen.output / "choices.md", _page(results))
     print(_page(results))
     return int(any(peer["reason"] for study in results["studies"] for peer in study["peers"]))
 
@@ -146,10 +148,6 @@ def _page(results: Any) -> str:
     for study in results["studies"]:
         lines += study_page(study)
     return "\n".join(lines)
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -180,9 +180,11 @@ def _ranges(
     high = np.maximum(over(matrix, np.max), 0)
     if not variant.zero_points:
         peak = np.maximum(np.maximum(-low, high), np.finfo(np.float32).tiny)
-        return peak / variant.largest, np.zeros_like(peak)
+        scales: FloatArray = np.divide(peak, variant.largest)
+        return scales, np.zeros_like(peak)
     scale = np.maximum(high - low, np.finfo(np.float32).tiny) / (2 * variant.largest)
-    return scale, np.rint(-variant.largest - low / scale)
+    zero_points: FloatArray = np.rint(-variant.largest - low / scale)
+    return scale, zero_points
 
 
 def _blocks(

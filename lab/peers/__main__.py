@@ -12,14 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from essentia_maest.files import write_json, write_whole
 from essentia_maest.machine import machine, versions
+from essentia_maest.progress import tell
 from lab.peers.definitions import Peer, Study
 from lab.peers.environments import python_of
 from lab.peers.figure import draw
 from lab.peers.materials import Materials
 from lab.peers.plan import FASTEST, WHOLE, Plan
 from lab.peers.process import PeerProcess
-from lab.peers.results import marks_as_json, study_as_json, write_json
+from lab.peers.results import marks_as_json, study_as_json
 from lab.peers.resuming import (
     ResumeError,
     engine_digest,
@@ -53,10 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except KeyboardInterrupt:
-        _tell("interrupted: --resume goes on with the studies that are missing")
+        tell("interrupted: --resume goes on with the studies that are missing")
         return 130
     except ResumeError as error:
-        _tell(f"error: {error}")
+        tell(f"error: {error}")
         return 2
 
 
@@ -66,7 +68,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     planned = {study.name: study for study in studies(plan)}
     wanted = [part for study in planned.values() if (part := _narrowed(study, chosen.only))]
     if not wanted:
-        _tell(f"error: no study or peer is {', '.join(chosen.only)}; --list names them")
+        tell(f"error: no study or peer is {', '.join(chosen.only)}; --list names them")
         return 2
     if chosen.list:
         for study in wanted:
@@ -112,7 +114,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         kept = by_name.get(study.name)
         if kept is None or not has_all(kept, study):
             asked = with_peers_of(kept, study, planned[study.name]) if kept else study
-            measured = run_study(asked, start, rounds=chosen.rounds, tell=_tell)
+            measured = run_study(asked, start, rounds=chosen.rounds, tell=tell)
             by_name[study.name] = study_as_json(asked, measured)
         else:  # marks may have changed since
             by_name[study.name] = {
@@ -195,12 +197,8 @@ def _narrowed(study: Study, only: Sequence[str]) -> Study | None:
 
 def _write(results: dict[str, Any], folder: Path) -> None:
     write_json(folder / "peers.json", results)
-    (folder / "peers.md").write_text(report(results), encoding="utf-8")
+    write_whole(folder / "peers.md", report(results))
     draw(results["studies"], folder / "peers.png")
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -62,14 +63,51 @@ def python_of(name: str, cache: Path) -> Path:
     return python
 
 
-def _run(name: str, command: list[str]) -> None:
+def run_once(
+    what: str,
+    command: Sequence[str],
+    *,
+    seconds: float,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> None:
+    """Run a command that makes something.
+
+    Parameters
+    ----------
+    what : str
+        Cannot be done if it fails; messages begin with it.
+    command : sequence of str
+    seconds : float
+        How long it may take.
+    environment : mapping, optional
+        Its variables; by default this process's.
+    folder : path, optional
+        Where it runs.
+
+    Raises
+    ------
+    PeerError
+        It cannot be run, takes too long or fails; its own last words.
+    """
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, timeout=_TIMEOUT
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=seconds,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PeerError(f"environment {name} cannot be made: {error}") from error
+        raise PeerError(f"{what}: {error}") from error
     if done.returncode:
         words = [line for line in done.stderr.splitlines() if not line.startswith("WARNING")]
-        last = " ".join(words)[-_LAST_WORDS:]
-        raise PeerError(f"environment {name} cannot be made: {last}")
+        raise PeerError(f"{what}: {' '.join(words).strip()[-_LAST_WORDS:]}")
+
+
+def _run(name: str, command: list[str]) -> None:
+    run_once(f"environment {name} cannot be made", command, seconds=_TIMEOUT)

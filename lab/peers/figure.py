@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from training.pictures import new_picture, write_picture
+
 _DASHES = ("--", ":", "-.", (0, (1, 5)))
 
 
@@ -30,11 +32,7 @@ def draw(studies: Sequence[Mapping[str, Any]], path: Path) -> bool:
     panels = [(study, lines) for study, lines in panels if lines]
     if not panels:
         return False
-
-    # Not pyplot: it would look for a screen, and keep figures in memory.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7 * len(panels), 5.5), layout="constrained")
+    figure = new_picture(7 * len(panels), 5.5)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (study, lines) in zip(axes, panels, strict=True):
         for number, (peer, points) in enumerate(lines.items()):
@@ -65,7 +63,7 @@ def draw(studies: Sequence[Mapping[str, Any]], path: Path) -> bool:
         )
         axis.grid(visible=True, which="both", alpha=0.3)
         axis.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
+    write_picture(figure, path)
     return True
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +12,13 @@ from typing import Any
 from filelock import FileLock
 
 import essentia_maest
-from lab.peers.environments import HERE, python_of
+from essentia_maest.files import folder_written_whole
+from lab.peers.environments import HERE, python_of, run_once
 from lab.peers.process import ROOT, PeerError, environment_variables
 from lab.peers.sizes import Size
 
 _PACKAGE = "lab.peers.material"
 _TIMEOUT = 1800
-_LAST_WORDS = 300
 
 
 @dataclass(frozen=True)
@@ -121,30 +118,12 @@ class Materials:
         with FileLock(folder.with_suffix(".lock")):
             if not folder.exists():
                 python = python_of(item.environment, self._cache)
-                building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{name}-"))
-                try:
-                    _run(name, [str(python), "-m", f"{_PACKAGE}.{name}", str(building), request])
-                    building.rename(folder)
-                finally:
-                    shutil.rmtree(building, ignore_errors=True)
+                with folder_written_whole(folder) as place:
+                    run_once(
+                        f"{name} cannot be made",
+                        [str(python), "-m", f"{_PACKAGE}.{name}", str(place), request],
+                        seconds=_TIMEOUT,
+                        environment=environment_variables(len(os.sched_getaffinity(0))),
+                        folder=ROOT,
+                    )
         return folder
-
-
-def _run(name: str, command: list[str]) -> None:
-    threads = len(os.sched_getaffinity(0))
-    try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment_variables(threads),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_TIMEOUT,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PeerError(f"{name} cannot be made: {error}") from error
-    if done.returncode:
-        last = " ".join(done.stderr.strip().splitlines()[-3:])[-_LAST_WORDS:]
-        raise PeerError(f"{name} cannot be made: {last}")

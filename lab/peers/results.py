@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from lab.peers.definitions import Mark, Study
@@ -74,7 +71,7 @@ def _mark(mark: Mark, rows: Mapping[tuple[str, str], Mapping[str, Any]]) -> Spre
     if any(key not in rows for key in (mark.one, mark.other, mark.after) if key):
         return None
     one, other = rows[mark.one], rows[mark.other]
-    if mark.instead in rows:
+    if mark.instead is not None and mark.instead in rows:
         other = min(other, rows[mark.instead], key=_median_seconds)
     if mark.after is not None:
         other = {**other, "seconds": sums(other["seconds"], rows[mark.after]["seconds"])}
@@ -88,10 +85,3 @@ def _median_seconds(row: Mapping[str, Any]) -> float:
 
 def _speed_ratio(one: Mapping[str, Any], other: Mapping[str, Any], of: str) -> list[float | None]:
     return ratios(other["seconds"], one["seconds"], one[of] / other[of])
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a file, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)

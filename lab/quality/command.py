@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from essentia_maest import Model
 from essentia_maest.commands.bench import PATCHOUTS
-from essentia_maest.files import sha256_of
+from essentia_maest.files import sha256_of, write_whole
 from essentia_maest.machine import machine, versions
 from lab.corpus.packages import default_cache
 from lab.quality.extraction import extract
@@ -144,7 +144,7 @@ def quality(
         write_results(measuring.results, output)
         if number == 0:
             text = list_tracks(held_out, rows, measuring.ordered(features[ACTIVATIONS]), listed)
-            (output / "tracks.md").write_text(text, encoding="utf-8")
+            write_whole(output / "tracks.md", text)
         if subject.precision:
             draw_patchouts(measuring.results.patchout, output / "quality.png")
     return output / "quality.md"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +19,9 @@ from essentia_maest import load_audio
 from essentia_maest.collection.decode import Decoded, DecodeFunction, DecodePool
 from essentia_maest.collection.scan import Track
 from essentia_maest.errors import MaestError
+from essentia_maest.files import remove_unfinished, written_whole
+from essentia_maest.progress import ProgressDisplay
 from lab.quality.systems import Features, System
-from training.data.progress import Progress
 from training.data.tracks import Tracks
 from training.errors import DataError, TrainingError
 
@@ -79,10 +79,11 @@ def extract(
     wanted = _audio_files(tracks, indices)
     folder = cache / _folder_name(key)
     with _locked(folder):
+        remove_unfinished(folder)
         rows = _read_blocks(folder, wanted)
         missing = {name: path for name, (path, _) in wanted.items() if name not in rows}
         fresh: Rows = {}
-        with Progress(title, len(wanted)) as progress:
+        with ProgressDisplay(title, len(wanted)) as progress:
             progress.advance(len(rows))
             try:
                 for identity, found in _compute(make_system, key, missing, workers):
@@ -201,11 +202,9 @@ def _write_block(folder: Path, rows: Rows, files: Mapping[str, tuple[Path, int]]
         _SIZES: np.array([files[identity][1] for identity in rows], np.int64),
         **_stack(list(rows.values())),
     }
-    temporary = folder / "block.partial"
     try:
-        with temporary.open("wb") as file:
+        with written_whole(folder / f"{number:05d}.npz") as place, place.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
-        os.replace(temporary, folder / f"{number:05d}.npz")
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
     return rows

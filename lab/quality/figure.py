@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.quality.tables import PatchoutScores
 from training.errors import DataError
+from training.pictures import new_picture, write_picture
 
 _PANELS = (
     ("predictions", "predictions of the model"),
@@ -46,11 +47,9 @@ def draw_patchouts(rows: Sequence[PatchoutScores], output: Path) -> Path:
             f"none of {len(rows)} rows has a speed and a score; there is nothing to draw"
         )
 
-    # Not pyplot: it would look for a screen, and keep figures in memory.
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
 
-    figure = Figure(figsize=(5.5 * len(panels), 4.5), layout="constrained")
+    figure = new_picture(5.5 * len(panels), 4.5)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, lines) in zip(axes, panels, strict=True):
         for number, (precision, points) in enumerate(lines.items()):
@@ -85,12 +84,7 @@ def draw_patchouts(rows: Sequence[PatchoutScores], output: Path) -> Path:
         axis.set_ylabel("mAP")
         axis.grid(alpha=0.3)
         axis.legend()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        figure.savefig(output, dpi=120)
-    except ValueError as error:
-        raise DataError(f"{output}: {error}") from None
-    return output
+    return write_picture(figure, output)
 
 
 _Point = tuple[float, float, float, float, str]

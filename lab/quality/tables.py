@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from essentia_maest.files import write_json, write_whole
 from lab.quality.agreement import Agreement
 from lab.quality.bootstrap import Interval
 from lab.quality.scores import ALL, Difference, FamilyScores
@@ -113,11 +112,8 @@ def write_results(results: Results, folder: Path) -> None:
         Made if need be.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_plain(results), indent=2, ensure_ascii=False, allow_nan=False)
-    for name, content in (("quality.json", text + "\n"), ("quality.md", markdown(results))):
-        partial = folder / f"{name}.partial"
-        partial.write_text(content, encoding="utf-8")
-        os.replace(partial, folder / name)
+    write_json(folder / "quality.json", _plain(results), indent=2)
+    write_whole(folder / "quality.md", markdown(results))
 
 
 def markdown(results: Results) -> str:

@@ -1,4 +1,4 @@
-"""Turns a result file of `pytest lab/training_speed` into the tables of training/README.md.
+"""Turns a result file of `pytest lab/training_speed` into the tables of lab/README.md.
 
 pytest lab/training_speed --benchmark-json=result.json
 python -m lab.training_speed.report result.json

@@ -7,14 +7,17 @@ files are in the page cache, so the disk is not measured.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from spectrogram_fixtures import make_tracks, write_store
 from training.data.segments import TrainingSegments
+from training.data.store import SpectrogramStore
 
 TRACKS = 512
 STORED_FRAMES = 1876
@@ -22,10 +25,12 @@ BATCH = 16
 READ = 256
 
 
-class NumpyFiles(Dataset):
+class NumpyFiles(Dataset[dict[str, Any]]):
     """A random segment of whole float16 `.npy` files, normalised in NumPy."""
 
-    def __init__(self, folder: Path, order: np.ndarray, frames: int, store) -> None:
+    def __init__(
+        self, folder: Path, order: NDArray[np.int64], frames: int, store: SpectrogramStore
+    ) -> None:
         self.folder, self.order, self.frames = folder, order, frames
         self.mean, self.divisor = np.float32(store.mean), np.float32(2 * store.std)
         self.targets = {int(i): store.targets(int(i)) for i in order}
@@ -33,7 +38,7 @@ class NumpyFiles(Dataset):
     def __len__(self) -> int:
         return len(self.order)
 
-    def __getitem__(self, position: int) -> dict:
+    def __getitem__(self, position: int) -> dict[str, Any]:
         track = int(self.order[position])
         mel = np.load(self.folder / f"{track}.npy")
         start = np.random.default_rng([0, position]).integers(len(mel) - self.frames + 1)
@@ -43,26 +48,29 @@ class NumpyFiles(Dataset):
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(tmp_path_factory: pytest.TempPathFactory) -> SpectrogramStore:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("training data")
     tracks = make_tracks(tracks=TRACKS, classes=48, seed=0)
-    store = write_store(folder / "set", tracks, frames=STORED_FRAMES)
+    store: SpectrogramStore = write_store(folder / "set", tracks, frames=STORED_FRAMES)
     for track in range(len(store)):
         np.save(folder / f"{track}.npy", store.read(track))
     return store
 
 
-def read_all(loader: DataLoader) -> int:
+def read_all(loader: DataLoader[dict[str, Any]]) -> int:
     return sum(len(batch["track"]) for batch in loader)
 
 
 @pytest.mark.parametrize("frames", [626, 1876])
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("peer", ["npy_files", "ours"])
-def test_reading(benchmark, store, peer, workers, frames):
+def test_reading(
+    benchmark: Any, store: SpectrogramStore, peer: str, workers: int, frames: int
+) -> None:
     benchmark.group = f"random segments of {frames} frames, {workers} workers"
     order = np.random.default_rng(0).permutation(len(store))[:READ]
+    segments: Dataset[dict[str, Any]]
     if peer == "ours":
         segments = TrainingSegments(
             store, order, segment_frames=frames, seed=0, epoch=0, augment=None
@@ -79,7 +87,7 @@ def test_reading(benchmark, store, peer, workers, frames):
 
 
 @pytest.mark.parametrize("frames", [626, 1876])
-def test_item(benchmark, store, frames):
+def test_item(benchmark: Any, store: SpectrogramStore, frames: int) -> None:
     """One segment in the training process: microseconds."""
     benchmark.group = "one segment"
     order = np.random.default_rng(0).permutation(len(store))

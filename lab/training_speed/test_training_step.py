@@ -42,7 +42,7 @@ Step = Callable[[], None]
 def reference_network(frames: int, columns: int) -> torch.nn.Module:
     model = _import_with_torchaudio("maest_infer.model").MAEST
     size = SIZES["base"]
-    return model(
+    network: torch.nn.Module = model(
         img_size=(96, frames),
         stride=(10, 10),
         num_classes=CLASSES,
@@ -53,6 +53,7 @@ def reference_network(frames: int, columns: int) -> torch.nn.Module:
         s_patchout_f=ROWS_DROPPED,
         s_patchout_t=columns,
     )
+    return network
 
 
 def make_step(peer: str, seconds: int, device: str, precision: torch.dtype) -> Step:
@@ -82,7 +83,7 @@ def make_step(peer: str, seconds: int, device: str, precision: torch.dtype) -> S
             else:
                 logits = network(mel, generator=generator).logits
             loss = functional.binary_cross_entropy_with_logits(logits, targets)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         optimizer.zero_grad()
         if device == "cuda":
@@ -139,7 +140,7 @@ def measure(benchmark: Any, peer: str, seconds: int, device: str, precision: tor
 
 @pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize("seconds", CASES)
-def test_training_step(benchmark, seconds, peer):
+def test_training_step(benchmark: Any, seconds: int, peer: str) -> None:
     benchmark.group = f"training step, MAEST-{seconds}s, CPU, float32"
     measure(benchmark, peer, seconds, "cpu", torch.float32)
 
@@ -148,6 +149,8 @@ def test_training_step(benchmark, seconds, peer):
 @pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize("seconds", CASES)
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
-def test_training_step_on_a_gpu(benchmark, precision, seconds, peer):
+def test_training_step_on_a_gpu(
+    benchmark: Any, precision: torch.dtype, seconds: int, peer: str
+) -> None:
     benchmark.group = f"training step, MAEST-{seconds}s, GPU, {precision}"
     measure(benchmark, peer, seconds, "cuda", precision)

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from spectrogram_fixtures import class_names
 from training.data.index import finish_dataset
-from training.data.outcomes import ShardBuilder, Spectrogram, read_outcomes
+from training.data.outcomes import Outcomes, Spectrogram, read_outcomes, written_shard
 from training.data.store import SpectrogramStore
 from training.data.tracks import SCHEMA, Tracks, read_tracks, write_tracks
 
@@ -73,12 +73,11 @@ def measure(count: int, folder: Path) -> dict[str, float]:
     with clock("write shards", count):
         for number, start in enumerate(starts):
             names = tracks.table["id"].slice(start, SHARD_TRACKS).to_pylist()
-            with ShardBuilder(folder, number) as shard:
+            with written_shard(folder, number) as shard:
                 for i, name in enumerate(names):
                     shard.append(name, Spectrogram.of(mels[i % 64]))
-                shard.finish()
 
-    def outcomes() -> Iterator:
+    def outcomes() -> Iterator[Outcomes]:
         for number, start in enumerate(starts):
             outcome = read_outcomes(folder, number, min(SHARD_TRACKS, count - start))
             assert outcome is not None

@@ -89,6 +89,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_command(fp32, tmp_path):
     done = command(fp32, "--rounds", "1", "-o", tmp_path)
     assert done.returncode == 0, done.stderr

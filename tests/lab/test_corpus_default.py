@@ -49,6 +49,7 @@ def test_artists_are_dealt_out_whole_and_the_largest_are_for_training() -> None:
     assert plan_produced(tracks, excerpts=12, seed=1) != jobs
 
 
+@pytest.mark.slow
 def test_the_corpus_is_made_resumed_and_readable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -20,6 +22,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_command_measures_and_writes(tmp_path):
     done = command(
         "--only", "mel-1:ours", "--size", "tiny", "--rounds", "1", "--threads", "1",
@@ -37,6 +40,7 @@ def test_command_measures_and_writes(tmp_path):
     assert "against Essentia's frame loop" in done.stdout
 
 
+@pytest.mark.slow
 def test_command_resumes(tmp_path):
     def measure_ours(*more: str) -> subprocess.CompletedProcess[str]:
         return command(

@@ -111,6 +111,7 @@ def run(arguments: list[str]) -> int:
     return main(["quality", *arguments])
 
 
+@pytest.mark.slow
 def test_the_command_measures_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

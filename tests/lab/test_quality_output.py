@@ -146,7 +146,7 @@ def test_a_figure_of_nothing_is_refused(tmp_path):
     with pytest.raises(DataError, match="none of 1 rows has a speed and a score"):
         draw_patchouts([PatchoutScores("int8", "F0T0", 500, 120.0)], tmp_path / "quality.png")
     rows = [PatchoutScores("int8", "F0T0", 500, 120.0, SCORE)]
-    with pytest.raises(DataError, match=r"quality\.bmp: .*not supported"):
+    with pytest.raises(DataError, match=r"quality\.bmp: wanted .* png"):
         draw_patchouts(rows, tmp_path / "quality.bmp")
 
 

@@ -45,6 +45,7 @@ def test_probes_find_what_is_linear_whatever_its_scale():
     np.testing.assert_array_equal(scores, probe(features, targets, CLASSES, SPLITS))
 
 
+@pytest.mark.slow
 def test_the_strength_is_the_best_of_a_family_on_validation():
     features, targets = _data(values=100)
     scores = probe(features, targets, CLASSES, SPLITS)
