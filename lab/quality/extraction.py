@@ -6,12 +6,10 @@ import hashlib
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import cast
 
-import filelock
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +20,7 @@ from essentia_maest.errors import MaestError
 from essentia_maest.files import remove_unfinished, written_whole
 from essentia_maest.progress import ProgressDisplay
 from lab.quality.systems import Features, System
+from training.data.locking import sole_writer
 from training.data.tracks import Tracks
 from training.errors import DataError, TrainingError
 
@@ -78,7 +77,7 @@ def extract(
         raise DataError(f"{workers} workers and blocks of {block_tracks}; wanted 1 or more of each")
     wanted = _audio_files(tracks, indices)
     folder = cache / _folder_name(key)
-    with _locked(folder):
+    with sole_writer(folder):
         remove_unfinished(folder)
         rows = _read_blocks(folder, wanted)
         missing = {name: path for name, (path, _) in wanted.items() if name not in rows}
@@ -164,19 +163,6 @@ def _features_of(key: str, make_system: MakeSystem, path: str) -> Features:
     if key not in _systems:
         _systems[key] = make_system()
     return _systems[key].features(load_audio(path))
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / ".lock").acquire(blocking=False)
-    except filelock.Timeout:
-        raise DataError(f"{folder}: another process is filling it") from None
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
-    with lock:
-        yield
 
 
 def _read_blocks(folder: Path, wanted: Mapping[str, tuple[Path, int]]) -> Rows:

@@ -27,7 +27,7 @@ from training.config import DataConfig, Experiment, ModelConfig, PatchoutConfig,
 from training.model.build import build_network
 from training.model.maest import MAEST
 from training.model.sizes import SIZES
-from training.run.experiment import make_optimizer
+from training.run.assembly import make_optimizer
 
 CLASSES = 400
 # Seconds: frames, columns dropped (section 3.2), tracks on the CPU and on a GPU.

@@ -94,7 +94,7 @@ def test_a_cache_in_use_or_damaged_is_refused(tracks: Tracks, tmp_path: Path) ->
     (block,) = tmp_path.rglob("*.npz")
     with (
         filelock.FileLock(block.parent / ".lock"),
-        pytest.raises(DataError, match="another process is filling it"),
+        pytest.raises(DataError, match="another process is writing it"),
     ):
         extract(make, "a", tracks, [0], tmp_path, workers=1)
     whole = block.read_bytes()

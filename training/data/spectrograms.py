@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 import pyarrow as pa
 
@@ -21,6 +20,7 @@ from essentia_maest.making.weights import PATCH_SIZE
 from ..errors import DataError
 from .excerpt import excerpt
 from .index import finish_dataset
+from .locking import sole_writer
 from .making import Making
 from .outcomes import SHARDS
 from .report import Report
@@ -28,7 +28,6 @@ from .shards import FORMAT, FRONT_END
 from .tracks import read_tracks
 
 OPTIONS = "options.json"
-LOCK = ".lock"
 
 
 def make_spectrograms(
@@ -80,7 +79,7 @@ def make_spectrograms(
     _check_options(workers, seconds, shortest_seconds, shard_tracks)
     table = read_tracks(tracks)
     work = partial(excerpt, seconds=seconds, shortest_seconds=shortest_seconds)
-    with _locked(dataset):
+    with sole_writer(dataset):
         _check_same(
             dataset,
             {
@@ -124,18 +123,6 @@ def _check_options(
         raise DataError(f"workers is {workers}; wanted 1 or more")
     if shard_tracks < 1:
         raise DataError(f"shard_tracks is {shard_tracks}; wanted 1 or more")
-
-
-def _locked(folder: Path) -> Any:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return filelock.FileLock(folder / LOCK).acquire(blocking=False)
-    except filelock.Timeout:
-        raise DataError(f"{folder}: another process is writing this data set") from None
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror})") from error
-    except NotImplementedError as error:
-        raise DataError(f"{folder}: its file system has no file locks (flock)") from error
 
 
 def _check_same(folder: Path, options: dict[str, Any]) -> None:

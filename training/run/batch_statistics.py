@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from training.config import Experiment
     from training.data.segments import TrainingSegments
 
-    from .experiment import Parts
+    from .assembly import Parts
 
 
 def measure_statistics(

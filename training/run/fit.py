@@ -13,8 +13,8 @@ from training.data.store import SpectrogramStore
 from training.errors import CheckpointError, ConfigError, TrainingError
 from training.model.network import Network
 
+from .assembly import Parts, assemble, initial_weights, make_fabric, make_network
 from .checkpoint import Checkpoint, load_checkpoint
-from .experiment import Parts, assemble, initial_weights, make_fabric, make_network
 from .folder import RunFolder
 from .logs import Logs
 from .loop import Loop

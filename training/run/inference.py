@@ -20,10 +20,10 @@ from training.errors import CheckpointError, DataError
 from training.model.network import Network
 from training.model.sizes import segment_frames
 
+from .assembly import make_network
 from .batches import in_order, make_loader, read_batches
 from .checkpoint import Checkpoint, load_checkpoint
 from .config_file import experiment_from
-from .experiment import make_network
 
 Windows = Literal["centre", "all"]
 

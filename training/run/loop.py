@@ -32,7 +32,7 @@ from .step import TrainingStep
 if TYPE_CHECKING:
     from training.config import Experiment
 
-    from .experiment import Parts
+    from .assembly import Parts
     from .folder import RunFolder
     from .logs import Logs
 

@@ -15,7 +15,7 @@ from .predicting import Reading, predict_centres
 if TYPE_CHECKING:
     from training.config import Experiment
 
-    from .experiment import Parts
+    from .assembly import Parts
 
 _log = logging.getLogger("training")
 LAST, AVERAGED = "last", "averaged"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from training.config import Experiment
     from training.model.network import Predictions
 
-    from .experiment import Parts
+    from .assembly import Parts
 
 
 class TrainingStep:
