@@ -11,8 +11,8 @@ import soundfile
 from essentia import _essentia
 
 import essentia_maest as maest
+from builds import ROOT, configure, program, run
 from essentia_maest.ort_library import find_library
-from builds import ROOT, attempt, configure, program, run
 from untrained import UNTRAINED
 
 Array = npt.NDArray[np.float32]
