@@ -9,6 +9,7 @@
 #include "ort_library.h"
 #include "python_host.h"
 #include "registration.h"
+#include "runtime_use.h"
 
 namespace maest::plugin {
 namespace {
@@ -49,6 +50,8 @@ extern "C" MAEST_EXPORT void essentia_maest_use_model_names(EssentiaMaestFindMod
 extern "C" MAEST_EXPORT void essentia_maest_use_python(const EssentiaMaestPython* python) {
   maest::plugin::set_python(*python);
 }
+
+extern "C" MAEST_EXPORT void essentia_maest_end() { maest::end_runtime_uses(); }
 
 extern "C" MAEST_EXPORT void essentia_maest_raise_interruption() {
   maest::plugin::raise_interruption();

@@ -38,6 +38,9 @@ struct EssentiaMaestPython {
 // end a long computation.
 void essentia_maest_use_python(const EssentiaMaestPython* python);
 
+// For the end of a program whose threads may still compute: waits for them, and lets none begin.
+void essentia_maest_end();
+
 // For Python, after an error: raises the exception by which a signal ended the computation, if one
 // did.
 void essentia_maest_raise_interruption();

@@ -6,6 +6,8 @@ import pytest
 
 from essentia_helpers import run_python
 
+pytestmark = pytest.mark.slow
+
 CHECK = """
 import essentia.standard as es, essentia.streaming as ess
 for module in (es, ess):

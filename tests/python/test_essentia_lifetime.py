@@ -300,6 +300,7 @@ def forked(work):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 def test_forked_processes(threads: int) -> None:
     """A child computes with what its parent configured, opens more, and ends."""
@@ -326,6 +327,7 @@ assert forked(lambda: sys.exit(forked(use))) == 0
     )
 
 
+@pytest.mark.slow
 def test_forks_while_a_model_is_being_opened(tmp_path: Path) -> None:
     """The child does not wait for the thread that opens it, which it does not have."""
     path = convert_random("base", tmp_path / "base.onnx", precision="int8")
@@ -353,6 +355,7 @@ finally:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["es", "ess"])
 def test_the_process_ends_while_a_thread_computes(mode: str) -> None:
     run_python(

@@ -109,6 +109,7 @@ def test_essentias_libraries_are_not_given_to_everyone() -> None:
         ["nm", "-D", "--defined-only", PLUGIN], capture_output=True, text=True, check=True
     ).stdout
     assert {line.split()[-1] for line in exported.splitlines()} == {
+        "essentia_maest_end",
         "essentia_maest_register",
         "essentia_maest_raise_interruption",
         "essentia_maest_use_model_names",

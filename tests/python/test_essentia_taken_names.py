@@ -9,6 +9,8 @@ import pytest
 from essentia_helpers import run_python
 from untrained import UNTRAINED
 
+pytestmark = pytest.mark.slow
+
 OTHERS_DESCRIPTION = "Another makes predictions"
 
 SET_UP = f"""

@@ -87,6 +87,8 @@ def _load(library: Path) -> ctypes.PyDLL:
         ctypes.cast(_function_of_python(*names), ctypes.c_void_p) for names in _PYTHON_FUNCTIONS
     ]
     plugin.essentia_maest_use_python((ctypes.c_void_p * len(functions))(*functions))
+    # The end of the interpreter waits for what its threads have begun; Python has 32 such places.
+    ctypes.pythonapi.Py_AtExit(ctypes.cast(plugin.essentia_maest_end, ctypes.c_void_p))
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(_find_model))  # the plugin is never unloaded
     plugin.essentia_maest_use_model_names(_find_model)
     return plugin
