@@ -98,8 +98,7 @@ def _function_of_python(*names: str) -> Any:
     return getattr(ctypes.pythonapi, next(n for n in names if hasattr(ctypes.pythonapi, n)))
 
 
-@_FindModel
-def _find_model(name: bytes, take: Any, answer: Any) -> None:
+def _tell_model(name: bytes, take: Any, answer: Any) -> None:
     """Tell an algorithm which file its `graphFilename` stands for, as `Model` understands it."""
     try:
         path = os.fsencode(resolve(os.fsdecode(name)))
@@ -107,6 +106,9 @@ def _find_model(name: bytes, take: Any, answer: Any) -> None:
         take(answer, None, str(error).encode())
     else:
         take(answer, path, None)
+
+
+_find_model = _FindModel(_tell_model)
 
 
 def _open_beside(library: Path, image: bytes) -> ctypes.PyDLL:
