@@ -10,7 +10,8 @@ endif()
 if(MAEST_BUILD_ESSENTIA_PLUGIN)
   # Tensors are made on one side and freed on the other: both must allocate them with malloc.
   target_compile_definitions(maest_headers INTERFACE
-    EIGEN_MAX_ALIGN_BYTES=16 EIGEN_MALLOC_ALREADY_ALIGNED=1)
+    $<INSTALL_INTERFACE:EIGEN_MAX_ALIGN_BYTES=16>
+    $<INSTALL_INTERFACE:EIGEN_MALLOC_ALREADY_ALIGNED=1>)
 endif()
 target_compile_features(maest_headers INTERFACE cxx_std_17)
 target_link_libraries(maest_core PUBLIC maest_headers)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
 SUPPORTED = (
-    "supported are the PyPI wheels for Linux x86-64 of essentia 2.1b6.dev1034, 2.1b6.dev1110, "
+    "supported are the PyPI wheels for Linux on x86-64 of essentia 2.1b6.dev1034, 2.1b6.dev1110, "
     "2.1b6.dev1389 and 2.1b6.dev1438 and of essentia-tensorflow 2.1b6.dev1389"
 )
 
