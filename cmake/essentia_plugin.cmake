@@ -41,7 +41,7 @@ unset(CMAKE_REQUIRED_LIBRARIES)
 if(maest_shared_libstdcxx)
   target_link_libraries(_essentia_plugin PRIVATE -l:libstdc++.so.6)
 endif()
-# Where to look for Essentia's symbols first. python/essentia_maest/plugin/registration.py writes the path
+# Where to look for Essentia's symbols first. python/essentia_maest/plugin/library.py writes the path
 # of the loaded Essentia over these letters; a library that is not there is ignored.
 string(REPEAT "essentia" 512 essentia_path_room)
 target_link_options(_essentia_plugin PRIVATE
