@@ -1,5 +1,5 @@
 # The unit tests' framework. Its sources are compiled here, with the core's string layout and
-# sanitizers: those of a folder, as tests/python/core_tests.py names that of a wheel, or those that
+# sanitizers: those of a folder, as tests/python/core_program.py names that of a wheel, or those that
 # Debian's package libgtest-dev installs.
 set(MAEST_GOOGLETEST "" CACHE PATH "Folder with GoogleTest's src and include; empty for the system's")
 

@@ -13,7 +13,11 @@ from essentia_maest import _core
 
 NAMES = core_program.test_names()
 RUNS = [
-    *(pytest.param("", isa, id=isa) for isa in _core.instruction_sets()),
+    pytest.param("", "", id="best"),
+    *(
+        pytest.param("", isa, id=isa, marks=pytest.mark.slow)
+        for isa in _core.instruction_sets()[:-1]
+    ),
     *(
         pytest.param(sanitizers, "", id=sanitizers, marks=pytest.mark.slow)
         for sanitizers in ("address,undefined", "thread")
@@ -37,9 +41,10 @@ def test_core(folder: Path, sanitizers: str, isa: str, name: str) -> None:
 
 def test_no_unit_test_is_overlooked(folder: Path) -> None:
     assert len(NAMES) == len(set(NAMES)) > 60
-    assert set(core_program.outcomes(folder, "", "baseline")) == set(NAMES)
+    assert set(core_program.outcomes(folder, "", "")) == set(NAMES)
 
 
+@pytest.mark.slow
 def test_what_a_cpu_cannot_run_is_skipped_and_told(folder: Path) -> None:
     """Attention in 8-bit integers without VNNI: no test of it passes by doing nothing."""
     tests = core_program.outcomes(folder, "", "baseline")
@@ -54,7 +59,7 @@ def test_what_a_cpu_cannot_run_is_skipped_and_told(folder: Path) -> None:
 
 
 def test_tests_can_be_chosen(folder: Path) -> None:
-    core_program.outcomes(folder, "", "baseline")
+    core_program.outcomes(folder, "", "")
     program = folder / "plain/core_tests"
     done = subprocess.run(
         [program, "--gtest_filter=Fft.*", "--gtest_brief=0"],
