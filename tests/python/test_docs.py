@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,32 @@ def test_paths_in_the_documents_exist() -> None:
             (document.name, path) for base, path in named if not (base / path).resolve().exists()
         ]
     assert missing == []
+
+
+def readme_line(number: int) -> subprocess.CompletedProcess[str]:
+    command = [str(ROOT / ".ci" / "readme_line"), str(number)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_ci_takes_the_two_lines_of_set_up_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = [readme_line(number).stdout for number in (1, 2)]
+    assert all(line in readme for line in lines)
+    assert lines[0].endswith("maest analyze --example -o results\n")
+    assert lines[1].endswith("pytest\n")
+    beyond = readme_line(3)
+    assert beyond.returncode != 0
+    assert "README.md" in beyond.stderr
+
+
+def test_the_size_that_the_readme_tells() -> None:
+    record = distribution("essentia-maest").read_text("direct_url.json") or ""
+    if '"editable": true' in record:
+        pytest.skip("an editable installation has its files elsewhere")
+    package = Path(maest.__file__).parent
+    files = [path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    size = sum(path.stat().st_size for path in files) / 1e6
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = re.search(r"The package takes (\d+\.\d) MB", readme)
+    assert told
+    assert size == pytest.approx(float(told[1]), rel=0.1)
