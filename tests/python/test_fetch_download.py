@@ -182,6 +182,7 @@ def test_offline(tmp_path):
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/a.onnx"
         with pytest.raises(FetchError, match=r"cannot be reached.*offline\?.*HTTPS_PROXY"):
             download(url, tmp_path / "a.onnx", None, nobody())
+    assert os.listdir(tmp_path) == []
     with pytest.raises(FetchError, match=r"no\.such\.host\.invalid cannot be reached"):
         download("https://no.such.host.invalid/a", tmp_path / "a.onnx", None, nobody())
 

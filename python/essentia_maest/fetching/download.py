@@ -229,9 +229,16 @@ class _Resuming:
         with open(self._partial, "ab") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+                # The one that had the lock may just have given this file its final name.
+                if not os.path.samestat(os.fstat(file.fileno()), self._partial.stat()):
+                    raise BlockingIOError
+            except (BlockingIOError, FileNotFoundError) as error:
                 raise FetchError(f"{url}: another process is fetching it now") from error
-            yield file
+            try:
+                yield file
+            finally:
+                if os.fstat(file.fileno()).st_size == 0:  # nothing to go on from
+                    self._partial.unlink(missing_ok=True)
 
 
 _COMPLETE, _AGAIN = object(), object()
@@ -244,8 +251,14 @@ def _cut(file: BinaryIO, length: int) -> int:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, requests.exceptions.ProxyError):
-        return f"the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names fails ({error})"
-    return str(error)
+        return f"the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names fails: {_cause(error)}"
+    return _cause(error)
+
+
+def _cause(error: Exception) -> str:
+    """Give what urllib3 says, without the tale of its attempts."""
+    told = error.args[0] if error.args else error
+    return str(getattr(told, "reason", told))
 
 
 def _given_up(url: str, reason: str, arrived: int) -> str:
