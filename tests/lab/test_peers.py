@@ -29,6 +29,11 @@ BASE = SIZES["base"]
 CASES = (Case("short", {"case": "short"}, shape=(1, 2)), Case("long", {"case": "long"}, 1.0))
 
 
+@pytest.fixture(autouse=True)
+def _peer_program_in_reach(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
 def start_peer(peer: Peer, cpus, timeout=20.0) -> PeerProcess:
     return PeerProcess(Path(sys.executable), peer.program, peer.options, cpus=cpus, timeout=timeout)
 

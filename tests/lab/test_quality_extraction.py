@@ -147,7 +147,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(
     script.write_text(_SCRIPT)
     process = subprocess.Popen(
         [sys.executable, str(script), str(table), str(notes), str(cache)],
-        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests/training'}", "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests/lab'}", "PATH": "/usr/bin:/bin"},
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
