@@ -21,6 +21,10 @@ bool interpreter_is_ending() {
 #endif
 }
 
+[[noreturn]] void wait_for_ever() {
+  for (;;) pause();
+}
+
 // Calls what takes the lock. The interpreter may begin to end while it waits.
 template <typename Take>
 void take_lock(const Take& take) {
@@ -29,9 +33,10 @@ void take_lock(const Take& take) {
       take();
       return;
     }
-  } catch (...) {  // the unwinding of a thread that CPython ends: never let it go on
+    wait_for_ever();
+  } catch (...) {
+    wait_for_ever();  // the unwinding of a thread that CPython ends: to leave this block aborts
   }
-  for (;;) pause();
 }
 
 }  // namespace
