@@ -20,6 +20,7 @@ FORBIDDEN = {
     "python/essentia_maest/reading": [
         f"{PACKAGE}.making",
         f"{PACKAGE}.collection",
+        f"{PACKAGE}.fetching",
         "torch",
         "onnx",
     ],
