@@ -16,8 +16,8 @@ PUBLIC_MODELS = (
 )
 """Where the public MAEST models are."""
 
-PICKLES = (b"PK\x03\x04", b"\x80")
-"""What files of PyTorch begin with: a zip archive, or a bare pickle."""
+PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""What files of PyTorch begin with: a zip archive, or a bare pickle with its protocol."""
 
 _SAVED_MODEL = "saved_model.pb"
 _HUGGING_FACE = "config.json"
