@@ -18,6 +18,7 @@ PAGES = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "lab/README.md": "workshop.md",
     "models/README.md": "default_model.md",
     "training/README.md": "training.md",
 }

@@ -100,7 +100,8 @@ def test_commands_in_the_documents_exist() -> None:
         assert lines
         for line in lines:
             words = line.split()
-            assert " ".join(words[:2]) in commands or words[0] in commands, line
+            groups = {name.split()[0] for name in commands} if len(words) == 1 else set()
+            assert {" ".join(words[:2]), words[0]} & {*commands, *groups}, line
     for module in set(re.findall(r"python -m ((?:lab|training)(?:\.\w+)+)", text)):
         path = ROOT / module.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
