@@ -61,6 +61,7 @@ void register_patches(py::module_& module) {
 void register_facts(py::module_& module) {
   register_front_end(module);
   register_patches(module);
+  module.attr("MODEL_FORMAT") = kModelFormat;
   module.attr("TAILS") = names(kTailNames);
   module.attr("TOKENS") = names(kPoolingNames);
   module.attr("MOST_THREADS") = kMostThreads;

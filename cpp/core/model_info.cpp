@@ -10,7 +10,6 @@
 namespace maest {
 namespace {
 
-constexpr char kFormatVersion[] = "1";
 constexpr int kLargestSize = 1 << 20;  // of any size in a model file: beyond it the file is damaged
 
 bool is_utf8(const std::string& text) {
@@ -122,7 +121,7 @@ void require_port(const Session& session, const Port* port, const std::string& r
 
 ModelInfo read_own_format(const Session& session) {
   const Metadata metadata(session);
-  metadata.require("format_version", kFormatVersion);
+  metadata.require("format_version", kModelFormat);
   metadata.require("sample_rate", kSampleRate);
   metadata.require("frame_size", kFrameSize);
   metadata.require("hop_size", kHopSize);

@@ -10,6 +10,9 @@
 
 namespace maest {
 
+// The version of our model files that this engine reads.
+inline constexpr char kModelFormat[] = "1";
+
 // How a graph wants its input.
 enum class GraphKind {
   patches,         // ours: kept patches, their indices, which blocks to compute and to give out

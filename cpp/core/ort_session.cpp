@@ -199,6 +199,7 @@ std::unique_ptr<Session::Handles> Session::open() const {
             context);
   handles->session = own(raw_session, api.ReleaseSession);
   handles->operators = counter.uses();
+  end_runtime_uses_at_exit();
 #ifdef __GLIBC__
   malloc_trim(0);  // reading the file leaves as much free memory behind as it is large
 #endif

@@ -17,6 +17,7 @@ namespace {
 
 std::atomic<int> uses{0};
 std::atomic<bool> ended{false};
+pthread_t ending_thread;  // once `ended` is true
 std::atomic<unsigned> generation{0};
 std::atomic<unsigned> last_busy_generation{0};  // the first after a fork while a thread computed
 
@@ -51,7 +52,7 @@ void after_fork() {
 
 RuntimeUse::RuntimeUse() {
   ++uses;
-  if (!ended) return;
+  if (!ended || pthread_equal(ending_thread, pthread_self()) != 0) return;
   --uses;
   wait_for_ever();
 }
@@ -59,10 +60,17 @@ RuntimeUse::RuntimeUse() {
 RuntimeUse::~RuntimeUse() { --uses; }
 
 void end_runtime_uses() {
+  if (ended) return;
+  ending_thread = pthread_self();
   ended = true;
   for (int milliseconds = 0; uses > 0 && milliseconds < 10000; ++milliseconds) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+}
+
+void end_runtime_uses_at_exit() {
+  static std::once_flag once;
+  std::call_once(once, [] { std::atexit(end_runtime_uses); });
 }
 
 void outlive_forks() {

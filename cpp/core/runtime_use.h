@@ -12,7 +12,7 @@ namespace maest {
 // Held by a thread while ONNX Runtime computes for it.
 class RuntimeUse {
  public:
-  // Does not return after end_runtime_uses().
+  // Does not return after end_runtime_uses(), but in the thread that called it.
   RuntimeUse();
   ~RuntimeUse();
   RuntimeUse(const RuntimeUse&) = delete;
@@ -20,8 +20,13 @@ class RuntimeUse {
 };
 
 // For the end of the process, when threads that nobody waits for may still compute: waits until
-// none uses ONNX Runtime (10 s at the most), and lets none begin. What they use can go then.
+// none uses ONNX Runtime (10 s at the most), and lets none but the calling one begin. What they use
+// can go then.
 void end_runtime_uses();
+
+// To be called once ONNX Runtime has made a session: exit() then begins with end_runtime_uses(),
+// before ONNX Runtime's own exit handlers. Calls after the first do nothing.
+void end_runtime_uses_at_exit();
 
 // To be called once ONNX Runtime is loaded: a process forked from this one then ends without
 // ONNX Runtime's exit handlers, and so without those that were registered before the fork: they

@@ -45,6 +45,7 @@ TOKENS: Final[tuple[str, ...]]
 MOST_THREADS: Final[int]
 OLDEST_ORT: Final[str]
 OPERATOR_DOMAIN: Final[str]
+MODEL_FORMAT: Final[str]
 
 class ModelInfo:
     name: str

@@ -10,7 +10,10 @@ from pathlib import Path
 from . import _core
 from .errors import OnnxRuntimeError
 
-_WANTED = "ONNX Runtime 1.20 or newer is wanted: pip install 'onnxruntime>=1.20'"
+_WANTED = (
+    f"ONNX Runtime {_core.OLDEST_ORT} or newer is wanted: "
+    f"pip install 'onnxruntime>={_core.OLDEST_ORT}'"
+)
 
 #: Overrides the search: the path of a libonnxruntime.
 VARIABLE = "ESSENTIA_MAEST_ONNXRUNTIME"

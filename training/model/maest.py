@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from essentia_maest import _core
 from essentia_maest.front_end import MEL_BANDS
 from essentia_maest.making.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE
 from training.config import PatchoutConfig
@@ -23,7 +24,7 @@ _CLASS_TOKENS = 2
 
 def grid_columns(frames: int) -> int:
     """Give the patch columns of so many mel frames."""
-    return (frames - PATCH_SIZE) // PATCH_STRIDE + 1
+    return _core.patches.columns(frames)
 
 
 class MAEST(Network):

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from essentia_maest import _core
+
 if TYPE_CHECKING:
     from onnx import FunctionProto, NodeProto
 
-DOMAIN = "essentia_maest"
+DOMAIN = _core.OPERATOR_DOMAIN
 ATTENTION = "QuantizedAttention"
 BIAS_GELU = "BiasGelu"
-"""These names are in ``cpp/core/ort_operators.cpp`` too."""
+"""What model files call them; a test compares ``cpp/core/ort_operators.cpp``."""
 
 MICROSOFT = "com.microsoft"
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from essentia_maest import _core
 from essentia_maest.errors import InvalidArgumentError, ModelError
 from essentia_maest.front_end import (
     COMPRESSION,
@@ -24,9 +25,9 @@ from essentia_maest.reading.families import METADATA_KEY, checked_families
 from essentia_maest.reading.plain_text import is_plain
 
 PREFIX = "maest."
-FORMAT_VERSION = "1"
-NORMALIZATION_MEAN = 2.06755686098554
-NORMALIZATION_STANDARD_DEVIATION = 1.268292820667291
+FORMAT_VERSION = _core.MODEL_FORMAT
+NORMALIZATION_MEAN = _core.front_end.normalization_mean
+NORMALIZATION_STANDARD_DEVIATION = _core.front_end.normalization_divisor / 2
 """Both of the data set that the public models were trained on, Discogs20."""
 
 _KEPT_FROM_SOURCE = (
@@ -101,7 +102,7 @@ class ModelDescription:
 
 def segment_frames(columns: int) -> int:
     """Give the mel frames of a segment that fills a patch grid of so many columns."""
-    return PATCH_SIZE + PATCH_STRIDE * (columns - 1)
+    return _core.patches.segment_frames(columns)
 
 
 def grid_columns(seconds: float) -> int:
@@ -128,7 +129,7 @@ def segment_seconds(frames: int) -> float:
 
 def segment_hop_frames(frames: int) -> int:
     """Give the frames between the starts of two segments that lie end to end."""
-    return math.ceil(segment_seconds(frames) * FRAMES_PER_SECOND)
+    return _core.patches.own_hop_frames(frames)
 
 
 def check_labels(labels: Sequence[str], classes: int, origin: str) -> tuple[str, ...]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from essentia_maest import _core
 from essentia_maest.errors import ModelError
 
-PATCH_SIZE = 16
-PATCH_STRIDE = 10
+PATCH_SIZE = _core.patches.size
+PATCH_STRIDE = _core.patches.stride
 PATCH_VALUES = PATCH_SIZE * PATCH_SIZE
-GRID_ROWS = 9
+GRID_ROWS = _core.patches.rows
 """Patch rows of the 96 mel bands that every public model was trained on."""
 HEAD_DIM = 64
 """Width of one attention head in every public model."""
