@@ -19,8 +19,8 @@ import torch
 from audio_fixtures import write_audio
 from checkpoint_files import small_maest
 from essentia_maest import Model, UntrainedModelWarning, load_audio
-from essentia_maest.collection.describe import file_sha256
 from essentia_maest.commands.cli import main
+from essentia_maest.files import sha256_of
 from essentia_maest.reading.store import shipped_models
 
 MAEST = [sys.executable, "-m", "essentia_maest"]
@@ -222,7 +222,7 @@ def test_info(model_file, capsys):
     assert (described["depth"], described["dim"]) == (model.depth, model.dim)
     assert described["precision"] == "fp32"
     assert described["file_bytes"] == model_file.stat().st_size
-    assert described["file_sha256"] == file_sha256(model_file)
+    assert described["file_sha256"] == sha256_of(model_file)
     assert {"licence", "source", "source_sha256"} <= set(described)
 
     assert main(["info", str(model_file)]) == 0
