@@ -1,4 +1,4 @@
-"""Modules by the names that they had before 0.2: importable for a release, with a warning."""
+"""Modules by the names that they had before 0.2: importable until 0.3, with a warning."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class _Loader(importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         earlier = module.__name__
         warnings.warn(
-            f"{earlier} is now {self._now}; the earlier name goes with the next release",
+            f"{earlier} is now {self._now}; the earlier name goes with release 0.3",
             DeprecationWarning,
             stacklevel=2,
         )
