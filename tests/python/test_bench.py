@@ -31,6 +31,7 @@ def test_audio_is_made_of_whole_segments(tmp_path, length, seconds):
     assert found.steps["embeddings of block 7, F3T5"] < found.steps["predictions, F0T0"]
 
 
+@pytest.mark.slow
 def test_what_a_model_does_not_take_is_left_out(tmp_path):
     audio = tmp_path / "music.wav"
     write_audio(audio, 12.0, 16000, 1)

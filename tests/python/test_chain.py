@@ -64,6 +64,7 @@ def cosine(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return (left * right).sum(axis=1) / norms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("patchout", "torch_options"),
     [

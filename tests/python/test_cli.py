@@ -70,6 +70,7 @@ def group_members(group: int) -> list[str]:
     return members
 
 
+@pytest.mark.slow
 def test_folder_of_every_format(tmp_path, model_file):
     music, out = tmp_path / "music", tmp_path / "out"
     paths = [
@@ -273,6 +274,7 @@ def test_reader_that_goes_away(model_file):
     assert process.wait(60) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_run_ends_cleanly_and_can_be_resumed(tmp_path, model_file, number, code):
     for index in range(60):
@@ -330,6 +332,7 @@ def test_workers_do_not_outlive_a_killed_run(tmp_path, model_file):
         json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
     # A script without a guard is run again by each worker that it spawns.
     folder = tmp_path / "music"

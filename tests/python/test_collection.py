@@ -290,6 +290,7 @@ def test_results_do_not_depend_on_how_samples_come(model, output, tail):
             np.testing.assert_array_equal(values, wanted[kind])
 
 
+@pytest.mark.slow
 def test_long_tracks_have_the_results_of_short_ones(tmp_path, model, monkeypatch):
     monkeypatch.setattr("essentia_maest.collection.runner._PIECE_SECONDS", (4.3, 4.3))
     tracks = tmp_path / "in"
@@ -305,6 +306,7 @@ def test_long_tracks_have_the_results_of_short_ones(tmp_path, model, monkeypatch
     assert [os.path.basename(failure.path) for failure in pieces.failures] == ["bad.mp3"]
 
 
+@pytest.mark.slow
 def test_long_track_that_fails_is_reported_as_a_short_one_is(tmp_path, model, monkeypatch):
     monkeypatch.setattr("essentia_maest.collection.runner._PIECE_SECONDS", (2.0, 2.0))
     music = tmp_path / "in"
@@ -338,6 +340,7 @@ def test_interrupt_ends_long_tracks(tmp_path, model):
     assert (summary["stopped"], summary["counts"]["analyzed"]) == ("interrupted", 1)
 
 
+@pytest.mark.slow
 def test_resume(tmp_path, model):
     music, out = tmp_path / "in", tmp_path / "out"
     for name in ("a.wav", "b.wav", "c.wav"):

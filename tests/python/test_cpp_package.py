@@ -15,6 +15,8 @@ from builds import ROOT, configure, program, run
 from essentia_maest.ort_library import find_library
 from untrained import UNTRAINED
 
+pytestmark = pytest.mark.slow  # builds C++
+
 Array = npt.NDArray[np.float32]
 
 

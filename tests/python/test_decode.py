@@ -31,6 +31,7 @@ def decode_all(paths: list[Path], workers: int, **more) -> dict[str, Decoded | F
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_that_die_or_hang_cost_one_file(tmp_path, workers):
     bad = ["exits.wav", "segfaults.wav", "hangs.wav", "raises.wav", "segfaults-too.wav"]

@@ -225,6 +225,7 @@ def test_no_buffer_is_resized(file: str, tmp_path: Path, capfd: pytest.CaptureFi
     assert all("random weights" in line for line in captured.err.splitlines())
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow(file: str, tmp_path: Path) -> None:
     """An hour of sound, read from a file: only the pool's 360 results may be added."""
     path = tmp_path / "hour.wav"

@@ -113,6 +113,7 @@ def test_epsilons_are_those_of_maest_infer():
     assert weights.head_norm_epsilon == maest.head[0].eps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "classes"), [(5, 519), (10, 400), (20, 519), (30, 400)])
 def test_agrees_with_transformers(seconds, classes):
     frames = FRAMES[seconds]
@@ -127,6 +128,7 @@ def test_agrees_with_transformers(seconds, classes):
         check_against(session, run_ast(ast, mel, kept), mel, kept)
 
 
+@pytest.mark.slow
 def test_agrees_at_full_width_and_depth_with_both_references():
     maest = make_maest(FRAMES[5], 400, dim=768, heads=12, depth=12)
     session = session_of(
@@ -141,6 +143,7 @@ def test_agrees_at_full_width_and_depth_with_both_references():
     check_against(session, run_ast(ast, mel, kept), mel, kept, blocks=[7, 12])
 
 
+@pytest.mark.slow
 def test_agrees_at_full_width_and_length():
     maest = make_maest(FRAMES[30], 519, dim=768, heads=12, depth=3)
     session = session_of(

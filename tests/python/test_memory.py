@@ -43,6 +43,7 @@ def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return convert_random("base", tmp_path_factory.mktemp("base") / "base.onnx", precision="int8")
 
 
+@pytest.mark.slow
 def test_weights_are_held_once(base_model: Path) -> None:
     loaded, shared = numbers_printed_by(
         """
@@ -81,6 +82,7 @@ print(megabytes())
     assert after_hour < after_minute + 10
 
 
+@pytest.mark.slow
 def test_one_call_on_an_hour_holds_little_beside_the_audio() -> None:
     (growth,) = numbers_printed_by(
         """

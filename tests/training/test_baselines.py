@@ -25,6 +25,7 @@ def make(architecture, classes=5, seed=0):
     return build_network(ModelConfig(architecture=architecture), classes, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", PUBLISHED)
 def test_parameters_are_the_published_ones_but_for_colours_and_classes(architecture):
     published, features, kernel = PUBLISHED[architecture]
@@ -33,6 +34,7 @@ def test_parameters_are_the_published_ones_but_for_colours_and_classes(architect
     assert found == published - 2 * kernel - (features + 1) * (1000 - 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", PUBLISHED)
 def test_logits_are_the_last_layer_over_the_averaged_maps(architecture):
     network = make(architecture).eval()

@@ -169,6 +169,7 @@ def test_ten_seconds_of_thirty_give_three_as_in_the_engine(tmp_path):
     assert len(EvaluationSegments(store, np.arange(8), 626, "all")) == 24
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "context", "workers"),
     [

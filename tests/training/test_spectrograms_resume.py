@@ -51,6 +51,7 @@ def at_shard(folder, number, size):
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_interrupted_and_resumed_is_the_same_to_the_byte(collection, dataset, tmp_path, how):
     folder = tmp_path / "set"
