@@ -1,4 +1,4 @@
-# The kernels are compiled once an instruction set and chosen at run time (cpp/core/cpu.h).
+# The kernels are compiled once per instruction set and chosen at run time (cpp/core/cpu.h).
 target_sources(maest_core PRIVATE
   cpp/core/attention_kernels_avx512vnni.cpp
   cpp/core/gelu.cpp

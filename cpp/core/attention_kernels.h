@@ -1,8 +1,8 @@
 // Attention in 8-bit integers, for one head: what is compiled once per instruction set.
 //
 // Keys and values of a head are packed once; then any range of queries is answered, block of keys
-// by block of keys, so that the matrix of weights is never written out. Queries and keys have a
-// scale a token, values a scale a channel, and the weights of a block of keys a scale of their own:
+// by block of keys, so that the matrix of weights is never written out. Queries and keys have
+// one scale per token, values one per channel, and the weights of a block of keys one of their own:
 // a weight that is small beside the largest of all is not lost beside its neighbours. What all
 // keys share shifts every score of a query alike, and what all values share comes out as it went
 // in, so both are taken off first and the scales measure what differs.
@@ -19,7 +19,7 @@ inline constexpr int kQueryTile = 6;       // queries of one tile
 inline constexpr int kQueryBlock = 24;     // queries that a block of keys is kept at hand for
 inline constexpr int kPackAlignment = 64;  // bytes
 
-// Rows of float32, one a token; `stride` is from token to token, in values.
+// Rows of float32, one per token; `stride` is from token to token, in values.
 struct TokenRows {
   const float* data;
   std::size_t stride;

@@ -40,7 +40,7 @@ struct Request {
   Tail tail = Tail::repeat;
   // Whether a tail is a segment also when it holds no patch that is new, as Essentia has it.
   bool any_tail = false;
-  int batch_size = 0;  // segments computed at once; 0 is one a thread
+  int batch_size = 0;  // segments computed at once; 0 is one per thread
 };
 
 // Throws `InvalidArgument` for what no model could do; what one model lacks, Extractor::plan tells.

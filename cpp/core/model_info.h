@@ -37,7 +37,7 @@ struct ModelInfo {
   int depth = 0;
   int dim = 0;
   int classes = 0;
-  std::vector<std::string> labels;  // one a class; empty when the file has none
+  std::vector<std::string> labels;  // one per class; empty when the file has none
   bool has_logits = false;
   bool has_activations = false;
   std::string license;

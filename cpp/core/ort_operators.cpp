@@ -88,7 +88,7 @@ class BiasGelu {
     const KernelInput values = kernel_input(context, 0);
     const KernelInput bias = kernel_input(context, 1);
     if (values.shape.empty() || bias.shape.size() != 1 || bias.shape[0] != values.shape.back()) {
-      throw ModelError(message(kName, ": wanted is a bias of one value a column"));
+      throw ModelError(message(kName, ": wanted is a bias of one value per column"));
     }
     const auto columns = static_cast<std::size_t>(bias.shape[0]);
     std::size_t rows = 1;

@@ -30,7 +30,7 @@ struct Segment {
 
 class Segmenter {
  public:
-  // `bands` values a frame; a segment starts every `hop_frames` (> 0) frames.
+  // `bands` values per frame; a segment starts every `hop_frames` (> 0) frames.
   Segmenter(int segment_frames, int hop_frames, int bands);
 
   // Where the front end appends frames.

@@ -43,7 +43,7 @@ class HeadFunction {
   // Throws `InvalidArgument` when items of this shape do not fit the input.
   void require_fits(const ItemShape& item) const;
 
-  // `values` is [count, item...]. Returns a row an item. Throws `InvalidArgument`, `ModelError`.
+  // `values` is [count, item...]. Returns one row per item. Throws `InvalidArgument`, `ModelError`.
   std::vector<std::vector<float>> run(const float* values, std::int64_t count,
                                       const ItemShape& item) const;
 

@@ -1,7 +1,7 @@
 // Opens a model and prints what it gives for a signal, with the engine alone: no Essentia.
 //   core_example MODEL.onnx LIBONNXRUNTIME [SAMPLES]
 // SAMPLES is a file of raw float32 samples, mono at 16 kHz; without it, a tone of 440 Hz as long as
-// one segment. Prints a line a segment and output: its name, the segment, its values.
+// one segment. Prints one line per segment and output: its name, the segment, its values.
 #include <essentia_maest/error.h>
 #include <essentia_maest/mel_config.h>
 #include <essentia_maest/ort_library.h>

@@ -1,6 +1,6 @@
 // Creates OnnxPredictMAEST by name in a program that is linked to Essentia, in both modes.
 //   essentia_example MODEL.onnx LIBONNXRUNTIME AUDIO
-// Prints a line a segment: the mode, the segment, its values (block 7: cls, dist, average).
+// Prints one line per segment: the mode, the segment, its values (block 7: cls, dist, average).
 #include <algorithmfactory.h>
 #include <dlfcn.h>
 #include <essentia.h>

@@ -27,7 +27,7 @@ const ForEach all_at_once = [](std::size_t count, const std::function<void(std::
   for (std::thread& thread : threads) thread.join();
 };
 
-// Queries, keys and values as a layer gives them: side by side in one row a token.
+// Queries, keys and values as a layer gives them: side by side in one row per token.
 struct Problem {
   AttentionShape shape;
   std::vector<float> values;  // [batch, keys, 3 * dim]

@@ -54,13 +54,13 @@ class Variant:
     attention: bool = True
 
 
-SHIPPED = Variant("int8 as shipped: 7 bits, a scale a column")
+SHIPPED = Variant("int8 as shipped: 7 bits, one scale per column")
 VARIANTS = (
     SHIPPED,
     Variant("as shipped, attention between tokens in fp32", attention=False),
-    Variant("8 bits, a scale a column", largest=127),
-    Variant("7 bits, a scale a matrix", by="matrix"),
-    Variant("7 bits, a scale and a zero point a column", zero_points=True),
+    Variant("8 bits, one scale per column", largest=127),
+    Variant("7 bits, one scale per matrix", by="matrix"),
+    Variant("7 bits, one scale and one zero point per column", zero_points=True),
     Variant("8 bits, a scale for every 128 of a column", by="block", largest=127),
     Variant("7 bits, attention's layers in fp32", layers=_PERCEPTRON),
     Variant("7 bits, the perceptron in fp32", layers=_ATTENTION),

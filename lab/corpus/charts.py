@@ -12,7 +12,7 @@ from lab.corpus.mma import Style
 
 _KEYS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
-# Progressions by semitones above the key and the chord's kind; one chord a bar.
+# Progressions by semitones above the key and the chord's kind; one chord per bar.
 _MAJOR = (
     "0 9m 5 7",
     "0 7 9m 5",

@@ -31,7 +31,7 @@ from training.recipe.randomness import Purpose, numpy_generator
 
 SECONDS = 30.0
 TEMPO_BANDS = ((80, "below 80"), (110, "80 to 110"), (140, "110 to 140"))
-"""Upper end in beats a minute, not included, and name; faster is `FASTEST`."""
+"""Upper end in beats per minute, not included, and name; faster is `FASTEST`."""
 
 FASTEST = "140 and above"
 
@@ -207,7 +207,7 @@ def tune_metre(written: str) -> str:
 
 
 def tempo_band(tempo: float) -> str:
-    """Name the band of a tempo in beats a minute."""
+    """Name the band of a tempo in beats per minute."""
     return next((name for end, name in TEMPO_BANDS if tempo < end), FASTEST)
 
 

@@ -81,7 +81,7 @@ def make_smoke_corpus(folder: Path, *, cache: Path | None = None) -> None:
 
 
 def whole_songs(tracks: list[ProducedTrack]) -> list[ProducedTrack]:
-    """Keep one track a piece: of stems the one named ``song``, the others being a single guitar."""
+    """Keep one track per piece: of stems the one named ``song``; the others are a single guitar."""
     chosen: dict[str, ProducedTrack] = {}
     for track in tracks:
         if track.piece not in chosen or track.path.stem == "song":

@@ -12,7 +12,7 @@ _DASHES = ("--", ":", "-.", (0, (1, 5)))
 
 
 def draw(studies: Sequence[Mapping[str, Any]], path: Path) -> bool:
-    """Draw a panel for each study with tokens: one line a peer, one point a patchout.
+    """Draw a panel for each study with tokens: one line per peer, one point per patchout.
 
     Networks that have no tokens are level lines.
 

@@ -41,7 +41,7 @@ def ratios(over: Seconds, under: Seconds, scale: float = 1.0) -> list[float | No
     Parameters
     ----------
     over, under : sequence of float or None
-        One value a round.
+        One value per round.
     scale : float
         What all are multiplied by.
     """

@@ -14,7 +14,7 @@ Row = Sequence[str]
 
 
 def report(results: Value) -> str:
-    """Give the whole page: machine, marks, then a table a study."""
+    """Give the whole page: machine, marks, then one table per study."""
     machine, size = results["machine"], results["size"]
     lines = [
         "# Peers side by side",
@@ -66,7 +66,7 @@ def _marks(studies: Sequence[Value]) -> list[str]:
 
 
 def _at_a_glance(study: Value) -> list[str]:
-    """Give a study of several patchouts as one row a peer: how many times the reference."""
+    """Give a study of several patchouts as one row per peer: how many times the reference."""
     if study["fresh"]:
         return []
     ratios: dict[str, dict[str, Any]] = {}

@@ -159,7 +159,7 @@ _systems: dict[str, System] = {}
 
 
 def _features_of(key: str, make_system: MakeSystem, path: str) -> Features:
-    """Compute a file's features in a worker; the system is made once a process."""
+    """Compute a file's features in a worker; the system is made once per process."""
     if key not in _systems:
         _systems[key] = make_system()
     return _systems[key].features(load_audio(path))

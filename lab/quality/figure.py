@@ -18,7 +18,7 @@ _TICKS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 
 
 def draw_patchouts(rows: Sequence[PatchoutScores], output: Path) -> Path:
-    """Draw mAP on true labels against throughput, one line a precision, one point a patchout.
+    """Draw mAP on true labels against throughput, one line per precision, one point per patchout.
 
     Parameters
     ----------

@@ -180,7 +180,7 @@ def _scores(systems: Mapping[str, Mapping[str, FamilyScores]], score: str) -> li
 def _by_system(
     found: Mapping[str, Mapping[str, FamilyScores | Difference]], score: str, signed: bool = False
 ) -> list[str]:
-    """One row a system, one column a family."""
+    """One row per system, one column per family."""
     families = _families(found)
     rows = [
         [system]

@@ -16,7 +16,7 @@ REFERENCES = {"test_training_step": "reference", "test_reading": "npy_files"}
 
 
 def rows(entries: list[dict[str, Any]], reference: str) -> list[str]:
-    """One Markdown row an entry of a group: time, tracks a second, ratio to the reference's."""
+    """One Markdown row per entry of a group: time, tracks a second, ratio to the reference's."""
     base = next(e["stats"]["min"] for e in entries if reference in e["name"])
     table = [
         f"| {entries[0]['group']} | s, best | median | tracks a second | share of the machine's "

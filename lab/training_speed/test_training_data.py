@@ -1,4 +1,4 @@
-"""Reading segments at random from a data set, against a `.npy` file a track as MAEST's code has it.
+"""Reading segments at random from a data set, against one `.npy` file per track as in MAEST's code.
 
 Entries with workers include the hand-over to the training process. `extra_info` has tracks/s; the
 files are in the page cache, so the disk is not measured.

@@ -63,7 +63,7 @@ def table_of(count: int, folder: Path) -> Tracks:
 
 
 def measure(count: int, folder: Path) -> dict[str, float]:
-    """Write, index, open and read a data set; microseconds a track of each."""
+    """Write, index, open and read a data set; microseconds per track of each."""
     clock = Clock()
     write_tracks(table_of(count, folder), folder / "tracks.parquet")
     tracks = read_tracks(folder / "tracks.parquet")

@@ -43,7 +43,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def piece(*parts: tuple[int, int, float]) -> mido.MidiFile:
-    """Tracks of one note each: (channel, program, seconds), at 120 beats a minute."""
+    """Tracks of one note each: (channel, program, seconds), at 120 beats per minute."""
     midi = mido.MidiFile(ticks_per_beat=100)
     for channel, program, seconds in parts:
         track = mido.MidiTrack()

@@ -64,7 +64,7 @@ def collections(draw: st.DrawFn) -> tuple[list[str], list[list[int]]]:
 def test_rules_that_always_hold(collection, shares, seed, random) -> None:
     groups, rows = collection
     split = assign(groups, ragged(rows), 6, shares, seed)
-    # one split a group
+    # one split per group
     assert len({(g, s) for g, s in zip(groups, split.tolist(), strict=True)}) == len(set(groups))
     # every class is trained on
     trained = {c for row, s in zip(rows, split, strict=True) if s == TRAIN for c in row}

@@ -43,7 +43,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     ----------
     path : Path
         ``.json``: a list of names, or a model's metadata with the list `classes`; any other
-        file: text, one name a line, empty lines ignored.
+        file: text, one name per line, empty lines ignored.
 
     Raises
     ------

@@ -40,7 +40,7 @@ class Making:
     workers : int
         How many.
     shard_tracks : int
-        Tracks of the table a shard.
+        Tracks of the table per shard.
     limit : callable
         Path of an audio file -> seconds that it may take.
     """

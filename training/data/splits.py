@@ -96,7 +96,7 @@ def report_splits(
     classes: tuple[str, ...],
     report: Report,
 ) -> None:
-    """Count tracks a split; note what is empty, shared, or without positives.
+    """Count the tracks of each split; note what is empty, shared, or without positives.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ class SpectrogramStore:
 
     Notes
     -----
-    The index is held as arrays, never as an object a track. Pickling sends the folder only: a
+    The index is held as arrays, never as one object per track. Pickling sends the folder only: a
     worker process opens the index and the shards it needs by itself.
     """
 

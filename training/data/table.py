@@ -190,7 +190,7 @@ def _refuse_bad_rows(source: Source, shortest_seconds: float) -> None:
 def _encode_tags(
     source: Source,
 ) -> tuple[NDArray[np.int64], Ragged, NDArray[np.float64], list[str]]:
-    """Good rows; their tags as numbers, each once a row; the tags' weights; the tags' names."""
+    """Good rows; their tags as numbers, each once per row; the tags' weights; the tags' names."""
     rows = np.flatnonzero(source.good)
     table = source.table.take(pa.array(rows))
     lengths = np.asarray(pc.list_value_length(table["tags"]), np.int64)

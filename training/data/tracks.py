@@ -1,4 +1,4 @@
-"""The tracks table: one row a track, with its audio, labels, group and split."""
+"""The tracks table: one row per track, with its audio, labels, group and split."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def learning_rate(epoch: float, schedule: ScheduleConfig) -> float:
     Notes
     -----
     The warm-up is ``exp(-5 (1 - epoch / warm_up)**2)``, of Laine and Aila (arXiv:1610.02242), as
-    in the reference, which however moves once an epoch; this moves with each step.
+    in the reference, which however moves once per epoch; this moves with each step.
     """
     if epoch < schedule.warm_up:
         rest = 1.0 - epoch / schedule.warm_up

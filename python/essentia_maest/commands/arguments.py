@@ -137,7 +137,7 @@ def _add_convert(commands: Any) -> None:
         "model file to write",
     )
     add("--precision", choices=("fp32", "int8"), default="fp32", help="default: %(default)s")
-    add("--labels", metavar="FILE", help="names of the classes: JSON list, or one a line")
+    add("--labels", metavar="FILE", help="names of the classes: JSON list, or one per line")
     add(
         "--random-weights",
         choices=("tiny", "base"),
