@@ -9,6 +9,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+import yaml
 
 import essentia_maest as maest
 from essentia_maest.commands.arguments import make_parser
@@ -120,6 +121,13 @@ def test_paths_in_the_documents_exist() -> None:
             (document.name, path) for base, path in named if not (base / path).resolve().exists()
         ]
     assert missing == []
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == maest.__version__
+    assert citation["license"] == "AGPL-3.0-or-later"
+    assert citation["preferred-citation"]["title"] in " ".join(text_of(ROOT / "README.md").split())
 
 
 def readme_line(number: int) -> subprocess.CompletedProcess[str]:
