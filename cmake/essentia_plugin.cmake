@@ -49,5 +49,5 @@ target_link_options(_essentia_plugin PRIVATE
   -Wl,--auxiliary,/${essentia_path_room})
 set_target_properties(_essentia_plugin PROPERTIES PREFIX "")
 if(MAEST_BUILD_PYTHON)
-  install(TARGETS _essentia_plugin DESTINATION . COMPONENT python EXCLUDE_FROM_ALL)
+  install(TARGETS _essentia_plugin DESTINATION . COMPONENT python ${only_by_name})
 endif()
