@@ -40,6 +40,7 @@ class GuardedStream {
   }
 
   const Plan& plan() const { return stream_.plan(); }
+  Spent spent() const { return stream_.spent(); }
 
  private:
   std::mutex mutex_;
@@ -63,7 +64,11 @@ void register_stream(py::module_& module) {
              return self.outputs_of([](Stream& stream) { return stream.finish(); });
            })
       .def("reset", &GuardedStream::reset)
-      .def_property_readonly("plan", &GuardedStream::plan);
+      .def_property_readonly("plan", &GuardedStream::plan)
+      .def_property_readonly("seconds", [](const GuardedStream& self) {
+        const Spent spent = self.spent();
+        return py::make_tuple(spent.front_end, spent.model);
+      });
 
   module.def(
       "extract",

@@ -49,6 +49,7 @@ inline constexpr int kOrtTensorInt64 = 7;
      std::size_t input_count, const char* const* output_names, std::size_t output_count,           \
      OrtValue** outputs))                                                                          \
   X(10, OrtStatus*, CreateSessionOptions, (OrtSessionOptions * *out))                              \
+  X(14, OrtStatus*, EnableProfiling, (OrtSessionOptions*, const char* prefix))                     \
   X(24, OrtStatus*, SetIntraOpNumThreads, (OrtSessionOptions*, int))                               \
   X(26, OrtStatus*, CreateCustomOpDomain, (const char* name, OrtCustomOpDomain** out))             \
   X(27, OrtStatus*, CustomOpDomain_Add, (OrtCustomOpDomain*, const OrtCustomOp*))                  \

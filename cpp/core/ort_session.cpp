@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <mutex>
 #include <utility>
 
@@ -192,6 +193,13 @@ std::unique_ptr<Session::Handles> Session::open() const {
             context);
 
   register_operators(options.get());
+
+  // ONNX Runtime writes PREFIX_TIME.json when the session is released.
+  const char* const profile = std::getenv("ESSENTIA_MAEST_PROFILE");
+  if (profile != nullptr && *profile != '\0') {
+    api.check(api.EnableProfiling(options.get(), profile),
+              "profiling to '" + std::string(profile) + "'");
+  }
 
   OrtSession* raw_session = nullptr;
   const OperatorCounter counter;

@@ -1,6 +1,7 @@
 #include "stream.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "error.h"
@@ -15,6 +16,23 @@ constexpr std::size_t kSlice = 10 * kSampleRate;
 
 // Segments that are gathered for each of those computed at once: threads that get done early go on.
 constexpr std::int64_t kRounds = 4;
+
+// Adds the time that it lives to a total.
+class Timed {
+ public:
+  explicit Timed(std::atomic<std::int64_t>& total) : total_(total), start_(Clock::now()) {}
+  ~Timed() {
+    using std::chrono::duration_cast;
+    total_ += duration_cast<std::chrono::nanoseconds>(Clock::now() - start_).count();
+  }
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::atomic<std::int64_t>& total_;
+  Clock::time_point start_;
+};
 
 void append(Outputs& outputs, const Outputs& more) {
   for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i].append(more[i]);
@@ -31,6 +49,10 @@ Stream::Stream(std::shared_ptr<const Extractor> extractor, const Request& reques
 
 std::int64_t Stream::most_gathered() const { return kRounds * plan_.batch_size; }
 
+Spent Stream::spent() const {
+  return {1e-9 * static_cast<double>(spent_->front_end), 1e-9 * static_cast<double>(spent_->model)};
+}
+
 // Each segment is a run of its own: a result never depends on its neighbours (int8 ranges are taken
 // over a whole run), nor on the number of threads.
 void Stream::compute_ready(Outputs& outputs, std::int64_t at_least) {
@@ -38,6 +60,7 @@ void Stream::compute_ready(Outputs& outputs, std::int64_t at_least) {
     const std::int64_t count = std::min(segmenter_.ready(), most_gathered());
     std::vector<Outputs> computed(static_cast<std::size_t>(count));
     const auto compute = [&](std::size_t i) {
+      const Timed timed(spent_->model);
       computed[i] = extractor_->compute(plan_, segmenter_.segment(static_cast<std::int64_t>(i)));
     };
     side_by_side(computed.size(), static_cast<std::size_t>(plan_.batch_size), compute, between_);
@@ -51,7 +74,10 @@ Outputs Stream::push(const float* samples, std::size_t count) {
   front_end_.require_usable(samples, count);
   Outputs outputs = extractor_->empty_outputs(plan_);
   for (std::size_t begin = 0; begin < count; begin += kSlice) {
-    front_end_.push(samples + begin, std::min(kSlice, count - begin), segmenter_.frames());
+    {
+      const Timed timed(spent_->front_end);
+      front_end_.push(samples + begin, std::min(kSlice, count - begin), segmenter_.frames());
+    }
     compute_ready(outputs, most_gathered());
   }
   compute_ready(outputs, 1);
@@ -76,7 +102,10 @@ void Stream::compute_tail(Outputs& outputs) {
   if (segments_ > 0 && !plan_.request.any_tail && !tail_has_new_patch()) return;
   const Segment segment = segmenter_.tail(plan_.request.tail);
   if (extractor_->info().grid.columns_within(segment.frames) == 0) return;
-  append(outputs, extractor_->compute(plan_, segment));
+  {
+    const Timed timed(spent_->model);
+    append(outputs, extractor_->compute(plan_, segment));
+  }
   ++segments_;
 }
 

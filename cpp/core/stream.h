@@ -1,7 +1,9 @@
 // Samples in, results of completed segments out. A whole signal is one push and one finish.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -11,6 +13,12 @@
 #include "segmenter.h"
 
 namespace maest {
+
+// Where time went, in seconds. What several threads did at once is added up.
+struct Spent {
+  double front_end = 0;
+  double model = 0;  // patches gathered, and run
+};
 
 class Stream {
  public:
@@ -30,6 +38,9 @@ class Stream {
 
   const Plan& plan() const { return plan_; }
 
+  // Since the stream was made, over all its signals. May be asked while another thread computes.
+  Spent spent() const;
+
   // Forgets the signal; the model stays.
   void reset();
 
@@ -46,6 +57,11 @@ class Stream {
   MelFrontend front_end_;
   Segmenter segmenter_;
   std::int64_t segments_ = 0;  // computed since the start
+  struct Nanoseconds {
+    std::atomic<std::int64_t> front_end{0};
+    std::atomic<std::int64_t> model{0};
+  };
+  std::unique_ptr<Nanoseconds> spent_ = std::make_unique<Nanoseconds>();  // so that streams move
 };
 
 // A whole signal: one push and one finish.

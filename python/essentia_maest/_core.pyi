@@ -163,6 +163,9 @@ class Stream:
     def reset(self) -> None: ...
     @property
     def plan(self) -> Plan: ...
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Time that the front end and the model took so far; that of several threads added up."""
 
 class MelFrontend:
     def __init__(self) -> None: ...

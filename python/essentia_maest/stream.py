@@ -36,6 +36,11 @@ class Stream(Generic[Results]):
         """What was asked, and what it comes to: hop, segment length, shapes, starts."""
         return self._engine.plan
 
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Seconds that the front end and the model took so far, threads added up."""
+        return self._engine.seconds
+
     def push(self, samples: npt.ArrayLike) -> Results:
         """Take the next samples.
 
