@@ -11,6 +11,7 @@ Examples
 
 from __future__ import annotations
 
+import logging as _logging
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from .model import Model
 from .patchout import Patchout
 from .plugin.library import UnsupportedEssentiaError
 from .plugin.registration import essentia_available, require_essentia, watch_imports
+from .provenance import provenance
 from .request import Request
 from .spectrogram import MelFrontend, mel_spectrogram
 from .stream import Stream
@@ -57,9 +59,11 @@ __all__ = [
     "example_audio",
     "load_audio",
     "mel_spectrogram",
+    "provenance",
     "require_essentia",
 ]
 
+_logging.getLogger(__name__).addHandler(_logging.NullHandler())  # silent by itself
 watch_imports()
 _moved.watch_imports()
 

@@ -10,18 +10,30 @@ from pathlib import Path
 from . import _core
 
 _PACKAGES = ("essentia-maest", "essentia", "numpy", "onnxruntime", "scikit-learn", "torch")
-_FAST_INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni")
+# By these ONNX Runtime chooses its kernels.
+_FAST_INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 
 
 def machine() -> str:
     """Describe this machine: processor, CPUs, instruction sets that matter, load."""
-    model, flags = _processor()
-    sets = [name for name in _FAST_INSTRUCTIONS if name in flags]
+    sets = instructions()
     return (
-        f"{model}, {_core.available_cpus()} CPUs usable"
+        f"{_processor()[0]}, {_core.available_cpus()} CPUs usable"
         + (f", {', '.join(sets)}" if sets else "")
         + f"; load {os.getloadavg()[0]:.1f} before the run"
     )
+
+
+def instructions() -> tuple[str, ...]:
+    """List this processor's instruction sets that change how fast, and what, models compute.
+
+    Returns
+    -------
+    tuple of str
+        As Linux names them; empty where the system does not tell.
+    """
+    _, flags = _processor()
+    return tuple(name for name in _FAST_INSTRUCTIONS if name in flags)
 
 
 def versions() -> str:
@@ -46,4 +58,4 @@ def _processor() -> tuple[str, set[str]]:
         name, _, value = line.partition(":")
         entries.setdefault(name.strip(), value.strip())
     name = entries.get("model name") or platform.processor() or platform.machine()
-    return name, set(entries.get("flags", "").split())
+    return name, set((entries.get("flags") or entries.get("Features") or "").split())

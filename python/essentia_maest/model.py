@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from .samples import as_samples
 from .stream import Stream
 
 Array = npt.NDArray[np.float32]
+
+_log = logging.getLogger(__name__)
 
 _STREAM_OUTPUTS: dict[str, Output] = {"predict": "predictions", "embed": "embeddings"}
 
@@ -89,6 +92,16 @@ class Model:
         self.label_families: tuple[str, ...] = checked_families(
             self.info.get(METADATA_KEY), self.labels, f"the metadata of model '{self.path}'"
         )
+        _log.info(
+            "opened %s: %r, %d threads, ONNX Runtime %s from %s, operators %s",
+            self.path,
+            self,
+            self.num_threads,
+            _core.ort_version(),
+            _core.ort_library(),
+            self.operators,
+        )
+        _log.debug("kernels of the engine: %s", _core.kernels())
         if not self.trained:
             warnings.warn(
                 f"model '{self.name}' has random weights: its output says nothing about the music",
@@ -140,6 +153,14 @@ class Model:
     def grid(self) -> tuple[int, int]:
         """Patch rows (frequency) and patch columns (time) of a segment."""
         return self._info.grid_rows, self._info.grid_columns
+
+    @property
+    def operators(self) -> dict[str, str]:
+        """The engine's own operators -> the instruction set of the kernel that computes them here.
+
+        ``"onnxruntime"`` where the model has no such node or the CPU no kernel for it.
+        """
+        return self._engine.operators
 
     @property
     def outputs(self) -> tuple[Output, ...]:

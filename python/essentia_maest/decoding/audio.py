@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import tempfile
@@ -29,9 +30,13 @@ _LIBSNDFILE_MAGIC = (
 
 _Decoded = TypeVar("_Decoded")
 
+_log = logging.getLogger(__name__)
+
 
 def load_audio(path: str | os.PathLike[str]) -> npt.NDArray[np.float32]:
     """Decode an audio file to mono at 16 kHz.
+
+    Python's other threads stand still meanwhile: Essentia decodes without giving them a turn.
 
     The samples are those of Essentia's ``MonoLoader(sampleRate=16000, resampleQuality=4)``, bit
     for bit, for every file that Essentia decodes. What it refuses (Opus in the published wheels,
@@ -104,7 +109,9 @@ def first_that_decodes(
         except DecodeError as error:
             reasons.append(str(error))
         else:
-            if samples(decoded):
+            if count := samples(decoded):
+                name = "Essentia" if decode is with_essentia else "libsndfile"
+                _log.debug("%s: decoded by %s, %d samples", shown, name, count)
                 return decoded
             reasons.append("no audio samples could be decoded")
     raise AudioFileError(f"{shown}: " + "; ".join(dict.fromkeys(reasons)))
@@ -154,10 +161,14 @@ def checked_file(path: str | os.PathLike[str]) -> tuple[str, bytes]:
         raise
     except FileNotFoundError as error:
         link = " (broken symbolic link)" if os.path.islink(file) else ""
-        raise AudioFileError(f"{shown}: no such file{link}") from error
+        refused = AudioFileError(f"{shown}: no such file{link}")
+        refused.errno = error.errno
+        raise refused from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise AudioFileError(f"{shown}: cannot be read: {reason}") from error
+        refused = AudioFileError(f"{shown}: cannot be read: {reason}")
+        refused.errno = error.errno if isinstance(error, OSError) else None
+        raise refused from error
 
 
 def _decode_with_essentia(file: str) -> npt.NDArray[np.float32]:

@@ -1,0 +1,81 @@
+"""The package's log: Python's `logging`, under the name ``essentia_maest``; silent by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+
+from .progress import tell
+
+LOGGER = logging.getLogger("essentia_maest")
+
+
+@contextlib.contextmanager
+def shown() -> Iterator[None]:
+    """Print all of the log on stderr meanwhile."""
+    handler = _Teller()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
+    with _handled(handler, logging.DEBUG):
+        yield
+
+
+@contextlib.contextmanager
+def kept(level: int) -> Iterator[list[logging.LogRecord]]:
+    """Keep what is logged meanwhile, as records that can be sent to another process.
+
+    Parameters
+    ----------
+    level : int
+        From which on.
+
+    Yields
+    ------
+    list of logging.LogRecord
+        Grows as they come.
+    """
+    handler = _Keeper()
+    with _handled(handler, level):
+        yield handler.records
+
+
+def tell_again(records: Sequence[logging.LogRecord]) -> None:
+    """Log what another process kept.
+
+    Parameters
+    ----------
+    records : sequence of logging.LogRecord
+        As `kept` gave them there.
+    """
+    for record in records:
+        logger = logging.getLogger(record.name)
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)
+
+
+@contextlib.contextmanager
+def _handled(handler: logging.Handler, level: int) -> Iterator[None]:
+    before = LOGGER.level
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(level)
+    try:
+        yield
+    finally:
+        LOGGER.setLevel(before)
+        LOGGER.removeHandler(handler)
+
+
+class _Teller(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(self.format(record))
+
+
+class _Keeper(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # In words: arguments and tracebacks may be anything, and not everything can be sent.
+        record.msg, record.args, record.exc_info = record.getMessage(), None, None
+        self.records.append(record)
