@@ -8,14 +8,14 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from essentia_maest import load_audio
-from essentia_maest.collection.decode import Decoded, DecodeFunction, DecodePool
+from essentia_maest.collection.outcomes import Failure
 from essentia_maest.collection.scan import Track
+from essentia_maest.collection.worker_pool import WorkerPool
 from essentia_maest.errors import MaestError
 from essentia_maest.files import remove_unfinished, written_whole
 from essentia_maest.progress import ProgressDisplay
@@ -146,13 +146,13 @@ def _in_processes(
 ) -> Iterator[tuple[str, Features]]:
     jobs = [Track(str(path), identity) for identity, path in paths.items()]
     identities = {job.path: job.result for job in jobs}
-    # The pool hands on whatever the function returns; what it calls a result's name is the id.
-    work = cast(DecodeFunction, partial(_features_of, key, make_system))
-    with DecodePool(min(workers, len(jobs)), work) as pool:
-        for outcome in pool.decode(jobs):
-            if not isinstance(outcome, Decoded):
+    # What the pool calls a result's name is the id.
+    work = partial(_features_of, key, make_system)
+    with WorkerPool(min(workers, len(jobs)), work) as pool:
+        for outcome in pool.run(jobs):
+            if isinstance(outcome, Failure):
                 raise DataError(f"track {identities[outcome.path]}: {outcome.reason}")
-            yield outcome.track.result, cast(Features, outcome.audio)
+            yield outcome.track.result, outcome.result
 
 
 _systems: dict[str, System] = {}

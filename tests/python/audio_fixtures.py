@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import struct
+import tempfile
 import time
 from pathlib import Path
 
@@ -122,6 +123,13 @@ def decode_and_leave_a_mark(path: str) -> np.ndarray:
     """Decode, and leave a file that says so."""
     Path(path + ".decoded").touch()
     return load_audio(path)
+
+
+def make_scrap_and_die(path: str) -> np.ndarray:
+    """Leave a temporary file, and crash."""
+    Path(tempfile.mkdtemp(prefix="maest-"), "scrap").touch()
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return np.zeros(1, np.float32)
 
 
 def short_limit(path: str) -> float:

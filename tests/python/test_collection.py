@@ -20,12 +20,12 @@ from audio_fixtures import (
 )
 from essentia_maest import Model, UntrainedModelWarning, load_audio
 from essentia_maest.collection.analysis import TrackAnalysis
-from essentia_maest.collection.decode import Failure
 from essentia_maest.collection.describe import strongest
 from essentia_maest.collection.options import AnalysisOptions
-from essentia_maest.collection.progress import SilentReporter, failure_line
+from essentia_maest.collection.outcomes import RunReport
+from essentia_maest.collection.progress import SilentReporter
 from essentia_maest.collection.results import ResultFolder
-from essentia_maest.collection.runner import CollectionRun, RunReport
+from essentia_maest.collection.runner import CollectionRun
 from essentia_maest.collection.scan import scan
 from essentia_maest.errors import InvalidArgumentError
 from essentia_maest.files import sha256_of
@@ -57,76 +57,6 @@ def files(folder: Path) -> list[str]:
 
 def result(folder: Path, name: str) -> dict:
     return json.loads((folder / f"{name}.json").read_text())
-
-
-# --- scan ---------------------------------------------------------------------------------------
-
-
-def test_result_folder_must_be_writable(tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    with pytest.raises(InvalidArgumentError, match="is a file; a folder"):
-        ResultFolder(tmp_path / "file")
-    with pytest.raises(InvalidArgumentError, match="no results can be written there"):
-        ResultFolder(tmp_path / "file" / "below")
-
-    def refuse(**_):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr("tempfile.TemporaryFile", refuse)  # root may write everywhere: ask nobody
-    with pytest.raises(InvalidArgumentError, match="cannot|can be written there: Permission"):
-        ResultFolder(tmp_path / "new")
-
-
-def test_results_are_whole_or_absent(tmp_path, monkeypatch):
-    folder = ResultFolder(tmp_path)
-    array = np.arange(6, dtype=np.float32).reshape(2, 3)
-    folder.write("a/x.mp3", {"n": 1}, {"predictions": array, "embeddings": array})
-    assert files(tmp_path) == [
-        "a/x.mp3.embeddings.npy",
-        "a/x.mp3.json",
-        "a/x.mp3.predictions.npy",
-    ]
-    assert folder.read("a/x.mp3") == {
-        "n": 1,
-        "arrays": {
-            "predictions": "x.mp3.predictions.npy",
-            "embeddings": "x.mp3.embeddings.npy",
-        },
-    }
-
-    def fail(file, *_, **__):
-        file.write(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("numpy.save", fail)
-        with pytest.raises(OSError, match="No space left"):
-            folder.write("a/x.mp3", {"n": 2}, {"predictions": array})
-    # The old arrays are whole, nothing speaks for them, and no scraps are left.
-    assert files(tmp_path) == ["a/x.mp3.embeddings.npy", "a/x.mp3.predictions.npy"]
-    np.testing.assert_array_equal(np.load(tmp_path / "a" / "x.mp3.predictions.npy"), array)
-    assert folder.read("a/x.mp3") is None
-
-    folder.write("a/x.mp3", {"n": 3}, {"predictions": array})
-    assert files(tmp_path) == ["a/x.mp3.json", "a/x.mp3.predictions.npy"]
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"arrays": 3}', '{"arrays": {"a": 1}}'])
-def test_damaged_json_counts_as_absent(tmp_path, text):
-    (tmp_path / "x.json").write_text(text)
-    assert ResultFolder(tmp_path).read("x") is None
-
-
-def test_undecodable_names_survive(tmp_path):
-    name = os.fsdecode(b"b\xffd \xc3\xa9.mp3")
-    folder = ResultFolder(tmp_path)
-    folder.write(name, {"track": name}, {"predictions": np.zeros((1, 1), np.float32)})
-    written = (tmp_path / f"{name}.json").read_bytes().decode("utf-8")  # valid UTF-8
-    assert json.loads(written)["track"] == name
-    assert folder.read(name) is not None
-    assert (
-        failure_line(Failure(name, "decode", "no\nsense")) == r"failed: b\udcffd é.mp3: no\nsense"
-    )
 
 
 # --- options ------------------------------------------------------------------------------------
@@ -241,6 +171,7 @@ def test_one_bad_file_is_reported_and_the_rest_kept(tmp_path, model):
         "resumed": 0,
         "failed": 3,
         "duplicates": 0,
+        "not_reached": 0,
     }
     assert {os.path.basename(entry["path"]) for entry in summary["failures"]} == failed
     assert all(entry["reason"] for entry in summary["failures"])

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from audio_fixtures import (
     short_limit,
@@ -16,8 +17,8 @@ from audio_fixtures import (
     write_without_end,
 )
 from essentia_maest import load_audio
-from essentia_maest.collection.decode import Failure
 from essentia_maest.collection.long_tracks import Ended, LongTracks, Piece, StartedOver
+from essentia_maest.collection.outcomes import Failure
 from essentia_maest.collection.scan import Track
 
 
@@ -56,6 +57,7 @@ def decode_all(paths: list[Path], at_once: int, **more) -> dict[str, np.ndarray 
     return found
 
 
+@pytest.mark.slow
 def test_processes_that_die_or_hang_cost_one_track(tmp_path):
     names = ["exits.wav", "a.mp3", "segfaults.wav", "b.opus", "hangs.wav", "starts-over.wav"]
     paths = [

@@ -84,6 +84,16 @@ def test_results_never_collide(tmp_path):
     assert names(scan(paths)) == names(found)  # the same at every run
 
 
+def test_no_folder_stands_where_the_summary_is_written(tmp_path):
+    touch(tmp_path, "summary.json/a.mp3", "Summary.JSON/b.mp3", "x/summary.json/c.mp3")
+    found = scan([tmp_path])
+    firsts = {os.path.dirname(name).casefold() for name in names(found)}
+    assert "x/summary.json" in firsts
+    assert "summary.json" not in firsts
+    assert len(firsts) == 3
+    assert sorted(os.path.basename(name) for name in names(found)) == ["a.mp3", "b.mp3", "c.mp3"]
+
+
 def test_results_of_long_names_fit_into_file_systems(tmp_path):
     stem = "\u00e9" * 124  # 248 bytes
     touch(tmp_path, f"{stem}.mp3", f"{stem}.ogg")

@@ -188,7 +188,7 @@ def test_workers_that_cannot_start_stop_the_run_with_a_reason(collection, tmp_pa
     def broken(*_):
         raise maest.MaestError("the processes that decode cannot start")
 
-    monkeypatch.setattr("training.data.making.DecodePool.decode", broken)
+    monkeypatch.setattr("training.data.making.WorkerPool.run", broken)
     with pytest.raises(DataError, match="processes that decode cannot start"):
         make_spectrograms(collection, tmp_path / "set", **OPTIONS)
 

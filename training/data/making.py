@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
 
 import pyarrow.compute as pc
 
-from essentia_maest.collection.decode import Decoded, DecodeFunction, DecodePool, time_limit
+from essentia_maest.collection.outcomes import Failure
 from essentia_maest.collection.scan import Track
+from essentia_maest.collection.worker_pool import WorkerPool
+from essentia_maest.collection.worker_processes import time_limit
 from essentia_maest.progress import ProgressDisplay
 
 from ..errors import DataError
@@ -58,8 +59,7 @@ class Making:
         self._tracks = tracks
         self._folder = folder
         self._shard_tracks = shard_tracks
-        # The pool hands on whatever the function returns.
-        self._pool = DecodePool(workers, cast(DecodeFunction, work), limit)
+        self._pool = WorkerPool(workers, work, limit)
 
     def run(self, *, retry_refused: bool = False) -> None:
         """Make the shards that are not there, one after the other.
@@ -136,9 +136,8 @@ class Making:
         places = defaultdict(list)
         for place, path in reversed(paths.items()):
             places[path].append(place)
-        for result in self._pool.decode(Track(path, "") for path in paths.values()):
-            if isinstance(result, Decoded):
-                outcome = cast("Spectrogram | Refusal", result.audio)
-                yield places[result.track.path].pop(), outcome
+        for outcome in self._pool.run(Track(path, "") for path in paths.values()):
+            if isinstance(outcome, Failure):
+                yield places[outcome.path].pop(), Refusal(UNDECODABLE, outcome.reason)
             else:
-                yield places[result.path].pop(), Refusal(UNDECODABLE, result.reason)
+                yield places[outcome.track.path].pop(), outcome.result

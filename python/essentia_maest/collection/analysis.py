@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..model import Array, Model
 from .options import AnalysisOptions
+from .outcomes import StageSeconds
 from .scan import Track
 
 
@@ -69,6 +70,12 @@ class TrackAnalysis:
         self._keep(self._stream.finish())
         return {kind: np.concatenate(parts) for kind, parts in self._results.items()}
 
+    @property
+    def seconds(self) -> StageSeconds:
+        """Where the time went so far."""
+        front_end, model = self._stream.seconds
+        return StageSeconds(front_end=front_end, model=model)
+
     def _keep(self, outputs: tuple[Array, ...]) -> None:
         for parts, output in zip(self._results.values(), outputs, strict=True):
             if len(output):
@@ -100,6 +107,11 @@ class GuardedAnalysis:
         self.samples = 0
         self._analysis = TrackAnalysis(model, options, at_once)
         self._error: Exception | None = None
+
+    @property
+    def seconds(self) -> StageSeconds:
+        """Where the time went so far."""
+        return self._analysis.seconds
 
     def push(self, samples: Array) -> None:
         """Take the next samples; after an error, only count them."""

@@ -23,9 +23,11 @@ import numpy.typing as npt
 
 from ..decoding.pieces import write_pieces
 from ..front_end import SAMPLE_RATE
-from .decode import Failure, exit_status, interrupts_held, time_limit
-from .piece_writer import Message, PieceFunction, run
+from ..log import LOGGER, tell_again
+from .outcomes import Failure
+from .piece_writer import Message, Over, PieceFunction, run
 from .scan import Track
+from .worker_processes import exit_status, interrupts_held, time_limit
 
 _EXIT_SECONDS = 10.0
 
@@ -55,9 +57,18 @@ class StartedOver:
 
 @dataclass(frozen=True)
 class Ended:
-    """A track's last piece was given."""
+    """A track's last piece was given.
+
+    Attributes
+    ----------
+    track : Track
+        Which one.
+    seconds : float
+        CPU time that decoding took.
+    """
 
     track: Track
+    seconds: float = 0.0
 
 
 Event = Piece | StartedOver | Ended | Failure
@@ -142,7 +153,13 @@ class LongTracks:
     def _start(self, track: Track) -> None:
         self._running[track.path] = _Decoder(
             track,
-            partial(run, self._decode, track.path, self._folder.name),
+            partial(
+                run,
+                self._decode,
+                track.path,
+                self._folder.name,
+                log_level=LOGGER.getEffectiveLevel(),
+            ),
             self._piece_samples,
             self._limit(track.path),
             self._events.put,
@@ -194,8 +211,11 @@ class _Decoder:
         self._thread.join()
 
     def _follow(self) -> None:
+        seconds = 0.0
         try:
-            reason = self._take_all()
+            over = self._take_all()
+            reason, seconds = over.reason, over.seconds
+            tell_again(over.log)
             self._process.join(_EXIT_SECONDS)
         except EOFError:
             self._process.join(_EXIT_SECONDS)
@@ -210,11 +230,14 @@ class _Decoder:
         self._process.join()
         self._samples.close()
         self._messages.close()
-        path = self._track.path
-        self._put(Ended(self._track) if reason is None else Failure(path, "decode", reason))
+        self._put(
+            Ended(self._track, seconds)
+            if reason is None
+            else Failure(self._track.path, "decode", reason)
+        )
 
-    def _take_all(self) -> str | None:
-        """Take all that the process gives; return why it failed, if it did."""
+    def _take_all(self) -> Over:
+        """Take all that the process gives; return how it went."""
         given = False
         while (piece := self._filled_piece()).size:
             self._give(Piece(self._track, piece))

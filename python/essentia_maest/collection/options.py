@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .. import _core
 from ..errors import InvalidArgumentError
 from ..request import Output, Request
+
+if TYPE_CHECKING:
+    from ..model import Model
 
 OUTPUTS: dict[str, tuple[Output, ...]] = {
     "predictions": ("predictions",),
@@ -15,7 +19,81 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
 }
 """Name of what is written -> what the model is asked for."""
 
+KEEP, REDO, REFUSE = MIXED = ("keep", "redo", "refuse")
+"""What becomes of earlier results that were computed otherwise."""
+
 _BOTH = Request(OUTPUTS["both"])
+
+_UNSAID = ("both", "predictions", "embeddings")
+
+
+def output_of(model: Model) -> str:
+    """Choose what is computed where nobody said it.
+
+    Parameters
+    ----------
+    model : Model
+        What is to compute it.
+
+    Returns
+    -------
+    str
+        ``"both"``, or what the model has of it: a name of `OUTPUTS`.
+    """
+    return next(name for name in _UNSAID if set(OUTPUTS[name]) <= set(model.outputs))
+
+
+@dataclasses.dataclass(frozen=True)
+class Shares:
+    """How much of the machine a run takes.
+
+    Attributes
+    ----------
+    workers : int
+        Processes that decode.
+    threads : int
+        Tracks, or segments of one, that are computed at once.
+
+    Raises
+    ------
+    essentia_maest.errors.InvalidArgumentError
+        One is below 1, or higher than any machine could serve.
+    """
+
+    workers: int
+    threads: int
+
+    def __post_init__(self) -> None:
+        for name, count in dataclasses.asdict(self).items():
+            if count < 1:
+                raise InvalidArgumentError(f"{name} is {count}; 1 or more wanted")
+            if count > _core.MOST_THREADS:
+                raise InvalidArgumentError(
+                    f"{name} is {count}; {_core.MOST_THREADS} or fewer wanted"
+                )
+
+    @classmethod
+    def of(cls, workers: int | None, threads: int) -> Shares:
+        """Make them of what was asked.
+
+        Parameters
+        ----------
+        workers : int or None
+            None is one per CPU that this process may use.
+        threads : int
+            0 is one per CPU that this process may use.
+
+        Returns
+        -------
+        Shares
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            See `Shares`.
+        """
+        cpus = _core.available_cpus()
+        return cls(cpus if workers is None else workers, threads or cpus)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +145,21 @@ class AnalysisOptions:
         if output not in OUTPUTS:
             raise InvalidArgumentError(f"output is {output!r}; wanted: {', '.join(OUTPUTS)}")
         return cls(Request(OUTPUTS[output], **asked), top_k)
+
+    def with_output(self, output: str) -> AnalysisOptions:
+        """Return the same options for another output.
+
+        Parameters
+        ----------
+        output : {"predictions", "embeddings", "both"}
+            What is computed and written.
+
+        Returns
+        -------
+        AnalysisOptions
+        """
+        request = dataclasses.replace(self.request, outputs=OUTPUTS[output])
+        return dataclasses.replace(self, request=request)
 
     @property
     def predictions(self) -> bool:

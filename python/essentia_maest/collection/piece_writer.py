@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import signal
-import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -15,12 +17,32 @@ import numpy.typing as npt
 
 from ..decoding.pieces import Outlet
 from ..errors import MaestError
-from .decode import stderr_away
+from ..log import kept
+from .worker_processes import stderr_away, use_scratch
 
 PieceFunction = Callable[[str, Outlet], None]
 
-Message = npt.NDArray[np.float32] | str | None
-"""Samples, why decoding failed, or None at the end."""
+
+@dataclass(frozen=True)
+class Over:
+    """The last message: decoding is over.
+
+    Attributes
+    ----------
+    reason : str or None
+        Why it failed, if it did.
+    seconds : float
+        CPU time that it took.
+    log : list of logging.LogRecord
+        What was logged meanwhile.
+    """
+
+    reason: str | None
+    seconds: float = 0.0
+    log: list[logging.LogRecord] = field(default_factory=list)
+
+
+Message = npt.NDArray[np.float32] | Over
 
 _PIPE_BYTES = 1 << 20
 
@@ -53,14 +75,20 @@ class PipeOutlet:
         """Send samples as a message."""
         self._messages.send(samples)
 
-    def end(self, reason: str | None) -> None:
-        """Say that decoding is over, and why it failed if it did."""
+    def end(self, over: Over) -> None:
+        """Say that decoding is over, and how it went."""
         self.essentia_done()
-        self._messages.send(reason)
+        self._messages.send(over)
 
 
 def run(
-    decode: PieceFunction, path: str, folder: str, samples: Connection, messages: Connection
+    decode: PieceFunction,
+    path: str,
+    folder: str,
+    samples: Connection,
+    messages: Connection,
+    *,
+    log_level: int,
 ) -> None:
     """Decode a track; the process ends with it.
 
@@ -74,17 +102,20 @@ def run(
         For temporary files; the caller deletes it, also after a crash.
     samples, messages : Connection
         See `PipeOutlet`.
+    log_level : int
+        From which on what is logged is sent back.
     """
     # Whoever started us is gone once nobody reads: do not decode for nobody.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    tempfile.tempdir = folder
+    use_scratch(folder)
     outlet = PipeOutlet(samples, messages)
     reason = None
-    with stderr_away():
+    started = time.process_time()
+    with stderr_away(), kept(log_level) as log:
         try:
             decode(os.fspath(path), outlet)
         except MaestError as error:
             reason = str(error)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-    outlet.end(reason)
+    outlet.end(Over(reason, time.process_time() - started, log))

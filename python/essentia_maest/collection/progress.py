@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from types import TracebackType
 from typing import Protocol
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
-from ..decoding.audio import printable_path
-from .decode import Failure
-
-_LINE_EVERY_SECONDS = 30.0
+from ..progress import ProgressDisplay, tell
+from .outcomes import Failure, failure_line
 
 
 class Reporter(Protocol):
@@ -45,9 +30,12 @@ class Reporter(Protocol):
     def failed(self, failure: Failure) -> None:
         """Say what failed, and why."""
 
+    def say(self, text: str) -> None:
+        """Say something else that is worth a line."""
+
 
 class SilentReporter:
-    """Failures only."""
+    """Failures and warnings only."""
 
     def __enter__(self) -> SilentReporter:
         return self
@@ -68,61 +56,27 @@ class SilentReporter:
 
     def failed(self, failure: Failure) -> None:
         """Print the failure in one line."""
-        print(failure_line(failure), file=sys.stderr, flush=True)
+        tell(failure_line(failure))
+
+    def say(self, text: str) -> None:
+        """Print it."""
+        tell(f"maest: {text}")
 
 
-class LineReporter(SilentReporter):
-    """A line now and then, for log files.
+class DisplayReporter:
+    """A bar on a terminal, a line now and then in a log file.
 
     Parameters
     ----------
-    every : float
-        Seconds between lines.
+    display : ProgressDisplay
+        Where it is shown.
     """
 
-    def __init__(self, every: float = _LINE_EVERY_SECONDS) -> None:
-        self._every = every
-        self._total = 0
-        self._count = 0
-        self._started = self._last = time.monotonic()
+    def __init__(self, display: ProgressDisplay) -> None:
+        self._display = display
 
-    def start(self, total: int) -> None:
-        """Print the number of tracks."""
-        self._total = total
-        self._started = self._last = time.monotonic()
-        print(f"maest: {total} tracks to analyse", file=sys.stderr, flush=True)
-
-    def done(self) -> None:
-        """Print the count, if it is time."""
-        self._count += 1
-        now = time.monotonic()
-        if now - self._last >= self._every:
-            self._last = now
-            minutes = (now - self._started) / self._count * (self._total - self._count) / 60
-            print(
-                f"maest: {self._count} of {self._total} tracks, about {minutes:.0f} min left",
-                file=sys.stderr,
-                flush=True,
-            )
-
-
-class BarReporter:
-    """A progress bar, for terminals."""
-
-    def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._task = self._progress.add_task("analysing", total=None)
-
-    def __enter__(self) -> BarReporter:
-        self._progress.start()
+    def __enter__(self) -> DisplayReporter:
+        self._display.__enter__()
         return self
 
     def __exit__(
@@ -132,21 +86,23 @@ class BarReporter:
         traceback: TracebackType | None,
     ) -> None:
         """Leave the bar as it stands."""
-        self._progress.stop()
+        self._display.__exit__(kind, error, traceback)
 
     def start(self, total: int) -> None:
         """Set the length of the bar."""
-        self._progress.update(self._task, total=total)
+        self._display.start(total)
 
     def done(self) -> None:
         """Move the bar on."""
-        self._progress.advance(self._task)
+        self._display.advance()
 
     def failed(self, failure: Failure) -> None:
         """Print the failure above the bar."""
-        self._progress.console.print(
-            failure_line(failure), markup=False, highlight=False, soft_wrap=True
-        )
+        self._display.message(failure_line(failure))
+
+    def say(self, text: str) -> None:
+        """Print it above the bar."""
+        self._display.message(f"maest: {text}")
 
 
 def make_reporter(quiet: bool) -> Reporter:
@@ -155,31 +111,12 @@ def make_reporter(quiet: bool) -> Reporter:
     Parameters
     ----------
     quiet : bool
-        Failures only.
+        Failures and warnings only.
 
     Returns
     -------
     Reporter
-        A bar if stderr is a terminal, else lines.
     """
     if quiet:
         return SilentReporter()
-    return BarReporter() if sys.stderr.isatty() else LineReporter()
-
-
-def failure_line(failure: Failure) -> str:
-    """Put a failure in one printable line.
-
-    Parameters
-    ----------
-    failure : Failure
-        What failed.
-
-    Returns
-    -------
-    str
-        Path and reason, without naming the path twice.
-    """
-    path = printable_path(failure.path)
-    reason = printable_path(failure.reason)
-    return f"failed: {reason}" if reason.startswith(path) else f"failed: {path}: {reason}"
+    return DisplayReporter(ProgressDisplay("maest: analysing", unit="tracks"))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import json
 import os
 import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..decoding.audio import printable_path
-from ..errors import InvalidArgumentError
-from ..files import write_json, write_whole
+from ..errors import InvalidArgumentError, StoppedEarlyError, ends_all_work
+from ..files import UNFINISHED, write_json, write_whole
 
 SUMMARY = "summary.json"
 _ARRAYS = ("predictions", "embeddings")
+_SCRAP_SECONDS = 3600.0
 
 
 class ResultFolder:
@@ -36,6 +41,8 @@ class ResultFolder:
     ------
     essentia_maest.errors.InvalidArgumentError
         Nothing can be written there; the message says why.
+    essentia_maest.errors.StoppedEarlyError
+        The same, because the disk is full or lost.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -48,7 +55,9 @@ class ResultFolder:
             with tempfile.TemporaryFile(dir=self.path):
                 pass
         except OSError as error:
-            raise InvalidArgumentError(
+            full = ends_all_work(error) and error.errno != errno.EROFS
+            kind = StoppedEarlyError if full else InvalidArgumentError
+            raise kind(
                 f"{shown}: no results can be written there: {error.strerror or error}"
             ) from error
 
@@ -104,6 +113,24 @@ class ResultFolder:
                 file.unlink(missing_ok=True)
         names = {kind: self._file(name, f".{kind}.npy").name for kind in arrays}
         write_json(target, {**result, "arrays": names})
+
+    def remove_scraps(self, names: Iterable[str]) -> None:
+        """Remove what runs that were killed while writing left behind.
+
+        Another run may be writing into the same folder: what is younger than it takes to write a
+        file, and by far, stays.
+
+        Parameters
+        ----------
+        names : iterable of str
+            `Track.result` of the tracks beside whose results they may lie.
+        """
+        old = time.time() - _SCRAP_SECONDS
+        for folder in {self.path, *(self._file(name, "").parent for name in names)}:
+            for left in folder.glob(UNFINISHED):
+                with contextlib.suppress(OSError):
+                    if left.stat().st_mtime < old:
+                        left.unlink()
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the account of a run.

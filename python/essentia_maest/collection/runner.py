@@ -6,65 +6,41 @@ Most tracks are decoded whole, a few ahead. Long ones come after them, piece by 
 from __future__ import annotations
 
 import dataclasses
-import errno
-import os
+import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import partial
 from threading import Event
-from typing import Any, cast
+from typing import Any
 
 from ..decoding.audio import load_audio
 from ..decoding.pieces import write_pieces
-from ..errors import InvalidArgumentError, MaestError
+from ..errors import InvalidArgumentError, ends_all_work, in_words
 from ..front_end import SAMPLE_RATE
+from ..log import LOGGER, tell_again
 from ..model import Array, Model
+from ..provenance import provenance
 from .analysis import GuardedAnalysis
-from .decode import Decoded, DecodeFunction, DecodePool, Failure, time_limit
 from .describe import describe_model, describe_track, describe_versions, untrained_warning
 from .long_tracks import Ended, LongTracks, Piece, StartedOver
-from .options import AnalysisOptions
+from .options import KEEP, AnalysisOptions, Shares
+from .outcomes import Failure, RunReport, StageSeconds
 from .piece_writer import PieceFunction
 from .progress import Reporter
-from .results import ResultFolder
+from .results import SUMMARY, ResultFolder
+from .resume import EarlierResults
 from .scan import Scan, Track
-from .short_tracks import LONG_SECONDS, load_unless_long
+from .short_tracks import LONG_SECONDS, DecodeFunction, load_unless_long
 from .side_by_side import SideBySide
+from .worker_pool import WorkerPool
+from .worker_processes import time_limit
+
+_log = logging.getLogger(__name__)
 
 # Pieces of long tracks: enough segments for threads that get done early to go on, within bounds.
 _SEGMENTS_PER_THREAD = 2
 _PIECE_SECONDS = (60.0, 480.0)
-
-# What will not be better with the next track.
-_HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-
-
-@dataclasses.dataclass
-class RunReport:
-    """What became of a run.
-
-    Attributes
-    ----------
-    found, analyzed, resumed : int
-        Tracks found, analysed now, and left alone because they were done before.
-    duplicates : int
-        Names left out because they lead to a track already found.
-    failures : list of Failure
-        Tracks and folders that came to nothing.
-    audio_seconds : float
-        Length of what was analysed now.
-    stopped : str or None
-        Why the run ended early, if it did.
-    """
-
-    found: int = 0
-    analyzed: int = 0
-    resumed: int = 0
-    duplicates: int = 0
-    failures: list[Failure] = dataclasses.field(default_factory=list)
-    audio_seconds: float = 0.0
-    stopped: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +50,7 @@ class _Ending:
     failure: Failure | None = None
     hopeless: str | None = None
     samples: int = 0
+    seconds: StageSeconds = dataclasses.field(default_factory=StageSeconds)
 
 
 def threads_of_model(tracks: int, threads: int) -> int:
@@ -116,8 +93,13 @@ class CollectionRun:
     resume : bool
         Leave tracks alone whose results are there and were made from a file of the same size with
         the same model file and options.
-    decode, limit : callable
-        See `DecodePool`.
+    mixed : {"keep", "redo", "refuse"}
+        What becomes of those that were computed otherwise; see `EarlierResults`.
+    decode : callable
+        Path of a file -> samples, for tracks that are decoded whole. Runs in fresh processes,
+        which have to be able to import it.
+    limit : callable
+        See `WorkerPool`.
     long_seconds : float
         Tracks of at least this length are decoded piece by piece.
     decode_pieces : callable
@@ -126,7 +108,7 @@ class CollectionRun:
     Raises
     ------
     essentia_maest.errors.InvalidArgumentError
-        The model cannot do what the options ask, or there are no threads.
+        The model cannot do what the options ask; there are no threads or workers, or too many.
     """
 
     def __init__(
@@ -139,13 +121,13 @@ class CollectionRun:
         threads: int = 1,
         reporter: Reporter,
         resume: bool = False,
+        mixed: str = KEEP,
         decode: DecodeFunction = load_audio,
         limit: Callable[[str], float] = time_limit,
         long_seconds: float = LONG_SECONDS,
         decode_pieces: PieceFunction = write_pieces,
     ) -> None:
-        if threads < 1:
-            raise InvalidArgumentError(f"threads is {threads}; 1 or more wanted")
+        Shares(workers, threads)  # refuses what no machine has
         self._plan = model.plan(options.request)  # refuses what the model does not have
         self._model = model
         self._options = options
@@ -163,7 +145,9 @@ class CollectionRun:
             **({} if model.trained else {"warning": untrained_warning(model)}),
             "model": describe_model(model),
             "options": options.as_json(),
+            "provenance": provenance(model),
         }
+        self._earlier = EarlierResults(folder, self._common, mixed)
 
     def run(self, scan: Scan) -> RunReport:
         """Analyse every track; one that fails is reported and the rest go on.
@@ -184,8 +168,10 @@ class CollectionRun:
         ------
         KeyboardInterrupt
             After the worker processes were ended and the summary was written.
-        OSError
-            The summary could not be written.
+        essentia_maest.errors.InvalidArgumentError
+            There are results that were computed otherwise, and these are refused.
+        essentia_maest.errors.StoppedEarlyError
+            No process, or no thread, can be started.
         """
         report = RunReport(found=len(scan.tracks), duplicates=scan.duplicates)
         started = datetime.now(timezone.utc)
@@ -194,17 +180,30 @@ class CollectionRun:
             try:
                 for path, reason in scan.unreadable:
                     self._fail(report, Failure(path, "scan", f"cannot be listed: {reason}"))
-                waiting = [track for track in scan.tracks if not self._is_done(track)]
-                report.resumed = len(scan.tracks) - len(waiting)
+                waiting = self._left_to_do(scan.tracks, report)
+                self._folder.remove_scraps(track.result for track in waiting)
                 self._reporter.start(len(waiting))
                 self._run(waiting, report)
-            except KeyboardInterrupt:
-                report.stopped = "interrupted"
+            except InvalidArgumentError:  # nothing was begun
                 raise
-            finally:
-                seconds = time.monotonic() - clock
-                self._folder.write_summary(self._summary(report, started, seconds))
+            except BaseException as error:
+                stop = isinstance(error, KeyboardInterrupt)
+                report.stopped = "interrupted" if stop else in_words(error)
+                self._write_summary(report, started, clock)
+                raise
+            self._write_summary(report, started, clock)
         return report
+
+    def _left_to_do(self, tracks: list[Track], report: RunReport) -> list[Track]:
+        if not self._resume:
+            return tracks
+        left = self._earlier.left_to_do(tracks)
+        report.resumed = len(tracks) - len(left)
+        report.mixed = self._earlier.mixed
+        _log.info("%d of %d tracks were done before", report.resumed, report.found)
+        if (warning := self._earlier.warning()) is not None:
+            self._reporter.say(warning)
+        return left
 
     def _run(self, waiting: list[Track], report: RunReport) -> None:
         long = self._run_short(waiting, report)
@@ -214,27 +213,40 @@ class CollectionRun:
     def _run_short(self, waiting: list[Track], report: RunReport) -> list[Track]:
         """Analyse the tracks that are not long, and return those that are."""
         long: list[Track] = []
-        decode = partial(load_unless_long, decode=self._decode, longest=self._long_seconds)
+        decode = partial(
+            load_unless_long,
+            decode=self._decode,
+            longest=self._long_seconds,
+            log_level=LOGGER.getEffectiveLevel(),
+        )
         workers = max(1, min(self._workers, len(waiting)))
         tracks = max(1, min(self._threads, len(waiting)))
         analyses = SideBySide[_Ending | None](tracks)
         try:
-            with DecodePool(workers, cast(DecodeFunction, decode), self._limit) as pool, analyses:
-                for outcome in pool.decode(waiting):
+            with WorkerPool(workers, decode, self._limit) as pool, analyses:
+                for outcome in pool.run(waiting):
                     if isinstance(outcome, Failure):
                         self._conclude(_Ending(outcome), report)
-                    elif cast("Array | None", outcome.audio) is None:
+                        continue
+                    whole = outcome.result
+                    tell_again(whole.log)
+                    report.seconds.decode += whole.seconds
+                    if whole.samples is None:
                         long.append(outcome.track)
                     else:
                         work = partial(
-                            self._analyze, outcome, self._threads // tracks, analyses.stopping
+                            self._analyze,
+                            outcome.track,
+                            whole.samples,
+                            self._threads // tracks,
+                            analyses.stopping,
                         )
                         for ending in analyses.begin(work):
                             self._conclude(ending, report)
                         del work
                     if report.stopped is not None:
                         return []
-                    del outcome  # its samples, before the next are waited for
+                    del outcome, whole  # its samples, before the next are waited for
                 for ending in analyses.rest():
                     self._conclude(ending, report)
         finally:
@@ -243,18 +255,20 @@ class CollectionRun:
                 self._conclude(ending, report)
         return long
 
-    def _analyze(self, decoded: Decoded, at_once: int, stopping: Event) -> _Ending | None:
+    def _analyze(
+        self, track: Track, samples: Array, at_once: int, stopping: Event
+    ) -> _Ending | None:
         """Analyse a track; None as soon as the run is left, which is looked at between pieces."""
         try:
-            analysis = GuardedAnalysis(decoded.track, self._model, self._options, at_once)
+            analysis = GuardedAnalysis(track, self._model, self._options, at_once)
         except Exception as error:
-            return _Ending(Failure(decoded.track.path, "analyze", _reason(error)))
+            return _Ending(Failure.of(track.path, "analyze", error))
         hop = min(self._plan.hop_seconds, self._model.hop_seconds)
         step = max(1, round(at_once * hop * SAMPLE_RATE))
-        for begin in range(0, len(decoded.audio), step):
+        for begin in range(0, len(samples), step):
             if stopping.is_set():
                 return None
-            analysis.push(decoded.audio[begin : begin + step])
+            analysis.push(samples[begin : begin + step])
         return self._end(analysis)
 
     def _run_long(self, tracks: list[Track], report: RunReport) -> None:
@@ -280,6 +294,7 @@ class CollectionRun:
                         )
                     analyses[event.track.path].push(event.audio)
                 elif isinstance(event, Ended):
+                    report.seconds.decode += event.seconds
                     self._conclude(self._end(analyses.pop(event.track.path)), report)
                 if report.stopped is not None:
                     return
@@ -293,6 +308,7 @@ class CollectionRun:
         else:
             report.analyzed += 1
             report.audio_seconds += ending.samples / SAMPLE_RATE
+        report.seconds.add(ending.seconds)
         if ending.hopeless is not None and report.stopped is None:
             report.stopped = ending.hopeless
         if report.stopped is None:
@@ -304,64 +320,39 @@ class CollectionRun:
             arrays = analysis.finish()
             result = describe_track(track.path, samples, self._model, self._options, arrays)
         except Exception as error:
-            return _Ending(Failure(track.path, "analyze", _reason(error)))
+            failure = Failure.of(track.path, "analyze", error)
+            return _Ending(failure, seconds=analysis.seconds)
+        seconds = analysis.seconds
+        started = time.perf_counter()
         try:
             # The path first, the long list of segments last: for whoever looks into the file.
             head = {"track": track.path, **self._common}
             self._folder.write(track.result, {**head, **result}, arrays)
         except Exception as error:
-            hopeless = isinstance(error, OSError) and error.errno in _HOPELESS
+            failure = Failure.of(track.path, "write", error)
+            hopeless = ends_all_work(error)
             return _Ending(
-                Failure(track.path, "write", _reason(error)),
-                f"results cannot be written: {_words(error)}" if hopeless else None,
+                failure, f"results cannot be written: {failure.reason}" if hopeless else None
             )
-        return _Ending(samples=samples)
-
-    def _is_done(self, track: Track) -> bool:
-        found = self._folder.read(track.result) if self._resume else None
-        if found is None:
-            return False
-        try:
-            size = os.stat(track.path).st_size
-        except OSError:
-            return False
-        same = {"track": track.path, "file_size": size, "options": self._common["options"]}
-        model = found.get("model")
-        return (
-            all(found.get(key) == value for key, value in same.items())
-            and isinstance(model, dict)
-            and all(model.get(key) == self._common["model"][key] for key in ("name", "sha256"))
-        )
+        seconds.writing = time.perf_counter() - started
+        _log.debug("%s: %.1f s of audio, %s", track.path, samples / SAMPLE_RATE, seconds.rounded())
+        return _Ending(samples=samples, seconds=seconds)
 
     def _fail(self, report: RunReport, failure: Failure) -> None:
         report.failures.append(failure)
         self._reporter.failed(failure)
 
-    def _summary(self, report: RunReport, started: datetime, seconds: float) -> dict[str, Any]:
-        counts = {
-            "found": report.found,
-            "analyzed": report.analyzed,
-            "resumed": report.resumed,
-            "failed": len(report.failures),
-            "duplicates": report.duplicates,
-        }
-        return {
+    def _write_summary(self, report: RunReport, started: datetime, clock: float) -> None:
+        summary = {
             "started": started.isoformat(timespec="seconds"),
-            "wall_seconds": round(seconds, 3),
-            "audio_seconds": round(report.audio_seconds, 3),
-            "stopped": report.stopped,
-            "counts": counts,
-            "failures": [dataclasses.asdict(failure) for failure in report.failures],
+            "wall_seconds": round(time.monotonic() - clock, 3),
+            **report.as_json(),
             **self._common,
             "versions": describe_versions(),
         }
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, MaestError):
-        return str(error)
-    return f"{type(error).__name__}: {_words(error)}"
-
-
-def _words(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        try:
+            self._folder.write_summary(summary)
+        except OSError as error:
+            failure = Failure.of(str(self._folder.path / SUMMARY), "summary", error)
+            self._fail(report, failure)
+            report.stopped = report.stopped or f"the summary cannot be written: {failure.reason}"

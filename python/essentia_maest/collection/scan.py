@@ -28,6 +28,9 @@ LONGEST_NAME = 255 - len(".predictions.npy")
 RESERVED_NAMES = frozenset({"summary"})
 """Result names that would overwrite what the run itself writes."""
 
+RESERVED_FOLDERS = frozenset({"summary.json"})
+"""Folder names that would stand where the run itself writes."""
+
 
 @dataclass(frozen=True)
 class Track:
@@ -155,13 +158,22 @@ def _is_special(path: str) -> bool:
 
 
 def _without_collisions(named: list[tuple[str, str]]) -> list[Track]:
-    wanted = [(path, _shortened(name)) for path, name in named]
+    wanted = [(path, _beside_summary(_shortened(name))) for path, name in named]
     taken = Counter(_key(name) for _, name in wanted)
     taken.update(RESERVED_NAMES)
     return [
         Track(path, name if taken[_key(name)] == 1 else _distinct(name, path))
         for path, name in wanted
     ]
+
+
+def _beside_summary(name: str) -> str:
+    first, slash, rest = name.partition(os.sep)
+    return (
+        _distinct(first, first) + slash + rest
+        if slash and _key(first) in RESERVED_FOLDERS
+        else name
+    )
 
 
 def _key(name: str) -> str:

@@ -8,6 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from ..errors import StoppedEarlyError, in_words
+
 Result = TypeVar("Result")
 
 # What interrupts the caller, Ctrl-C for one, is not noticed while it waits without an end.
@@ -65,11 +67,16 @@ class SideBySide(Generic[Result]):
 
         Raises
         ------
+        StoppedEarlyError
+            No thread can be started.
         Exception
             What a piece of work raised.
         """
         yield from self._finished(fewer_than=self._at_once)
-        self._running.add(self._executor.submit(work))
+        try:
+            self._running.add(self._executor.submit(work))
+        except RuntimeError as error:
+            raise StoppedEarlyError(in_words(error)) from error
 
     def rest(self) -> Iterator[Result]:
         """Wait for all that was begun.

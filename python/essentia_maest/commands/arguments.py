@@ -6,9 +6,10 @@ import argparse
 from typing import Any, NoReturn
 
 from .. import _core
-from ..collection.options import OUTPUTS, AnalysisOptions
+from ..collection.options import MIXED, OUTPUTS, AnalysisOptions
 from ..request import Request
 from .models import add_fetch, add_models
+from .surroundings import show
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -32,6 +33,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     add_fetch(commands)
     add_models(commands)
+    for command in commands.choices.values():
+        command.add_argument(
+            "--verbose", action="store_true", help="tell on stderr what is chosen and done"
+        )
     return parser
 
 
@@ -42,7 +47,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         from importlib.metadata import version
 
-        print(f"maest {version('essentia-maest')}")
+        show(f"maest {version('essentia-maest')}")
         parser.exit()
 
 
@@ -51,7 +56,8 @@ def _add_analyze(commands: Any) -> None:
         "analyze",
         help="analyse audio files and folders",
         description="Analyse audio files, and those in folders, into one JSON file per track and "
-        ".npy arrays beside it. Exit code: 0 all done, 1 some files failed, 2 bad usage.",
+        ".npy arrays beside it. Exit code: 0 all done, 1 some files failed, 2 bad usage, 3 stopped "
+        "early (a full disk, no more processes).",
         allow_abbrev=False,
     )
     defaults, asked = AnalysisOptions(), Request()
@@ -63,8 +69,7 @@ def _add_analyze(commands: Any) -> None:
     add(
         "--output",
         choices=OUTPUTS,
-        default="both",
-        help="what to compute (default: %(default)s)",
+        help="what to compute (default: both, or what the model has of it)",
     )
     add(
         "--block",
@@ -115,6 +120,23 @@ def _add_analyze(commands: Any) -> None:
         "process may use)",
     )
     add("--resume", action="store_true", help="leave alone what the same model and options did")
+    add(
+        "--mixed",
+        choices=MIXED,
+        default=MIXED[0],
+        help="with --resume, results that other kernels, another ONNX Runtime or other decoders "
+        "made: keep them and say so, redo them, or refuse to go on (default: %(default)s)",
+    )
+    add(
+        "--timings",
+        action="store_true",
+        help="tell at the end how long decoding, front end, model and writing took",
+    )
+    add(
+        "--profile",
+        metavar="PREFIX",
+        help="have ONNX Runtime write what each operator took to PREFIX_TIME.json",
+    )
     add("--quiet", action="store_true", help="print warnings and failures only")
     parser.set_defaults(command="analyze")
 

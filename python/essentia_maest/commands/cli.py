@@ -1,6 +1,7 @@
 """The command ``maest``: its sub-commands and its exit codes. The work is done elsewhere.
 
-Exit codes: 0 all done, 1 some files failed, 2 bad usage, 130 and 143 interrupted and terminated.
+Exit codes: 0 all done, 1 some files failed, 2 bad usage, 3 stopped early by the machine (a full
+disk, no more processes, nowhere to print to), 130 and 143 interrupted and terminated.
 """
 
 from __future__ import annotations
@@ -17,19 +18,35 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..collection.options import AnalysisOptions
-from ..errors import FetchError, InvalidArgumentError, MaestError, UntrainedModelWarning
+from .. import log
+from ..collection.options import AnalysisOptions, Shares, output_of
+from ..errors import (
+    FetchError,
+    InvalidArgumentError,
+    MaestError,
+    UntrainedModelWarning,
+    ends_all_work,
+    in_words,
+)
+from ..progress import tell
 from ..reading.plain_text import printable
 from .arguments import make_parser
 from .models import run_fetch, run_models
+from .surroundings import (
+    drop_output,
+    flush_output,
+    open_standard_files,
+    require_working_directory,
+    show,
+)
 
 # What computes is imported where it is needed: `maest --help` is to answer at once.
 if TYPE_CHECKING:
-    from ..collection.runner import RunReport
+    from ..collection.outcomes import RunReport
     from ..collection.scan import Scan
     from ..model import Model
 
-ALL_DONE, SOME_FAILED, BAD_USAGE = 0, 1, 2
+ALL_DONE, SOME_FAILED, BAD_USAGE, STOPPED_EARLY = 0, 1, 2, 3
 _LINE_BREAK = "\n"
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
@@ -56,26 +73,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         Help and version were asked for (0), or the arguments cannot be parsed (2).
     """
-    parsed = make_parser().parse_args(arguments)
+    open_standard_files()
     try:
-        code = _COMMANDS[parsed.command](parsed)
-        sys.stdout.flush()
+        parsed = _parsed(arguments)
+        require_working_directory()
+        with log.shown() if parsed.verbose else contextlib.nullcontext():
+            code = _COMMANDS[parsed.command](parsed)
+        flush_output()
         return code
     except _Terminated:
         return _complain("terminated", TERMINATED)
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has gone; do not fail again when Python flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()  # whoever read it has gone
         return SOME_FAILED
-    except (MaestError, ImportError, OSError) as error:
+    except (MaestError, ImportError, OSError, RuntimeError, MemoryError) as error:
+        if ends_all_work(error):
+            return _complain(f"stopped early: {in_words(error)}", STOPPED_EARLY)
+        if isinstance(error, RuntimeError):
+            raise
         return _complain(str(error), BAD_USAGE)
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return make_parser().parse_args(arguments)
+    except SystemExit:
+        flush_output()  # of help and version
+        raise
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
     options = AnalysisOptions.of(
-        arguments.output,
+        arguments.output or "both",
         block=arguments.block,
         tokens=arguments.tokens,
         patchout=arguments.patchout,
@@ -83,10 +114,8 @@ def _analyze(arguments: argparse.Namespace) -> int:
         tail=arguments.tail,
         top_k=arguments.top_k,
     )
-    if arguments.workers is not None and arguments.workers < 1:
-        raise InvalidArgumentError(f"workers is {arguments.workers}; 1 or more wanted")
+    shares = Shares.of(arguments.workers, arguments.threads)
 
-    from .. import _core
     from ..collection.describe import untrained_warning
     from ..collection.progress import make_reporter
     from ..collection.results import ResultFolder
@@ -100,18 +129,21 @@ def _analyze(arguments: argparse.Namespace) -> int:
     found = scan(paths)
     _check_found(found, paths)
     folder = ResultFolder(arguments.results)
-    if arguments.threads < 0:
-        raise InvalidArgumentError(f"threads is {arguments.threads}; 0 or more wanted")
-    threads = arguments.threads or _core.available_cpus()
-    model = _open(arguments.model, threads_of_model(len(found.tracks), threads))
+    if arguments.profile is not None:
+        os.environ["ESSENTIA_MAEST_PROFILE"] = os.path.abspath(arguments.profile)
+    model = _open(arguments.model, threads_of_model(len(found.tracks), shares.threads))
+    if arguments.output is None and (output := output_of(model)) != "both":
+        _complain(f"model '{model.name}' has {output} only: that is what is computed")
+        options = options.with_output(output)
     run = CollectionRun(
         model,
         options,
         folder,
-        workers=arguments.workers or _core.available_cpus(),
-        threads=threads,
+        workers=shares.workers,
+        threads=shares.threads,
         reporter=make_reporter(arguments.quiet),
         resume=arguments.resume,
+        mixed=arguments.mixed,
     )
     if not model.trained:
         _complain(f"warning: {untrained_warning(model)}")
@@ -119,11 +151,15 @@ def _analyze(arguments: argparse.Namespace) -> int:
     report = run.run(found)
     if report.stopped:
         _complain(f"stopped early: {report.stopped}")
+    if arguments.timings:
+        _complain(_timings(report))
     if not arguments.quiet:
         _complain(f"{_counts(report)}; results in {folder.path}")
         if len(found.tracks) == 1 and not report.failures and not report.stopped:
             _tell(folder.read(found.tracks[0].result) or {})
-    return SOME_FAILED if report.failures or report.stopped else ALL_DONE
+    if report.stopped:
+        return STOPPED_EARLY
+    return SOME_FAILED if report.failures else ALL_DONE
 
 
 def _check_found(found: Scan, paths: list[str]) -> None:
@@ -141,15 +177,24 @@ def _check_found(found: Scan, paths: list[str]) -> None:
 
 
 def _tell(result: dict[str, Any]) -> None:
-    """Print the strongest labels of one track, family by family where there are several."""
+    """Print the strongest labels of one track, family by family where there are several.
+
+    They are in the files, too: who does not want to read them to the end misses nothing.
+    """
     from ..reading.families import family_lines
 
+    lines: list[str] = []
     if "families" in result:
         lines = family_lines(result["families"])
-    else:
-        lines = [f"{entry['label']} {entry['activation']:.2f}" for entry in result.get("top", [])]
-    for line in lines:
-        print(printable(line))
+    elif "top" in result:
+        lines = [f"{entry['label']} {entry['activation']:.2f}" for entry in result["top"]]
+    if sys.stdout is None or not lines:
+        return
+    try:
+        show("\n".join(map(printable, lines)))
+        flush_output()
+    except BrokenPipeError:
+        drop_output()
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -164,6 +209,15 @@ def _counts(report: RunReport) -> str:
         parts.append(f"{report.duplicates} duplicates left out")
     parts.append(f"{len(report.failures)} failed")
     return ", ".join(parts)
+
+
+def _timings(report: RunReport) -> str:
+    seconds = report.seconds
+    return (
+        f"timings: decode {seconds.decode:.2f} s, front end {seconds.front_end:.2f} s, "
+        f"model {seconds.model:.2f} s, writing {seconds.writing:.2f} s "
+        "(summed over processes and threads)"
+    )
 
 
 def _convert(arguments: argparse.Namespace) -> int:
@@ -205,14 +259,19 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    described = _describe(_open(arguments.model, threads=1))
+    from ..provenance import provenance, provenance_lines
+
+    model = _open(arguments.model, threads=1)
+    described = _describe(model)
+    here = provenance(model)
     if arguments.json:
-        print(json.dumps(described, indent=1, ensure_ascii=False))
+        show(json.dumps({**described, "provenance": here}, indent=1, ensure_ascii=False))
     else:
+        described |= provenance_lines(here)
         width = max(map(len, described))
         for key, value in described.items():
             shown = "NO (random weights)" if value is False else value
-            print(f"{key.replace('_', ' '):{width}}  {printable(str(shown))}")
+            show(f"{key.replace('_', ' '):{width}}  {printable(str(shown))}")
     return ALL_DONE
 
 
@@ -228,9 +287,9 @@ def _bench(arguments: argparse.Namespace) -> int:
         rounds=arguments.rounds,
     )
     if arguments.json:
-        print(json.dumps(found.as_dict(), indent=1, ensure_ascii=False))
+        show(json.dumps(found.as_dict(), indent=1, ensure_ascii=False))
     else:
-        print(*found.lines(), sep="\n")
+        show("\n".join(found.lines()))
     return ALL_DONE
 
 
@@ -244,6 +303,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
         with _one_line_warnings():
             run_fetch(arguments, _complain)
     except FetchError as error:
+        if ends_all_work(error):
+            raise
         return _complain(str(error), SOME_FAILED)
     return ALL_DONE
 
@@ -292,7 +353,7 @@ def _describe(model: Model) -> dict[str, Any]:
 def _complain(text: str, code: int = ALL_DONE) -> int:
     """Print a line on stderr, where results never go."""
     # Messages quote what files say of themselves.
-    print(f"maest: {printable(text, keep=_LINE_BREAK)}", file=sys.stderr, flush=True)
+    tell(f"maest: {printable(text, keep=_LINE_BREAK)}")
     return code
 
 

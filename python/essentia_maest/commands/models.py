@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InvalidArgumentError
+from .surroundings import show
 
 Tell = Callable[[str], object]
 
@@ -67,10 +68,10 @@ def run_models(tell: Tell) -> None:
     from ..reading.store import DEFAULT, shipped_models
 
     for name, path in shipped_models().items():
-        print(_line(name, path) + ("  (default)" if name == DEFAULT else ""))
+        show(_line(name, path) + ("  (default)" if name == DEFAULT else ""))
     fetched = fetched_models()
     for name, path in fetched.items():
-        print(_line(name, path) + "  (fetched)")
+        show(_line(name, path) + "  (fetched)")
     if not fetched:
         tell(f"no fetched models in {cache_folder()}; `maest fetch --list` has their names")
 
@@ -151,7 +152,7 @@ def _list_public() -> None:
     width = max(len(model.name) for model in MODELS)
     for model in MODELS:
         here = "  (fetched)" if fetched_file(model.name) else ""
-        print(
+        show(
             f"{model.name:{width}}  segments of {model.seconds:2} s, {model.classes} styles, "
             f"{LICENCE}{here}"
         )

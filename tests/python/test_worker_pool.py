@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,18 +14,21 @@ import pytest
 from audio_fixtures import (
     decode_and_leave_a_mark,
     decode_or_misbehave,
+    make_scrap_and_die,
     short_limit,
     write_audio,
 )
 from essentia_maest import load_audio
-from essentia_maest.collection.decode import Decoded, DecodePool, Failure, time_limit
+from essentia_maest.collection.outcomes import Failure
 from essentia_maest.collection.scan import Track
+from essentia_maest.collection.worker_pool import Done, WorkerPool
+from essentia_maest.collection.worker_processes import time_limit
 
 
-def decode_all(paths: list[Path], workers: int, **more) -> dict[str, Decoded | Failure]:
+def decode_all(paths: list[Path], workers: int, work, limit) -> dict[str, Done | Failure]:
     tracks = [Track(str(path), path.name) for path in paths]
-    with DecodePool(workers, **more) as pool:
-        outcomes = list(pool.decode(tracks))
+    with WorkerPool(workers, work, limit) as pool:
+        outcomes = list(pool.run(tracks))
     assert len(outcomes) == len(tracks)
     return {
         os.path.basename(one.path if isinstance(one, Failure) else one.track.path): one
@@ -42,7 +47,7 @@ def test_workers_that_die_or_hang_cost_one_file(tmp_path, workers):
         write_audio(path, 0.1)
     (tmp_path / "empty.wav").touch()
     outcomes = decode_all(
-        [*paths, tmp_path / "empty.wav"], workers, decode=decode_or_misbehave, limit=short_limit
+        [*paths, tmp_path / "empty.wav"], workers, decode_or_misbehave, short_limit
     )
     failures = {name: one.reason for name, one in outcomes.items() if isinstance(one, Failure)}
     assert set(failures) == {*bad, "empty.wav"}
@@ -61,17 +66,18 @@ def test_workers_that_die_or_hang_cost_one_file(tmp_path, workers):
         )
     for index in range(len(bad)):
         good = outcomes[f"good-{index}.wav"]
-        assert isinstance(good, Decoded)
-        np.testing.assert_array_equal(good.audio, load_audio(tmp_path / f"good-{index}.wav"))
+        assert isinstance(good, Done)
+        np.testing.assert_array_equal(good.result, load_audio(tmp_path / f"good-{index}.wav"))
 
 
+@pytest.mark.slow
 def test_few_tracks_are_decoded_ahead(tmp_path):
     paths = [write_audio(tmp_path / f"{index}.wav", 0.05) for index in range(8)]
     tracks = [Track(str(path), path.name) for path in paths]
     taken = 0
-    with DecodePool(2, decode_and_leave_a_mark) as pool:
-        for outcome in pool.decode(tracks):
-            assert isinstance(outcome, Decoded)
+    with WorkerPool(2, decode_and_leave_a_mark) as pool:
+        for outcome in pool.run(tracks):
+            assert isinstance(outcome, Done)
             taken += 1
             time.sleep(0.3)
             decoded = len(list(tmp_path.glob("*.decoded")))
@@ -79,9 +85,49 @@ def test_few_tracks_are_decoded_ahead(tmp_path):
     assert taken == 8
 
 
+def worker_pids() -> list[int]:
+    return [
+        int(child)
+        for task in Path("/proc/self/task").iterdir()
+        for child in (task / "children").read_text().split()
+        if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victims", [1, 2])
+def test_workers_that_die_while_they_wait_cost_nothing(tmp_path, victims):
+    paths = [write_audio(tmp_path / f"{index}.wav", 0.05) for index in range(9)]
+    tracks = [Track(str(path), path.name) for path in paths]
+    found = []
+    with WorkerPool(2, load_audio) as pool:
+        for outcome in pool.run(tracks):
+            found.append(outcome)
+            if len(found) in (1, 4):
+                time.sleep(2.0)  # all that may be done ahead is done: they wait
+                for pid in worker_pids()[:victims]:
+                    os.kill(pid, signal.SIGKILL)
+                time.sleep(0.5)
+    assert all(isinstance(outcome, Done) for outcome in found), found
+    assert sorted(outcome.track.result for outcome in found) == [path.name for path in paths]
+
+
+def test_a_crash_leaves_nothing_in_the_temporary_folder(tmp_path, monkeypatch):
+    own = tmp_path / "temporary"
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+    path = tmp_path / "segfaults.wav"
+    path.touch()
+    with WorkerPool(1, make_scrap_and_die) as pool:
+        (outcome,) = pool.run([Track(str(path), path.name)])
+        assert isinstance(outcome, Failure)
+        assert list(own.rglob("scrap"))
+    assert not list(own.iterdir())
+
+
 def test_nothing_to_decode_starts_no_process():
-    with DecodePool(2) as pool:
-        assert list(pool.decode([])) == []
+    with WorkerPool(2, load_audio) as pool:
+        assert list(pool.run([])) == []
         assert pool._pool is None
 
 
@@ -90,6 +136,3 @@ def test_time_limit_grows_with_the_file(tmp_path):
     path.write_bytes(bytes(2_000_000))
     assert time_limit(str(path)) == 140.0
     assert time_limit(str(tmp_path / "missing")) == 120.0
-
-
-# --- result folder ------------------------------------------------------------------------------

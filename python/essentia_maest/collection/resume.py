@@ -1,0 +1,121 @@
+"""What an earlier run has done already, and whether it computed as this one does."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import InvalidArgumentError
+from ..provenance import differences
+from .options import KEEP, MIXED, REDO, REFUSE
+from .outcomes import Difference
+from .results import ResultFolder
+from .scan import Track
+
+_log = logging.getLogger(__name__)
+
+
+class EarlierResults:
+    """The results that are in a folder, seen from a run that would go on.
+
+    Parameters
+    ----------
+    folder : ResultFolder
+        Where they are.
+    wanted : dict
+        What all results of this run have in common: ``model``, ``options``, ``provenance``.
+    mixed : {"keep", "redo", "refuse"}
+        What becomes of results of the same file, model and options that other kernels, another
+        ONNX Runtime or other decoders made. "keep" leaves them alone; 100,000 tracks are not done
+        again without being asked.
+
+    Raises
+    ------
+    essentia_maest.errors.InvalidArgumentError
+        `mixed` is none of these.
+    """
+
+    def __init__(self, folder: ResultFolder, wanted: dict[str, Any], mixed: str = KEEP) -> None:
+        if mixed not in MIXED:
+            raise InvalidArgumentError(f"mixed is {mixed!r}; wanted: {', '.join(MIXED)}")
+        self._folder = folder
+        self._wanted = wanted
+        self._mixed = mixed
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._other = 0
+
+    def left_to_do(self, tracks: Sequence[Track]) -> list[Track]:
+        """Tell which tracks are to be analysed.
+
+        Parameters
+        ----------
+        tracks : sequence of Track
+            All of them.
+
+        Returns
+        -------
+        list of Track
+            Those without results of the same file size, model and options; with "redo" also those
+            whose results were computed otherwise.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            There are such, and they are refused.
+        """
+        left = [track for track in tracks if not self._stays(track)]
+        if self._other and self._mixed == REFUSE:
+            raise InvalidArgumentError(f"{self._differing()}: refused, as asked")
+        return left
+
+    @property
+    def mixed(self) -> list[Difference]:
+        """In what results that stay were computed otherwise."""
+        return [] if self._mixed == REDO else self._differences()
+
+    def warning(self) -> str | None:
+        """Say in one line that results were computed otherwise; None if none were."""
+        if not self._other:
+            return None
+        if self._mixed == REDO:
+            return f"{self._differing()}: they are done again"
+        return (
+            f"warning: {self._differing()}: results are mixed now, and may differ by a little; "
+            "--mixed redo does those again"
+        )
+
+    def _stays(self, track: Track) -> bool:
+        found = self._folder.read(track.result)
+        if found is None or not self._is_of(found, track):
+            return False
+        other = differences(found.get("provenance"), self._wanted["provenance"])
+        if other:
+            self._other += 1
+            self._counts.update((what, *values) for what, values in other.items())
+        stays = not other or self._mixed != REDO
+        if stays:
+            _log.debug("%s: done before", track.path)
+        return stays
+
+    def _is_of(self, found: dict[str, Any], track: Track) -> bool:
+        try:
+            size = os.stat(track.path).st_size
+        except OSError:
+            return False
+        same = {"track": track.path, "file_size": size, "options": self._wanted["options"]}
+        model = found.get("model")
+        return (
+            all(found.get(key) == value for key, value in same.items())
+            and isinstance(model, dict)
+            and all(model.get(key) == self._wanted["model"][key] for key in ("name", "sha256"))
+        )
+
+    def _differences(self) -> list[Difference]:
+        return [Difference(*what, tracks) for what, tracks in sorted(self._counts.items())]
+
+    def _differing(self) -> str:
+        listed = ", ".join(map(str, self._differences()))
+        return f"{self._other} tracks done before were computed otherwise: {listed}"
