@@ -49,6 +49,12 @@ def test_no_rounds_are_refused(tmp_path):
         run_benchmark(str(UNTRAINED), tmp_path, rounds=0)
 
 
+@pytest.mark.parametrize(("block", "words"), [("99", "blocks 1 to 12"), ("0", "block is 0")])
+def test_a_block_that_the_model_does_not_have_is_refused(block, words, capsys):
+    assert main(["bench", "--model", str(UNTRAINED), "--rounds", "1", "--block", block]) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_the_command_tells_it_as_a_table_and_as_json(capsys):
     command = ["bench", "--model", str(UNTRAINED), "--rounds", "1", "--block", "3"]
     assert main(command) == 0

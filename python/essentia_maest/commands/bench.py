@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from ..decoding.audio import load_audio
 from ..errors import InvalidArgumentError, UntrainedModelWarning
-from ..front_end import SAMPLE_RATE
+from ..front_end import FRAME_SIZE, HOP_SIZE, SAMPLE_RATE
 from ..machine import machine, versions
 from ..model import Model
+from ..request import Request
 from ..spectrogram import mel_spectrogram
 
 Samples = npt.NDArray[np.float32]
@@ -128,7 +129,9 @@ def run_benchmark(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedModelWarning)
         loading, opened = _time(lambda: Model(model, num_threads=threads))
-    block = min(7, opened.depth) if block is None else block
+    if block is not None:
+        opened.plan(Request(("embeddings",), block=block))  # refuses what the model does not have
+    block = min(Request().block, opened.depth) if block is None else block
     first_result, _ = _time(lambda: opened.predict(load_audio(audio), tail="repeat"))
     signal = _whole_segments(load_audio(audio), opened)
     work: dict[str, Callable[[], object]] = {
@@ -162,10 +165,10 @@ def run_benchmark(
 
 
 def _takes(model: Model, block: int, patchout: str) -> bool:
-    if model.depth == 0:  # an official file that gives no tokens
+    if "embeddings" not in model.outputs:  # an official file that gives no tokens
         return False
     try:
-        model.stream("embed", block=block, patchout=patchout)
+        model.plan(Request(("embeddings",), block=block, patchout=patchout))
     except InvalidArgumentError:
         return False
     return True
@@ -173,8 +176,9 @@ def _takes(model: Model, block: int, patchout: str) -> bool:
 
 def _whole_segments(signal: Samples, model: Model) -> Samples:
     """Cut a signal to whole segments, or repeat it to one: a part of one would cost as much."""
-    hop, segment = (round(x * SAMPLE_RATE) for x in (model.hop_seconds, model.segment_seconds))
-    segment += 512  # the last frame begins before the end
+    plan = model.plan(Request())
+    hop = plan.hop_frames * HOP_SIZE
+    segment = plan.segment_frames * HOP_SIZE + FRAME_SIZE  # the last frame begins before the end
     if len(signal) < segment:
         return np.resize(signal, segment)
     return signal[: segment + (len(signal) - segment) // hop * hop]
