@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -110,6 +112,25 @@ def test_workers_that_die_while_they_wait_cost_nothing(tmp_path, victims):
                 time.sleep(0.5)
     assert all(isinstance(outcome, Done) for outcome in found), found
     assert sorted(outcome.track.result for outcome in found) == [path.name for path in paths]
+
+
+def test_the_first_process_too_is_not_reached_by_ctrl_c():
+    """multiprocessing's helper, which comes with the first, must not let SIGINT through again."""
+    code = (
+        "import multiprocessing, signal, time\n"
+        "from essentia_maest.collection.worker_processes import interrupts_held\n"
+        "context = multiprocessing.get_context('spawn')\n"
+        "processes = [context.Process(target=time.sleep, args=(60,)) for _ in range(2)]\n"
+        "with interrupts_held():\n"
+        "    for process in processes: process.start()\n"
+        "for process in processes:\n"
+        "    status = open(f'/proc/{process.pid}/status').read()\n"
+        "    blocked = int(status.partition('SigBlk:')[2].split()[0], 16)\n"
+        "    print(bool(blocked >> signal.SIGINT - 1 & 1))\n"
+        "    process.kill()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
 
 
 def test_a_crash_leaves_nothing_in_the_temporary_folder(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 
 
 def time_limit(path: str) -> float:
@@ -72,6 +73,8 @@ def interrupts_held() -> Iterator[None]:
 
     Ctrl-C goes to the whole process group; the workers are to be ended by us, not by tracebacks.
     """
+    # multiprocessing starts this with the first process, and lets SIGINT through again afterwards.
+    resource_tracker.ensure_running()
     found = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
