@@ -12,11 +12,18 @@ LOGGER = logging.getLogger("essentia_maest")
 
 
 @contextlib.contextmanager
-def shown() -> Iterator[None]:
-    """Print all of the log on stderr meanwhile."""
+def shown(*, everything: bool) -> Iterator[None]:
+    """Print the log on stderr meanwhile: all of it, or its warnings.
+
+    Parameters
+    ----------
+    everything : bool
+        With times and names, rather than warnings in the words of a command.
+    """
     handler = _Teller()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
-    with _handled(handler, logging.DEBUG):
+    words = "%(asctime)s %(name)s: %(message)s" if everything else "maest: warning: %(message)s"
+    handler.setFormatter(logging.Formatter(words))
+    with _handled(handler, logging.DEBUG if everything else logging.WARNING):
         yield
 
 

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed = _parsed(arguments)
         require_working_directory()
-        with log.shown() if parsed.verbose else contextlib.nullcontext():
+        with log.shown(everything=parsed.verbose):
             code = _COMMANDS[parsed.command](parsed)
         flush_output()
         return code
