@@ -102,6 +102,7 @@ def test_a_peer_that_dies_is_named_and_the_rest_go_on(peer):
     assert "dying: peer_program ended: killed by SIGSEGV" in page(study_of(*peers), results)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -140,6 +140,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(
     table: Path, tracks: Tracks, tmp_path: Path
 ) -> None:

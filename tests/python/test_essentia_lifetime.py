@@ -9,6 +9,9 @@ from essentia_helpers import run_python, write_head
 from essentia_maest.making.conversion import convert_random
 from untrained import UNTRAINED
 
+# Each test runs a program of its own, with Essentia in it.
+pytestmark = pytest.mark.slow
+
 SET_UP = f"file = {str(UNTRAINED)!r}"
 SET_UP += """
 import gc, os, subprocess, sys, threading, time

@@ -34,6 +34,7 @@ assert maest.essentia_available()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports",
     [

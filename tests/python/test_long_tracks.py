@@ -76,6 +76,7 @@ def test_processes_that_die_or_hang_cost_one_track(tmp_path):
         np.testing.assert_array_equal(found[name], load_audio(tmp_path / name))
 
 
+@pytest.mark.slow
 def test_a_decoder_waits_for_its_pieces_to_be_taken(tmp_path, monkeypatch):
     own = tmp_path / "temporary"  # the machine's is other programs', too
     own.mkdir()
@@ -115,6 +116,7 @@ def _alive_decoder(pid: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_waiting_does_not_count_as_decoding(tmp_path):
     path = write_audio(tmp_path / "a.wav", 60.0, 16000, 1)
     limit = 30.0  # more than a process needs to start

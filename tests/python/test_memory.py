@@ -97,6 +97,7 @@ print(megabytes() - before)
     assert growth < 20
 
 
+@pytest.mark.slow
 def test_a_long_file_takes_no_more_than_a_short_one(tmp_path: Path) -> None:
     sound = music(60.0, 16000)[:, 0]
     for name, minutes in (("short.wav", 2), ("long.wav", 60)):

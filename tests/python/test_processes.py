@@ -73,6 +73,7 @@ def test_a_forked_process_ends(threads: int, child: str) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_fork_while_another_thread_computes() -> None:
     """A process forked in the middle of it opens the model anew, however many threads it has."""
     done = run("""
@@ -130,6 +131,7 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("call", ["model.predict(audio)", "maest.mel_spectrogram(audio)"])
 def test_a_thread_that_computes_while_the_interpreter_ends(threads: int, call: str) -> None:

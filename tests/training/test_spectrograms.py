@@ -143,6 +143,7 @@ def test_what_was_refused_can_be_tried_again(tmp_path):
     assert (tmp_path / "set/shards/000001.arrow").stat().st_mtime_ns == kept
 
 
+@pytest.mark.slow
 def test_crashing_and_hanging_decoders_cost_one_track(tmp_path):
     names = ["hangs.wav", "segfaults.wav", "raises.wav", "a.wav", "b.wav", "c.wav", "d.wav"]
     for i, name in enumerate(names):
