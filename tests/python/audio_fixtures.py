@@ -176,3 +176,10 @@ def write_pieces_and_tell_memory(path: str, outlet: Outlet) -> None:
     write_pieces(path, outlet)
     status = Path("/proc/self/status").read_text()
     Path(path + ".peak").write_text(status.partition("VmHWM:")[2].split()[0])
+
+
+def mono_music(samples: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    seconds = np.arange(samples) / 16000
+    tone = np.sin(2 * np.pi * 220 * seconds * (1 + 0.01 * np.sin(seconds)))
+    return (0.3 * tone + 0.05 * rng.standard_normal(samples)).astype(np.float32)

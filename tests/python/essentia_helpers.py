@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from untrained import UNTRAINED
+
 RATE = 16000
 SEGMENT = 626  # frames of the shipped model, 10 s
 HOP = 625
@@ -119,3 +121,31 @@ def run_python(code: str, *arguments: object, **options) -> subprocess.Completed
     )
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+# What the programs that tests run begin with.
+SET_UP = f"file = {str(UNTRAINED)!r}"
+SET_UP += """
+import gc, os, subprocess, sys, threading, time
+import numpy as np
+import essentia_maest as maest
+import essentia
+essentia.log.infoActive = essentia.log.warningActive = False
+import essentia.standard as es, essentia.streaming as ess
+audio = (0.1 * np.random.default_rng(0).standard_normal(16000 * 11)).astype(np.float32)
+
+def megabytes():
+    for line in open("/proc/self/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+
+def handles():
+    return len(os.listdir("/proc/self/fd"))
+
+def run_network(predict):
+    source, pool = ess.VectorInput(audio), essentia.Pool()
+    source.data >> predict.signal
+    predict.predictions >> (pool, "predictions")
+    essentia.run(source)
+    return np.concatenate(pool["predictions"])
+"""

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from ..model import Array, Model
+from ..model import Model
+from ..opened_model import Array
 from .options import AnalysisOptions
 from .outcomes import StageSeconds
 from .scan import Track

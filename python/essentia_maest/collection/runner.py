@@ -19,7 +19,8 @@ from ..decoding.pieces import write_pieces
 from ..errors import InvalidArgumentError, ends_all_work, in_words
 from ..front_end import SAMPLE_RATE
 from ..log import LOGGER, tell_again
-from ..model import Array, Model
+from ..model import Model
+from ..opened_model import Array
 from ..provenance import provenance
 from .analysis import GuardedAnalysis
 from .describe import describe_model, describe_track, describe_versions, untrained_warning

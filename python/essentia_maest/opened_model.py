@@ -1,0 +1,196 @@
+"""A model file opened: what it is, and whatever can be asked of it, as one `Request`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .errors import UntrainedModelWarning
+from .ort_library import use_library
+from .reading.description import read_info, read_labels
+from .reading.families import METADATA_KEY, checked_families
+from .reading.store import resolve
+from .request import Output, Request, outputs_of
+from .samples import as_samples
+from .stream import Stream
+
+Array = npt.NDArray[np.float32]
+
+_log = logging.getLogger(__name__)
+
+
+class OpenedModel:
+    """What `Model` is built on; its parameters, attributes and errors are told there."""
+
+    def __init__(self, model: str | os.PathLike[str] = "default", num_threads: int = 0) -> None:
+        use_library()
+        self.path: Path = resolve(model)
+        # A name stays one: it is found where the model is opened again, perhaps elsewhere.
+        self._given = os.fspath(model) if self.path != Path(model) else str(self.path.absolute())
+        self._threads_given = num_threads
+        self._engine = _core.Extractor(os.fsencode(self.path), num_threads)
+        self._info = self._engine.info
+        self.info: dict[str, Any] = read_info(self.path, self._info)
+        self.labels: tuple[str, ...] = read_labels(self.path, self._info, self.info)
+        self.label_families: tuple[str, ...] = checked_families(
+            self.info.get(METADATA_KEY), self.labels, f"the metadata of model '{self.path}'"
+        )
+        _log.info(
+            "opened %s: %r, %d threads, ONNX Runtime %s from %s, operators %s",
+            self.path,
+            self,
+            self.num_threads,
+            _core.ort_version(),
+            _core.ort_library(),
+            self.operators,
+        )
+        _log.debug("kernels of the engine: %s", _core.kernels())
+        if not self.trained:
+            warnings.warn(
+                f"model '{self.name}' has random weights: its output says nothing about the music",
+                UntrainedModelWarning,
+                stacklevel=2,
+            )
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return str(self.info.get("name", self._info.name))
+
+    @property
+    def trained(self) -> bool:
+        """False if the weights are random."""
+        return self._info.trained
+
+    @property
+    def precision(self) -> str:
+        """``"fp32"`` or ``"int8"``."""
+        return self._info.precision
+
+    @property
+    def num_threads(self) -> int:
+        """Threads that one call uses."""
+        return self._engine.threads
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks."""
+        return self._info.depth
+
+    @property
+    def dim(self) -> int:
+        """Values of a token."""
+        return self._info.dim
+
+    @property
+    def segment_seconds(self) -> float:
+        """Length of a segment."""
+        return self._info.segment_seconds
+
+    @property
+    def hop_seconds(self) -> float:
+        """Time between segment starts when `hop` is None."""
+        return self._info.hop_seconds
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Patch rows (frequency) and patch columns (time) of a segment."""
+        return self._info.grid_rows, self._info.grid_columns
+
+    @property
+    def operators(self) -> dict[str, str]:
+        """The engine's own operators -> the instruction set of the kernel that computes them here.
+
+        ``"onnxruntime"`` where the model has no such node or the CPU no kernel for it.
+        """
+        return self._engine.operators
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What a `Request` can ask of this model."""
+        return outputs_of(self._info)
+
+    def __reduce__(self) -> tuple[type[OpenedModel], tuple[str, int]]:
+        return type(self), (self._given, self._threads_given)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Model {self.name!r}: {self.segment_seconds:g} s segments, {self.depth} blocks of "
+            f"{self.dim}, {len(self.labels)} classes, {self.precision}>"
+        )
+
+    def plan(self, request: Request) -> _core.Plan:
+        """Check what is asked against this model, and tell what it comes to.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+
+        Returns
+        -------
+        Plan
+            `hop_seconds` and `segment_seconds`, to the frame; `kept_rows`, `kept_columns` and
+            `kept_patches` of a whole segment; `output_shapes` for each segment; `depth`, the blocks
+            that are computed; and ``start_seconds(n)``, where each of n segments starts.
+
+        Raises
+        ------
+        InvalidArgumentError
+            This model lacks what is asked; the message names what it has.
+        """
+        return self._engine.plan(request.for_engine())
+
+    def run(self, request: Request, audio: npt.ArrayLike) -> dict[str, Array]:
+        """Compute what is asked of a whole signal.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+        audio : array_like, shape [samples]
+            Mono samples at 16 kHz, float32 (float64 is converted).
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            float32, shape [segments, ...], under the names of `Request.outputs`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            For audio that is not as above, empty, not finite, or too short for ``tail="discard"``;
+            for an option that this model does not have.
+        """
+        results = _core.extract(self._engine, request.for_engine(), as_samples(audio))
+        return dict(zip(request.outputs, results, strict=True))
+
+    def open_stream(self, request: Request) -> Stream[tuple[Array, ...]]:
+        """Start a signal that comes in pieces, whatever the outputs.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+
+        Returns
+        -------
+        Stream
+            Gives a tuple of arrays, in the order of `Request.outputs`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            For an option that this model does not have.
+        """
+        return self._stream(request, single=False)
+
+    def _stream(self, request: Request, *, single: bool) -> Stream[Any]:
+        return Stream(_core.Stream(self._engine, request.for_engine()), single=single)
