@@ -27,10 +27,10 @@ from .errors import (
 )
 from .example import example_audio
 from .model import Model
+from .origin import provenance
 from .patchout import Patchout
 from .plugin.library import UnsupportedEssentiaError
 from .plugin.registration import essentia_available, require_essentia, watch_imports
-from .provenance import provenance
 from .request import Request
 from .spectrogram import MelFrontend, mel_spectrogram
 from .stream import Stream

@@ -25,9 +25,8 @@ from essentia_maest.collection.runner import CollectionRun
 from essentia_maest.collection.scan import scan
 from essentia_maest.commands.cli import main
 from essentia_maest.errors import InvalidArgumentError
+from essentia_maest.origin import differences
 from essentia_maest.ort_library import find_library
-from essentia_maest.provenance import differences
-from essentia_maest.provenance import provenance as provenance_function
 from untrained import UNTRAINED
 
 
@@ -38,7 +37,7 @@ def essentia_library() -> ctypes.CDLL:
 
 
 def test_versions_are_those_that_are_installed():
-    told = provenance_function()
+    told = maest.provenance()
     assert told["engine"] == version("essentia-maest")
     assert told["runtime"] == {
         "onnxruntime": onnxruntime.__version__,
@@ -58,18 +57,18 @@ def test_versions_are_those_that_are_installed():
 @pytest.mark.parametrize("isa", _core.instruction_sets())
 def test_operators_that_compute_are_told(isa, monkeypatch):
     monkeypatch.setenv("ESSENTIA_MAEST_ISA", isa)
-    kernels = provenance_function(maest.Model("default", num_threads=1))["kernels"]
+    kernels = maest.provenance(maest.Model("default", num_threads=1))["kernels"]
     assert {name: kernels[name] for name in ("isa", "mel", "gelu", "attention")} == _core.kernels()
     assert kernels["isa"] == isa
     assert kernels["operators"]["BiasGelu"] == kernels["gelu"]
     assert kernels["operators"]["QuantizedAttention"] == kernels["attention"]
-    assert "operators" not in provenance_function()["kernels"]
+    assert "operators" not in maest.provenance()["kernels"]
 
 
 def test_an_instruction_set_that_is_not_there(monkeypatch):
     monkeypatch.setenv("ESSENTIA_MAEST_ISA", "mmx")
     with pytest.raises(InvalidArgumentError, match="'mmx'"):
-        provenance_function()
+        maest.provenance()
 
 
 def test_telling_loads_neither_essentia_nor_onnxruntime():
@@ -85,7 +84,7 @@ def test_telling_loads_neither_essentia_nor_onnxruntime():
 
 
 def test_differences_are_named():
-    here = provenance_function()
+    here = maest.provenance()
     assert differences(here, here) == {}
     other = json.loads(json.dumps(here))
     other["runtime"] |= {"onnxruntime": "1.20.0", "library": "/elsewhere.so"}
@@ -106,7 +105,7 @@ def test_info_tells_it(capsys, monkeypatch):
     monkeypatch.setenv("ESSENTIA_MAEST_ISA", "baseline")
     assert main(["info", "default", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["provenance"]
-    assert told == provenance_function(maest.Model("default", num_threads=1))
+    assert told == maest.provenance(maest.Model("default", num_threads=1))
     assert main(["info", "default"]) == 0
     shown = capsys.readouterr().out
     assert "isa baseline" in shown
@@ -151,7 +150,7 @@ def analysed(tmp_path) -> Path:
 
 
 def test_every_result_says_what_computed_it(analysed):
-    here = provenance_function(maest.Model(UNTRAINED, num_threads=1))
+    here = maest.provenance(maest.Model(UNTRAINED, num_threads=1))
     for name in ("a.wav.json", "b.wav.json", "summary.json"):
         assert json.loads((analysed / "out" / name).read_text())["provenance"] == here
 
@@ -194,7 +193,7 @@ def test_resuming_with_other_kernels_is_told_before_it_mixes(analysed, monkeypat
     [("runtime", "onnxruntime"), ("decoders", "essentia"), ("decoders", "avcodec")],
 )
 def test_another_runtime_or_decoder_is_told(analysed, monkeypatch, topic, name):
-    here = provenance_function(maest.Model(UNTRAINED, num_threads=1))
+    here = maest.provenance(maest.Model(UNTRAINED, num_threads=1))
     other = {**here, topic: {**here[topic], name: "0.0.1"}}
     monkeypatch.setattr("essentia_maest.collection.runner.provenance", lambda _: other)
     report, (line,), summary = run(analysed, resume=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import InvalidArgumentError
-from ..provenance import differences
+from ..origin import differences
 from .options import KEEP, MIXED, REDO, REFUSE
 from .outcomes import Difference
 from .results import ResultFolder

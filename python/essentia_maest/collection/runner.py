@@ -21,7 +21,7 @@ from ..front_end import SAMPLE_RATE
 from ..log import LOGGER, tell_again
 from ..model import Model
 from ..opened_model import Array
-from ..provenance import provenance
+from ..origin import provenance
 from .analysis import GuardedAnalysis
 from .describe import describe_model, describe_track, describe_versions, untrained_warning
 from .long_tracks import Ended, LongTracks, Piece, StartedOver

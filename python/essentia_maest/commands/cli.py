@@ -259,7 +259,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from ..provenance import provenance, provenance_lines
+    from ..origin import provenance, provenance_lines
 
     model = _open(arguments.model, threads=1)
     described = _describe(model)
