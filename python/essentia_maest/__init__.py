@@ -11,7 +11,6 @@ Examples
 
 from __future__ import annotations
 
-import logging as _logging
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +62,6 @@ __all__ = [
     "require_essentia",
 ]
 
-_logging.getLogger(__name__).addHandler(_logging.NullHandler())  # silent by itself
 watch_imports()
 _moved.watch_imports()
 

@@ -1,4 +1,8 @@
-"""The package's log: Python's `logging`, under the name ``essentia_maest``; silent by itself."""
+"""The package's log: Python's `logging`, under the name ``essentia_maest``.
+
+It is not configured here: Python prints warnings of a log that nobody configured on stderr, and
+nothing else of it.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from audio_fixtures import (
     wav_header,
     write_audio,
 )
-from essentia_maest import AudioFileError, load_audio, resampling
+from essentia_maest import AudioFileError, load_audio
+from essentia_maest.decoding import resampling
 from essentia_maest.decoding.pieces import estimated_seconds, write_pieces
 from essentia_maest.decoding.resampling import resample_blocks
 from essentia_maest.essentia_algorithms import quiet_essentia

@@ -1,6 +1,5 @@
 """The public names are what they are called, and no module hides one."""
 
-import inspect
 import pkgutil
 
 import essentia_maest as maest
@@ -14,7 +13,7 @@ def test_no_module_has_the_name_of_something_public() -> None:
 def test_everything_public_is_there_and_documented() -> None:
     for name in maest.__all__:
         found = getattr(maest, name)
-        assert not inspect.ismodule(found)
+        assert callable(found) or isinstance(found, str)
         assert name in dir(maest)
         if name != "__version__":
             assert inspect.getdoc(found)
