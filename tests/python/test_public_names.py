@@ -1,5 +1,6 @@
 """The public names are what they are called, and no module hides one."""
 
+import inspect
 import pkgutil
 
 import essentia_maest as maest
