@@ -14,6 +14,7 @@ import ctypes
 import functools
 import importlib
 import importlib.abc
+import importlib.util
 import logging
 import sys
 import threading
@@ -139,8 +140,13 @@ class _Watcher(importlib.abc.MetaPathFinder):
                 continue
             spec = finder.find_spec(fullname, path, target)
             if spec is not None:
-                if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _RegisteringLoader(spec.loader)
+                loader: Any = spec.loader
+                if isinstance(loader, importlib.util.LazyLoader):
+                    # To add the classes is to use the module at once; and who asks us may make it
+                    # lazy again, which Python 3.14 does not survive.
+                    loader = loader.loader
+                if hasattr(loader, "exec_module"):
+                    spec.loader = _RegisteringLoader(loader)
                 return spec
         return None
 
