@@ -258,6 +258,7 @@ def test_a_track_is_what_its_labels_say(cache: Path) -> None:
     assert again.tags == made.tags
 
 
+@pytest.mark.slow
 def test_a_tune_has_no_tempo_and_the_test_split_its_own_font(cache: Path) -> None:
     renderer = Renderer(cache, seed=0)
     fonts = defaultdict(set)

@@ -68,6 +68,7 @@ def page(study: Study, results: list[PeerResult]) -> str:
     )
 
 
+@pytest.mark.slow
 def test_every_round_has_every_case_once_in_turn(peer, tmp_path):
     one, other = peer("one", seconds=0.1), peer("other", seconds=0.1)
     results, _ = measure(study_of(one, other), rounds=2)
@@ -273,6 +274,7 @@ def test_slow_cases_are_asked_once(peer, tmp_path):
     assert ", once |" in page(study, results)
 
 
+@pytest.mark.slow
 def test_fresh_peers_are_started_for_every_result(peer, tmp_path):
     one = peer("one", seconds=0.1)
     started = []

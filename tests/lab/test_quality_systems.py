@@ -116,6 +116,7 @@ def test_mel_statistics_tell_loud_from_quiet(audio: np.ndarray) -> None:
     assert (MelStatistics().features(audio / 10)["embedding"][:96] < found[:96]).all()
 
 
+@pytest.mark.slow
 def test_systems_take_turns_and_the_fastest_round_counts(tmp_path: Path) -> None:
     make_measured_tracks(tmp_path, labelled=2, heard=0)
     calls: list[str] = []

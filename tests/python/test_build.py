@@ -91,6 +91,7 @@ def test_headers_come_from_find_links(archive: Path, tmp_path: Path) -> None:
         found.unlink()
 
 
+@pytest.mark.slow
 def test_headers_come_through_proxy_from_index_of_configuration_file(
     proxy: tuple[str, list[str]], tmp_path: Path
 ) -> None:

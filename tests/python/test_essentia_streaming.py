@@ -137,6 +137,7 @@ def test_with_monoloader(file: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.concatenate(pool["embeddings"]), standard)
 
 
+@pytest.mark.slow
 def test_several_instances_in_one_network(file: str, audio: np.ndarray) -> None:
     variants = [
         {},

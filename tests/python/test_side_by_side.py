@@ -84,6 +84,7 @@ def test_an_error_in_the_work_is_the_callers():
         run()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_left_ends_soon_however_short_the_hop(tmp_path, monkeypatch):
     write_audio(tmp_path / "in" / "a.wav", 60.0, 16000, 1)
     pushed = []

@@ -150,6 +150,7 @@ def test_stopped_while_validating(
     assert_same(tmp_path / "run", whole)
 
 
+@pytest.mark.slow
 def test_killed_between_the_row_of_an_epoch_and_its_checkpoint(
     dataset: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

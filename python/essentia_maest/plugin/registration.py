@@ -144,7 +144,7 @@ class _Watcher(importlib.abc.MetaPathFinder):
                 if isinstance(loader, importlib.util.LazyLoader):
                     # To add the classes is to use the module at once; and who asks us may make it
                     # lazy again, which Python 3.14 does not survive.
-                    loader = loader.loader
+                    loader = loader.loader  # type: ignore[attr-defined]
                 if hasattr(loader, "exec_module"):
                     spec.loader = _RegisteringLoader(loader)
                 return spec
