@@ -11,15 +11,15 @@ import pytest
 import core_program
 from essentia_maest import _core
 
+# The unit tests are built first.
+pytestmark = pytest.mark.slow
+
 NAMES = core_program.test_names()
 RUNS = [
     pytest.param("", "", id="best"),
+    *(pytest.param("", isa, id=isa) for isa in _core.instruction_sets()[:-1]),
     *(
-        pytest.param("", isa, id=isa, marks=pytest.mark.slow)
-        for isa in _core.instruction_sets()[:-1]
-    ),
-    *(
-        pytest.param(sanitizers, "", id=sanitizers, marks=pytest.mark.slow)
+        pytest.param(sanitizers, "", id=sanitizers)
         for sanitizers in ("address,undefined", "thread")
     ),
 ]
@@ -44,7 +44,6 @@ def test_no_unit_test_is_overlooked(folder: Path) -> None:
     assert set(core_program.outcomes(folder, "", "")) == set(NAMES)
 
 
-@pytest.mark.slow
 def test_what_a_cpu_cannot_run_is_skipped_and_told(folder: Path) -> None:
     """Attention in 8-bit integers without VNNI: no test of it passes by doing nothing."""
     tests = core_program.outcomes(folder, "", "baseline")
