@@ -45,13 +45,14 @@ class UntrainedModelWarning(UserWarning):
     """The model's weights are random: its output says nothing about the music."""
 
 
+# A disk, a quota, or what one file may hold.
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
 # No room, or no longer there; no more files, memory or processes.
-_OF_THE_MACHINE = frozenset(
-    {
-        errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ENODEV, errno.ENXIO,
-        errno.ESTALE, errno.ENOTCONN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN,
-    }
-)  # fmt: skip
+_OF_THE_MACHINE = FULL_DISK | {
+    errno.EROFS, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN,
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN,
+}  # fmt: skip
 
 
 def ends_all_work(error: BaseException | None) -> bool:

@@ -17,9 +17,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .errors import FULL_DISK
+
 _PREFIX, _SUFFIX = ".maest-", ".part"
 
-_FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 UNFINISHED = f"{_PREFIX}*{_SUFFIX}"
 """Pattern of the names that files have while they are written."""
@@ -193,7 +194,7 @@ def is_full_disk(error: BaseException | None) -> bool:
         Any error; None is no such error.
     """
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL_DISK:
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -251,7 +252,7 @@ def _errors_of(path: Path, unfinished: Path) -> Iterator[None]:
         yield
     except OSError as error:
         told = error.filename
-        if told == os.fspath(unfinished) or (told is None and error.errno in _FULL_DISK):
+        if told == os.fspath(unfinished) or (told is None and error.errno in FULL_DISK):
             error.filename = os.fspath(path)
         raise
 

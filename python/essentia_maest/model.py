@@ -37,7 +37,7 @@ class Model(OpenedModel):
     ModelError
         If there is no such model, or the file is damaged or foreign.
     InvalidArgumentError
-        If `num_threads` is negative.
+        If `num_threads` is negative or above 1024.
     OnnxRuntimeError
         If ONNX Runtime 1.20 or newer is not installed.
 
