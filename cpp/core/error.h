@@ -34,6 +34,12 @@ class RuntimeUnavailable : public Error {
   using Error::Error;
 };
 
+// An audio file cannot be decoded.
+class AudioError : public Error {
+ public:
+  using Error::Error;
+};
+
 // Builds a message out of texts, characters and numbers.
 template <typename... Pieces>
 std::string message(const Pieces&... pieces) {
