@@ -1,0 +1,32 @@
+// Who decodes what: one table, made by measurement (docs/formats.md).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "container.h"
+
+namespace maest {
+
+enum class Reader {
+  ffmpeg,   // the FFmpeg inside Essentia: ffmpeg_source.h
+  sndfile,  // libsndfile: sndfile_source.h
+  extra,    // PyAV, from Python, where it is installed
+};
+
+struct Route {
+  std::string container;
+  std::string codec;            // "*": any that has no line of its own
+  std::vector<Reader> readers;  // in order; the next is asked where one cannot open the file
+  std::string demuxer;          // FFmpeg's name of what reads the container
+  std::string decoder;          // FFmpeg's name of what decodes; empty: the codec's own
+  std::string way_out;          // what its owner can do where no reader is there
+};
+
+// The whole table; a container's general line stands after its special ones.
+const std::vector<Route>& routes();
+
+// Never null: what is unknown has a route without readers, whose way_out says what it is.
+Route route_of(const Container& container);
+
+}  // namespace maest
