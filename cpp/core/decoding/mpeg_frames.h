@@ -13,21 +13,21 @@ struct MpegFrames {
   int channels = 0;           // likewise
   int samples_per_frame = 0;  // of each channel
   bool free_format = false;   // its headers do not tell their frames' size
-  bool uniform = false;       // every frame has the first one's layer, version, rate, channels
+  bool uniform = true;        // every frame has the first one's layer, version, rate, channels
 
-  std::int64_t frames = 0;            // with sound: without the Xing, Info or VBRI frame
+  std::int64_t frames = 0;            // whole ones with sound: without the Xing, Info or VBRI frame
   std::int64_t promised_frames = -1;  // by that frame; -1: it does not say, or there is none
   bool info = false;                  // such a frame is there
-  int delay = -1, padding = -1;       // samples that LAME's part of it tells; -1: not told
+  bool lame = false;                  // it has LAME's part, whoever wrote it
+  int delay = 0, padding = 0;         // samples that this part tells
+  double seconds = 0;                 // of these frames, each at its own rate
 
   std::int64_t first = 0;    // byte where the first frame begins, the info frame included
   std::int64_t junk = 0;     // bytes between frames that are neither frames nor tags
+  int gaps = 0;              // runs of such bytes
   std::int64_t tags = 0;     // bytes of ID3, APE and Lyrics3, wherever they stand
-  std::int64_t missing = 0;  // bytes of the last frame that are not there
-
-  // Samples of each channel that the file promises, what LAME says is not sound left out: as
-  // decoded by FFmpeg.
-  std::int64_t promised_samples() const;
+  int tags_inside = 0;       // tags between frames: files joined to one
+  std::int64_t missing = 0;  // bytes of the last frame that are not there; it is not counted
 };
 
 // Throws `AudioError` where the file cannot be read.

@@ -1,0 +1,169 @@
+#include "mpeg_frames.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "file_bytes.h"
+#include "file_tags.h"
+#include "mpeg_header.h"
+
+namespace maest {
+namespace {
+
+constexpr std::size_t kWindow = 1U << 18;
+constexpr std::int64_t kLongestFree = 1 << 13;  // bytes of a frame of free format
+
+class Walk {
+ public:
+  explicit Walk(const std::string& path)
+      : file_(path, kWindow, std::numeric_limits<std::int64_t>::max()) {}
+
+  MpegFrames run() {
+    const std::int64_t begin = end_of_leading_tags(file_);
+    end_ = std::max(begin, begin_of_trailing_tags(file_));
+    found_.tags = begin + file_.size() - end_;
+    std::int64_t at = next_frame(begin);
+    found_.first = at;
+    if (at < end_) at = first_frame(at);
+    while (at < end_) at = one(at);
+    return found_;
+  }
+
+ private:
+  std::uint32_t word(std::int64_t at) { return static_cast<std::uint32_t>(file_.big(at, 4)); }
+
+  std::optional<MpegHeader> header(std::int64_t at) {
+    if (at + 4 > end_) return std::nullopt;
+    return read_mpeg_header(word(at));
+  }
+
+  // Bytes of the frame; 0: not known.
+  std::int64_t bytes_of(std::int64_t at, const MpegHeader& header) {
+    if (header.bytes > 0) return header.bytes;
+    const int padding = header.padded ? mpeg_slot(header.layer) : 0;
+    if (free_bytes_ == 0) free_bytes_ = find_free_bytes(at) - padding;
+    return free_bytes_ <= 0 ? 0 : free_bytes_ + padding;
+  }
+
+  std::int64_t find_free_bytes(std::int64_t at) {
+    const std::uint32_t stream = mpeg_stream_of(word(at));
+    for (std::int64_t next = at + 24; next < std::min(end_, at + kLongestFree); ++next) {
+      const std::uint32_t other = word(next);
+      if (mpeg_stream_of(other) != stream) continue;
+      const auto header = read_mpeg_header(other);
+      if (header && header->bytes == 0) return next - at;
+    }
+    return 0;
+  }
+
+  // The first place from `at` where a frame begins that another of its stream follows; the end
+  // where there is none.
+  std::int64_t next_frame(std::int64_t at) {
+    for (; at + 4 <= end_; ++at) {
+      const std::string_view piece = file_.at(at, kWindow);
+      const std::size_t sync = piece.find('\xff');
+      if (sync == std::string_view::npos) {
+        at += static_cast<std::int64_t>(std::max<std::size_t>(piece.size(), 1)) - 1;
+        continue;
+      }
+      at += static_cast<std::int64_t>(sync);
+      const auto here = header(at);
+      if (!here) continue;
+      const std::int64_t bytes = bytes_of(at, *here);
+      if (bytes == 0) continue;
+      if (at + bytes >= end_) return at;
+      const auto next = header(at + bytes);
+      if (next && mpeg_stream_of(word(at + bytes)) == mpeg_stream_of(word(at))) return at;
+    }
+    return end_;
+  }
+
+  std::int64_t first_frame(std::int64_t at) {
+    const MpegHeader first = *header(at);
+    stream_ = mpeg_stream_of(word(at));
+    found_.layer = first.layer;
+    found_.version = first.version;
+    found_.rate = first.rate;
+    found_.channels = first.channels;
+    found_.samples_per_frame = first.samples;
+    found_.free_format = first.bytes == 0;
+    read_info(at, first);
+    return found_.info ? at + bytes_of(at, first) : at;
+  }
+
+  // Where layer 3's sound would begin, Xing and LAME write what the whole file is; Fraunhofer's
+  // encoder writes VBRI after 32 bytes.
+  void read_info(std::int64_t at, const MpegHeader& first) {
+    if (first.layer != 3) return;
+    const bool half = first.version != 1;
+    const int side = half ? (first.channels == 1 ? 9 : 17) : (first.channels == 1 ? 17 : 32);
+    std::int64_t tag = at + 4 + side;
+    if (file_.starts(at + 36, "VBRI")) {
+      found_.info = true;
+      found_.promised_frames = static_cast<std::int64_t>(file_.big(at + 50, 4));
+      return;
+    }
+    if (!file_.starts(tag, "Xing") && !file_.starts(tag, "Info")) return;
+    found_.info = true;
+    const std::uint64_t flags = file_.big(tag + 4, 4);
+    tag += 8;
+    if ((flags & 1) != 0) {
+      found_.promised_frames = static_cast<std::int64_t>(file_.big(tag, 4));
+      tag += 4;
+    }
+    if ((flags & 2) != 0) tag += 4;
+    if ((flags & 4) != 0) tag += 100;
+    if ((flags & 8) != 0) tag += 4;
+    found_.lame =
+        file_.starts(tag, "LAME") || file_.starts(tag, "Lavf") || file_.starts(tag, "Lavc");
+    if (!found_.lame) return;
+    const std::uint64_t both = file_.big(tag + 21, 3);
+    found_.delay = static_cast<int>(both >> 12);
+    found_.padding = static_cast<int>(both & 0xFFF);
+  }
+
+  // One frame, tag or piece of junk; where the next one begins.
+  std::int64_t one(std::int64_t at) {
+    const auto here = header(at);
+    const std::int64_t bytes = here ? bytes_of(at, *here) : 0;
+    if (bytes > 0) {
+      if (at + bytes > end_) {
+        found_.missing = at + bytes - end_;
+        return end_;
+      }
+      ++found_.frames;
+      found_.seconds += static_cast<double>(here->samples) / here->rate;
+      const bool same = mpeg_stream_of(word(at)) == stream_ && here->channels == found_.channels;
+      found_.uniform = found_.uniform && same;
+      return at + bytes;
+    }
+    const std::int64_t tag = tag_bytes(file_, at);
+    if (tag > 0) {
+      found_.tags += std::min(tag, end_ - at);
+      ++found_.tags_inside;
+      return at + tag;
+    }
+    if (file_.starts(at, "TAG") && at + 128 < end_ && header(at + 128)) {
+      found_.tags += 128;
+      ++found_.tags_inside;
+      return at + 128;
+    }
+    const std::int64_t next = next_frame(at);
+    found_.junk += next - at;
+    ++found_.gaps;
+    return next;
+  }
+
+  FileBytes file_;
+  MpegFrames found_;
+  std::int64_t end_ = 0;
+  std::int64_t free_bytes_ = 0;
+  std::uint32_t stream_ = 0;
+};
+
+}  // namespace
+
+MpegFrames walk_mpeg_frames(const std::string& path) { return Walk(path).run(); }
+
+}  // namespace maest
