@@ -1,0 +1,229 @@
+#include "ffmpeg_source.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "error.h"
+#include "ffmpeg_bytes.h"
+#include "ffmpeg_input.h"
+#include "ffmpeg_library.h"
+#include "flac_frame.h"
+
+namespace maest {
+namespace {
+
+// Samples of a block: enough that what is done once for each costs nothing, few enough for a cache.
+constexpr std::size_t kBlock = 8192;
+
+// Containers whose stream tells its length; elsewhere FFmpeg guesses it from the bit rate.
+bool tells_length(const Container& container) {
+  static constexpr const char* kNames[] = {"flac", "mp4", "ape",     "wavpack",
+                                           "tta",  "tak", "musepack"};
+  return std::find(std::begin(kNames), std::end(kNames), container.container) !=
+         std::end(kNames);
+}
+
+class FfmpegSource : public Source {
+ public:
+  FfmpegSource(const std::string& path, const Container& container, const std::string& demuxer,
+               const std::string& decoder)
+      : library_(ffmpeg_library()),
+        bytes_(library_, path),
+        input_(library_, bytes_, demuxer, decoder, path),
+        block_(kBlock) {
+    facts_.container = container.container;
+    facts_.codec = input_.codec();
+    facts_.decoder = library_.version;
+    flac_ = facts_.codec == "flac";
+    pcm_bytes_ = facts_.codec.rfind("pcm_", 0) == 0
+                     ? library_.av_get_bits_per_sample(input_.codec_id()) / 8
+                     : 0;
+    timed_ = pcm_bytes_ > 0 || facts_.codec == "alac";
+    seekable_ = (flac_ && demuxer == "flac") || timed_;
+    if (!next_frame()) throw AudioError(nothing_in(path));
+    facts_.rate = frame_.rate;
+    facts_.channels = frame_.channels;
+    facts_.promised = promised(container);
+    if (timed_) seekable_ = counts_samples();
+  }
+
+  const SourceFacts& facts() const override { return facts_; }
+
+  Block next() override {
+    Block block;
+    block.samples = block_.data();
+    while (block.count < kBlock) {
+      if (left() == 0 && !next_frame()) break;
+      if (block.count > 0 && frame_.rate != block.rate) break;
+      block.rate = frame_.rate;
+      const std::size_t count = std::min(left(), kBlock - block.count);
+      mix_samples(frame_.format, frame_.planes, frame_.channels, begin_, count,
+                  block_.data() + block.count);
+      begin_ += count;
+      block.count += count;
+    }
+    position_ += static_cast<std::int64_t>(block.count);
+    return block;
+  }
+
+  bool seek(std::int64_t sample) override {
+    if (!seekable_ || sample < 0) return false;
+    if (go_to(sample, sample)) return true;
+    if (!go_to(position_, 0)) lost_ = true;
+    return false;
+  }
+
+  std::int64_t skip(std::int64_t samples) override {
+    if (!flac_ && pcm_bytes_ == 0) return 0;
+    const std::int64_t there = leave_out(samples);
+    position_ += there;
+    return there;
+  }
+
+  const std::string& damage() const override {
+    std::string words;
+    if (input_.faults() > 0) {
+      words = message(input_.faults(), input_.faults() == 1 ? " packet" : " packets",
+                      " could not be decoded: ", input_.first_fault());
+    }
+    if (!input_.stop().empty()) words = words.empty() ? input_.stop() : words + "; " + input_.stop();
+    if (lost_) words += words.empty() ? "its place was lost" : "; its place was lost";
+    damage_ = std::move(words);
+    return damage_;
+  }
+
+ private:
+  std::size_t left() const { return frame_.count - begin_; }
+
+  // The next frame with samples, whole packets of `leave_out_` not decoded; false: the end.
+  bool next_frame() {
+    frame_.count = begin_ = 0;
+    while (!input_.ended() && !lost_) {
+      if (input_.decode(frame_)) return true;
+      if (input_.read_packet() && first_packet_) {
+        first_packet_ = false;
+        first_number_ = packet_number().value_or(0);
+        learn_flac(input_.packet());
+      }
+    }
+    frame_.count = 0;
+    return false;
+  }
+
+  void learn_flac(const ffmpeg::AVPacket& packet) {
+    if (!flac_) return;
+    first_flac_ = parse_flac_frame(packet.data, static_cast<std::size_t>(packet.size));
+    if (!first_flac_) flac_ = seekable_ = false;
+  }
+
+  // Samples of each channel in the packet that was read; 0: that cannot be told before it is
+  // decoded.
+  std::int64_t packet_samples() const {
+    const ffmpeg::AVPacket& packet = input_.packet();
+    if (pcm_bytes_ > 0) return packet.size / (pcm_bytes_ * facts_.channels);
+    const auto frame = parse_flac_frame(packet.data, static_cast<std::size_t>(packet.size));
+    if (!frame || frame->rate_code != first_flac_->rate_code) return 0;
+    return frame->samples;
+  }
+
+  // Where the packet that was read begins, as its container counts.
+  std::optional<std::int64_t> packet_number() const {
+    const ffmpeg::AVPacket& packet = input_.packet();
+    if (!flac_) {
+      if (packet.pts == ffmpeg::kNoTime) return std::nullopt;
+      return packet.pts;
+    }
+    const auto frame = parse_flac_frame(packet.data, static_cast<std::size_t>(packet.size));
+    if (!frame) return std::nullopt;
+    if (frame->counts_samples) return frame->number;
+    // The last frame may be shorter than those that it counts.
+    return frame->number * (first_flac_ ? first_flac_->samples : frame->samples);
+  }
+
+  // Leaves out as many samples as there are, at most so many.
+  std::int64_t leave_out(std::int64_t samples) {
+    std::int64_t done = 0;
+    while (done < samples) {
+      const auto count =
+          std::min(static_cast<std::int64_t>(left()), samples - done);
+      begin_ += static_cast<std::size_t>(count);
+      done += count;
+      if (done == samples) break;
+      frame_.count = begin_ = 0;
+      if (input_.ended() || lost_) break;
+      if (input_.decode(frame_) || !input_.read_packet()) continue;
+      const std::int64_t in_packet = packet_samples();
+      if (in_packet == 0 || in_packet > samples - done) continue;
+      input_.drop_packet();
+      done += in_packet;
+    }
+    return done;
+  }
+
+  // Seeks to where `from` is, then leaves out what is before `sample`.
+  bool go_to(std::int64_t sample, std::int64_t from) {
+    if (!input_.seek(first_number_ + from)) return false;
+    frame_.count = begin_ = 0;
+    if (!input_.read_packet()) return false;
+    const auto number = packet_number();
+    if (!number) return false;
+    const std::int64_t found = *number - first_number_;
+    if (found < 0 || found > sample) return from > 0 && go_to(sample, 0);
+    leave_out(sample - found);
+    position_ = sample;
+    return true;
+  }
+
+  // Whether a packet's time is its first sample's number.
+  bool counts_samples() const {
+    const ffmpeg::AVRational base = input_.time_base();
+    return base.num == 1 && base.den == facts_.rate;
+  }
+
+  std::int64_t promised(const Container& container) const {
+    if (container.promised >= 0) return container.promised;
+    const ffmpeg::AVRational base = input_.time_base();
+    const std::int64_t duration = input_.duration();
+    if (!tells_length(container) || duration <= 0 || base.num <= 0 || base.den <= 0) return -1;
+    const double seconds = static_cast<double>(duration) * base.num / base.den;
+    const double samples = seconds * facts_.rate + 0.5;
+    return samples < 0x1p62 ? static_cast<std::int64_t>(samples) : -1;
+  }
+
+  std::string nothing_in(const std::string& path) const {
+    const std::string& damage = this->damage();
+    if (damage.empty()) return message("'", path, "' has no audio samples");
+    return message("cannot decode '", path, "': ", damage);
+  }
+
+  const FfmpegLibrary& library_;
+  FfmpegBytes bytes_;
+  FfmpegInput input_;
+  SourceFacts facts_;
+  mutable std::string damage_;
+  FfmpegFrame frame_;       // what next() takes from
+  std::size_t begin_ = 0;   // what it has taken already
+  std::vector<float> block_;
+  std::int64_t position_ = 0;
+  bool lost_ = false;       // a seek failed half way
+
+  // How packets are counted: by sizes and times (uncompressed, and alac), or by their own headers.
+  bool seekable_ = false;
+  bool timed_ = false;
+  bool flac_ = false;
+  int pcm_bytes_ = 0;  // of one sample; 0: it is compressed
+  bool first_packet_ = true;
+  std::int64_t first_number_ = 0;
+  std::optional<FlacFrame> first_flac_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> open_ffmpeg(const std::string& path, const Container& container,
+                                    const std::string& demuxer, const std::string& decoder) {
+  return std::make_unique<FfmpegSource>(path, container, demuxer, decoder);
+}
+
+}  // namespace maest
