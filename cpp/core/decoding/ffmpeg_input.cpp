@@ -25,6 +25,14 @@ bool known_format(int number, SampleFormat& format) {
   return true;
 }
 
+// As the header of a frame of MPEG audio says, in Hz; 0: it is none.
+int mpeg_rate(const std::uint8_t* bytes, int size) {
+  if (size < 4 || bytes[0] != 0xFF || (bytes[1] & 0xE0) != 0xE0) return 0;
+  static constexpr int kRates[] = {44100, 48000, 32000, 0};
+  static constexpr int kHalvings[] = {2, 0, 1, 0};  // MPEG 2.5, none, 2, 1
+  return kRates[bytes[2] >> 2 & 3] >> kHalvings[bytes[1] >> 3 & 3];
+}
+
 template <typename Stream>
 void keep_only(ffmpeg::AVFormatContext& format, int wanted) {
   for (unsigned i = 0; i < format.nb_streams; ++i) {
@@ -42,6 +50,9 @@ FfmpegInput::FfmpegInput(const FfmpegLibrary& library, FfmpegBytes& bytes,
                          const std::string& demuxer, const std::string& decoder,
                          const std::string& name)
     : library_(library), bytes_(bytes) {
+  // For the whole library, and whenever a file is opened, as Essentia's AudioLoader does: importing
+  // Essentia sets another level.
+  library_.av_log_set_level(ffmpeg::kLogQuiet);
   tags_between_ = demuxer == "mp3" || demuxer == "aac";
   try {
     open(demuxer, decoder, name);
@@ -80,6 +91,8 @@ void FfmpegInput::open(const std::string& demuxer, const std::string& decoder,
   }
   choose_stream(name);
   open_codec(decoder, name);
+  const std::string codec = this->codec();
+  mpeg_ = codec == "mp1" || codec == "mp2" || codec == "mp3";
 }
 
 // The first one, as Essentia's AudioLoader.
@@ -170,6 +183,7 @@ bool FfmpegInput::read_packet() {
     if (packet_->stream_index == stream_index_) {
       to_send_ = true;
       packet_is_tag_ = may_be_a_tag();
+      mpeg_rate_ = mpeg_ ? mpeg_rate(packet_->data, packet_->size) : 0;
       return true;
     }
     drop_packet();
@@ -241,6 +255,8 @@ bool FfmpegInput::view(FfmpegFrame& frame) {
     frame.channels = library_.av_frame_get_channels(frame_);
     frame.rate = library_.av_frame_get_sample_rate(frame_);
   }
+  // The decoder of MPEG audio tells the rate of the frame before.
+  if (mpeg_rate_ != 0) frame.rate = mpeg_rate_;
   if (frame_->nb_samples == 0) return false;
   bool sound = frame_->nb_samples > 0 && frame.rate > 0 && frame.channels > 0 &&
                frame.channels <= kMostChannels && known_format(frame_->format, frame.format) &&

@@ -76,6 +76,8 @@ class FfmpegInput {
   ffmpeg::AVFrame* frame_ = nullptr;
   ffmpeg::RoomyPacket older_packet_{};
   ffmpeg::AVPacket* packet_ = nullptr;
+  bool mpeg_ = false;          // layers 1 to 3
+  int mpeg_rate_ = 0;          // Hz, as the packet's own header says; 0: it says none
   bool tags_between_ = false;  // the container has no frame for tags: they look like damage
   bool packet_is_tag_ = false;
   bool to_send_ = false;   // the decoder has not got the packet yet

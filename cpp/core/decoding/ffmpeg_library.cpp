@@ -75,8 +75,6 @@ FfmpegLibrary open_library(const std::string& path) {
     }
   }
 #undef MAEST_FFMPEG_FIND
-  // For the whole library, as Essentia does whenever it opens a file.
-  library.av_log_set_level(ffmpeg::kLogQuiet);
   const std::string fault = find_fault(library);
   if (!fault.empty()) unavailable(message("the FFmpeg in '", path, "' is not as known: ", fault));
   return library;
