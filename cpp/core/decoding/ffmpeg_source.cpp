@@ -17,6 +17,9 @@ namespace {
 // Samples of a block: enough that what is done once for each costs nothing, few enough for a cache.
 constexpr std::size_t kBlock = 8192;
 
+// Seconds.
+constexpr int kBefore = 10;
+
 // Containers whose stream tells its length; elsewhere FFmpeg guesses it from the bit rate.
 bool tells_length(const Container& container) {
   static constexpr const char* kNames[] = {"flac", "mp4", "ape",     "wavpack",
@@ -70,7 +73,12 @@ class FfmpegSource : public Source {
 
   bool seek(std::int64_t sample) override {
     if (!seekable_ || sample < 0) return false;
-    if (go_to(sample, sample)) return true;
+    // FFmpeg does not find what is close to the end: then from a little before.
+    const std::int64_t last = facts_.promised >= 0 ? facts_.promised : sample;
+    const std::int64_t from = std::min(sample, last);
+    if (go_to(sample, from) || go_to(sample, from - kBefore * facts_.rate) || go_to(sample, 0)) {
+      return true;
+    }
     if (!go_to(position_, 0)) lost_ = true;
     return false;
   }
@@ -164,13 +172,13 @@ class FfmpegSource : public Source {
 
   // Seeks to where `from` is, then leaves out what is before `sample`.
   bool go_to(std::int64_t sample, std::int64_t from) {
-    if (!input_.seek(first_number_ + from)) return false;
+    if (from < 0 || !input_.seek(first_number_ + from)) return false;
     frame_.count = begin_ = 0;
     if (!input_.read_packet()) return false;
     const auto number = packet_number();
     if (!number) return false;
     const std::int64_t found = *number - first_number_;
-    if (found < 0 || found > sample) return from > 0 && go_to(sample, 0);
+    if (found < 0 || found > sample) return false;
     leave_out(sample - found);
     position_ = sample;
     return true;
