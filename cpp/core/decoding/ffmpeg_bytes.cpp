@@ -27,7 +27,7 @@ FfmpegBytes::FfmpegBytes(const FfmpegLibrary& library, const std::string& path)
     : library_(library) {
   file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file_ < 0) throw AudioError(message("cannot open '", path, "': ", system_words(errno)));
-  struct stat facts {};
+  struct stat facts{};
   if (fstat(file_, &facts) != 0 || !S_ISREG(facts.st_mode)) {
     close(file_);
     throw AudioError(message("'", path, "' is no regular file"));

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "error.h"
+#include "mpeg_header.h"
 
 namespace maest {
 namespace {
@@ -14,10 +15,10 @@ constexpr int kMostChannels = 255;
 // AVSampleFormat.
 bool known_format(int number, SampleFormat& format) {
   static constexpr SampleFormat kFormats[] = {
-      {SampleType::u8, false}, {SampleType::s16, false}, {SampleType::s32, false},
+      {SampleType::u8, false},  {SampleType::s16, false}, {SampleType::s32, false},
       {SampleType::f32, false}, {SampleType::f64, false}, {SampleType::u8, true},
-      {SampleType::s16, true}, {SampleType::s32, true}, {SampleType::f32, true},
-      {SampleType::f64, true}, {SampleType::s64, false}, {SampleType::s64, true},
+      {SampleType::s16, true},  {SampleType::s32, true},  {SampleType::f32, true},
+      {SampleType::f64, true},  {SampleType::s64, false}, {SampleType::s64, true},
   };
   constexpr int kCount = sizeof(kFormats) / sizeof(kFormats[0]);
   if (number < 0 || number >= kCount) return false;
@@ -27,10 +28,11 @@ bool known_format(int number, SampleFormat& format) {
 
 // As the header of a frame of MPEG audio says, in Hz; 0: it is none.
 int mpeg_rate(const std::uint8_t* bytes, int size) {
-  if (size < 4 || bytes[0] != 0xFF || (bytes[1] & 0xE0) != 0xE0) return 0;
-  static constexpr int kRates[] = {44100, 48000, 32000, 0};
-  static constexpr int kHalvings[] = {2, 0, 1, 0};  // MPEG 2.5, none, 2, 1
-  return kRates[bytes[2] >> 2 & 3] >> kHalvings[bytes[1] >> 3 & 3];
+  if (size < 4) return 0;
+  std::uint32_t word = 0;
+  for (int i = 0; i < 4; ++i) word = word << 8 | bytes[i];
+  const auto header = read_mpeg_header(word);
+  return header ? header->rate : 0;
 }
 
 template <typename Stream>
@@ -68,8 +70,8 @@ void FfmpegInput::open(const std::string& demuxer, const std::string& decoder,
                        const std::string& name) {
   const void* const known = library_.av_find_input_format(demuxer.c_str());
   if (known == nullptr) {
-    throw AudioError(message("cannot read '", name, "': ", library_.version, " has no demuxer '",
-                             demuxer, "'"));
+    throw AudioError(
+        message("cannot read '", name, "': ", library_.version, " has no demuxer '", demuxer, "'"));
   }
   frame_ = library_.av_frame_alloc();
   format_ = library_.avformat_alloc_context();
@@ -265,9 +267,8 @@ bool FfmpegInput::view(FfmpegFrame& frame) {
     frame.count = static_cast<std::size_t>(frame_->nb_samples);
     frame.planes = reinterpret_cast<const void* const*>(frame_->extended_data);
     const int planes = frame.format.planar ? frame.channels : 1;
-    const std::size_t in_plane =
-        frame.count * static_cast<std::size_t>(frame.channels / planes) *
-        sample_size(frame.format.type);
+    const std::size_t in_plane = frame.count * static_cast<std::size_t>(frame.channels / planes) *
+                                 sample_size(frame.format.type);
     sound = frame_->linesize[0] > 0 && static_cast<std::size_t>(frame_->linesize[0]) >= in_plane;
     for (int i = 0; i < planes && sound; ++i) sound = frame.planes[i] != nullptr;
   }

@@ -24,8 +24,7 @@ constexpr int kBefore = 10;
 bool tells_length(const Container& container) {
   static constexpr const char* kNames[] = {"flac", "mp4", "ape",     "wavpack",
                                            "tta",  "tak", "musepack"};
-  return std::find(std::begin(kNames), std::end(kNames), container.container) !=
-         std::end(kNames);
+  return std::find(std::begin(kNames), std::end(kNames), container.container) != std::end(kNames);
 }
 
 class FfmpegSource : public Source {
@@ -96,7 +95,8 @@ class FfmpegSource : public Source {
       words = message(input_.faults(), input_.faults() == 1 ? " packet" : " packets",
                       " could not be decoded: ", input_.first_fault());
     }
-    if (!input_.stop().empty()) words = words.empty() ? input_.stop() : words + "; " + input_.stop();
+    if (!input_.stop().empty())
+      words = words.empty() ? input_.stop() : words + "; " + input_.stop();
     if (lost_) words += words.empty() ? "its place was lost" : "; its place was lost";
     damage_ = std::move(words);
     return damage_;
@@ -154,8 +154,7 @@ class FfmpegSource : public Source {
   std::int64_t leave_out(std::int64_t samples) {
     std::int64_t done = 0;
     while (done < samples) {
-      const auto count =
-          std::min(static_cast<std::int64_t>(left()), samples - done);
+      const auto count = std::min(static_cast<std::int64_t>(left()), samples - done);
       begin_ += static_cast<std::size_t>(count);
       done += count;
       if (done == samples) break;
@@ -211,11 +210,11 @@ class FfmpegSource : public Source {
   FfmpegInput input_;
   SourceFacts facts_;
   mutable std::string damage_;
-  FfmpegFrame frame_;       // what next() takes from
-  std::size_t begin_ = 0;   // what it has taken already
+  FfmpegFrame frame_;      // what next() takes from
+  std::size_t begin_ = 0;  // what it has taken already
   std::vector<float> block_;
   std::int64_t position_ = 0;
-  bool lost_ = false;       // a seek failed half way
+  bool lost_ = false;  // a seek failed half way
 
   // How packets are counted: by sizes and times (uncompressed, and alac), or by their own headers.
   bool seekable_ = false;

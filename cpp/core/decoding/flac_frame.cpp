@@ -10,7 +10,7 @@ std::int64_t coded_number(const std::uint8_t* bytes, std::size_t size, std::size
   if (first < 0x80) return first;
   int more = 0;  // bytes that follow: one fewer than the first one's leading ones
   while (more < 6 && (first & 0x40U >> more) != 0) ++more;
-  if (more == 0) return -1;
+  if (more == 0 || first == 0xFF) return -1;
   std::int64_t number = first & (0x3FU >> more);
   for (; more > 0; --more) {
     if (at >= size || (bytes[at] & 0xC0U) != 0x80U) return -1;

@@ -44,7 +44,8 @@ class Source {
   virtual bool seek(std::int64_t sample) = 0;
 
   // Leaves out the next samples, at most so many, without decoding them, where what follows stays
-  // the same to the bit. Returns how many: fewer (also none) where it is not possible, or at the end.
+  // the same to the bit. Returns how many: fewer (also none) where it is not possible, or at the
+  // end.
   virtual std::int64_t skip(std::int64_t samples) {
     (void)samples;
     return 0;
