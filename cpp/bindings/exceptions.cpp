@@ -32,6 +32,8 @@ void register_exceptions(py::module_&) {
       raise("ModelError", error);
     } catch (const RuntimeUnavailable& error) {
       raise("OnnxRuntimeError", error);
+    } catch (const AudioError& error) {
+      raise("AudioFileError", error);
     } catch (const Error& error) {
       raise("MaestError", error);
     }

@@ -10,5 +10,6 @@ PYBIND11_MODULE(_core, module) {
   maest::bindings::register_mel_frontend(module);
   maest::bindings::register_model(module);
   maest::bindings::register_request(module);
+  maest::bindings::register_resampler(module);
   maest::bindings::register_stream(module);
 }

@@ -167,6 +167,19 @@ class Stream:
     def seconds(self) -> tuple[float, float]:
         """Time that the front end and the model took so far; that of several threads added up."""
 
+class Resampler:
+    """Any rate to that of the models, as Essentia's ``Resample`` of quality 4 to the bit."""
+
+    def __init__(self, rate: int) -> None: ...
+    @property
+    def rate(self) -> int: ...
+    def push(self, samples: _Array) -> _Array: ...
+    def start_at(self, output: int) -> int:
+        """Make a resampled sample the next one; give the sample that `push` has to begin with."""
+
+    def count_of(self, samples: int) -> int:
+        """How many resampled samples a signal of so many gives."""
+
 class MelFrontend:
     def __init__(self) -> None: ...
     def push(self, samples: _Array) -> _Array: ...
