@@ -42,9 +42,10 @@ Resampler::Resampler(int rate) : rate_(rate), block_(kBlock + 1) {
 void Resampler::step(Position& position) const {
   const double sum = position.fraction + step_;
   const double rest = sum - whole_step_;
-  const bool more = rest >= 1;
-  position.fraction = more ? rest - 1 : rest;
-  position.to += static_cast<std::int64_t>(whole_step_) + (more ? 1 : 0);
+  // Without a branch: nobody could foretell it.
+  const double more = rest >= 1 ? 1.0 : 0.0;
+  position.fraction = rest - more;
+  position.to += static_cast<std::int64_t>(whole_step_) + static_cast<std::int64_t>(more);
 }
 
 void Resampler::step(Position& position, std::int64_t times) const {
@@ -67,10 +68,11 @@ void Resampler::step(Position& position, std::int64_t times) const {
 // The next `count` (at most kBlock) positions and the one after them, into block_.
 std::size_t Resampler::next_positions(std::size_t count) {
   if (!exact_) {
-    block_[0] = next_;
-    for (std::size_t i = 0; i < count; ++i) {
-      block_[i + 1] = block_[i];
-      step(block_[i + 1]);
+    Position position = next_;
+    block_[0] = position;
+    for (std::size_t i = 1; i <= count; ++i) {
+      step(position);
+      block_[i] = position;
     }
     return count;
   }
