@@ -1,0 +1,208 @@
+#include "decoding/audio_file.h"
+
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arrays.h"
+#include "decoding/container.h"
+#include "decoding/ffmpeg_library.h"
+#include "decoding/open_audio_file.h"
+#include "decoding/routes.h"
+#include "decoding/sndfile_library.h"
+#include "error.h"
+#include "file_analysis.h"
+#include "mel_config.h"
+#include "register.h"
+#include "unlocked.h"
+
+namespace maest::bindings {
+
+namespace py = pybind11;
+
+namespace {
+
+// In the order of `Reader`.
+constexpr const char* kReaderNames[] = {"ffmpeg", "sndfile", "extra"};
+
+// What is made room for at first, whatever a header promises, and what is read at a time.
+constexpr std::int64_t kMostRoom = std::int64_t{1} << 26;
+constexpr std::int64_t kPiece = 10 * kSampleRate;
+
+// A file has a place, and the GIL is not held while it is decoded: calls from several threads
+// queue.
+class GuardedAudioFile {
+ public:
+  explicit GuardedAudioFile(const std::string& path) : file_(open_audio_file(path, check_signals)) {}
+
+  // Calls `work` with the file, without the GIL, alone.
+  template <typename Work>
+  auto alone(const Work& work) {
+    const Unlocked unlocked;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return work(file_);
+  }
+
+  // What never changes needs no lock.
+  const SourceFacts& facts() const { return file_.facts(); }
+
+ private:
+  std::mutex mutex_;
+  AudioFile file_;
+};
+
+std::unique_ptr<GuardedAudioFile> open(const std::string& path) {
+  const Unlocked unlocked;
+  return std::make_unique<GuardedAudioFile>(path);
+}
+
+// At most `count` samples; a negative count: all that is left.
+std::vector<float> read(AudioFile& file, std::int64_t count) {
+  std::vector<float> samples;
+  const std::int64_t promised = file.promised() - file.position() + kSampleRate;
+  std::int64_t wanted = promised > 0 ? promised : kPiece;
+  if (count >= 0) wanted = std::min(wanted, count);
+  samples.reserve(static_cast<std::size_t>(std::min(wanted, kMostRoom)));
+  for (std::int64_t left = count; left != 0;) {
+    const auto some = static_cast<std::size_t>(left < 0 ? kPiece : std::min(left, kPiece));
+    const std::size_t before = samples.size();
+    samples.resize(before + some);
+    const std::size_t found = file.read(samples.data() + before, some);
+    samples.resize(before + found);
+    if (found < some) break;
+    if (left > 0) left -= static_cast<std::int64_t>(some);
+  }
+  return samples;
+}
+
+py::array_t<float> read_array(GuardedAudioFile& self, std::int64_t count) {
+  std::vector<float> samples = self.alone([&](AudioFile& file) { return read(file, count); });
+  const auto found = static_cast<std::int64_t>(samples.size());
+  return to_array(std::move(samples), {found});
+}
+
+// Into an array that is there, such as one in memory that two processes share.
+std::size_t read_into(GuardedAudioFile& self, py::array_t<float, py::array::c_style> array) {
+  if (array.ndim() != 1) throw InvalidArgument("an array of one dimension is wanted");
+  float* const samples = array.mutable_data();  // refuses what cannot be written to
+  const auto count = static_cast<std::size_t>(array.size());
+  return self.alone([&](AudioFile& file) { return file.read(samples, count); });
+}
+
+py::object seconds(const SourceFacts& facts) {
+  if (facts.promised < 0 || facts.rate <= 0) return py::none();
+  return py::float_(static_cast<double>(facts.promised) / facts.rate);
+}
+
+py::tuple reader_names(const Route& route) {
+  py::list names;
+  for (const Reader reader : route.readers) names.append(kReaderNames[static_cast<int>(reader)]);
+  return py::tuple(names);
+}
+
+void register_routes(py::module_& module) {
+  py::class_<Container>(module, "Container")
+      .def_readonly("container", &Container::container)
+      .def_readonly("codec", &Container::codec)
+      .def_readonly("foreign", &Container::foreign)
+      .def_readonly("rate", &Container::rate)
+      .def_readonly("channels", &Container::channels)
+      .def_readonly("promised", &Container::promised)
+      .def_readonly("cut", &Container::cut)
+      .def_readonly("chained", &Container::chained);
+  py::class_<Route>(module, "Route")
+      .def_readonly("container", &Route::container)
+      .def_readonly("codec", &Route::codec)
+      .def_property_readonly("readers", &reader_names)
+      .def_readonly("demuxer", &Route::demuxer)
+      .def_readonly("decoder", &Route::decoder)
+      .def_readonly("way_out", &Route::way_out);
+  module.def(
+      "identify",
+      [](const std::string& path) {
+        const Unlocked unlocked;
+        return identify(path);
+      },
+      py::arg("path"));
+  module.def("routes", [] { return py::tuple(py::cast(routes())); });
+  module.def("route_of", &route_of, py::arg("container"));
+}
+
+void register_libraries(py::module_& module) {
+  module.def("set_ffmpeg_library", &set_ffmpeg_library, py::arg("path"));
+  module.def("set_sndfile_library", &set_sndfile_library, py::arg("path"));
+  module.def("ffmpeg_version", [] {
+    const Unlocked unlocked;
+    return ffmpeg_version();
+  });
+  module.def("sndfile_version", [] {
+    const Unlocked unlocked;
+    return sndfile_version();
+  });
+}
+
+}  // namespace
+
+void register_audio_file(py::module_& module) {
+  register_libraries(module);
+  register_routes(module);
+  py::class_<GuardedAudioFile>(module, "AudioFile")
+      .def(py::init(&open), py::arg("path"))
+      .def_property_readonly(
+          "container", [](const GuardedAudioFile& self) { return self.facts().container; })
+      .def_property_readonly("codec",
+                             [](const GuardedAudioFile& self) { return self.facts().codec; })
+      .def_property_readonly("decoder",
+                             [](const GuardedAudioFile& self) { return self.facts().decoder; })
+      .def_property_readonly("sample_rate",
+                             [](const GuardedAudioFile& self) { return self.facts().rate; })
+      .def_property_readonly("channels",
+                             [](const GuardedAudioFile& self) { return self.facts().channels; })
+      .def_property_readonly("seconds",
+                             [](const GuardedAudioFile& self) { return seconds(self.facts()); })
+      .def("read", &read_array, py::arg("samples"))
+      .def("read_into", &read_into, py::arg("array").noconvert())
+      .def(
+          "seek",
+          [](GuardedAudioFile& self, std::int64_t sample) {
+            self.alone([&](AudioFile& file) { file.seek(sample); });
+          },
+          py::arg("sample"))
+      .def_property_readonly("position",
+                             [](GuardedAudioFile& self) {
+                               return self.alone([](AudioFile& file) { return file.position(); });
+                             })
+      .def_property_readonly(
+          "ending",
+          [](GuardedAudioFile& self) {
+            return kEndingNames[static_cast<int>(
+                self.alone([](AudioFile& file) { return file.ending(); }))];
+          })
+      .def_property_readonly("found",
+                             [](GuardedAudioFile& self) {
+                               return self.alone([](AudioFile& file) { return file.found(); });
+                             })
+      .def_property_readonly("damage", [](GuardedAudioFile& self) {
+        // Quotes what a damaged file may hold: text or not.
+        const std::string words = self.alone([](AudioFile& file) { return file.damage(); });
+        return py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(
+            words.data(), static_cast<Py_ssize_t>(words.size()), "replace"));
+      });
+
+  module.def(
+      "analyze_file",
+      [](std::shared_ptr<Extractor> extractor, const Request& request, GuardedAudioFile& file) {
+        Outputs outputs = file.alone([&](AudioFile& audio) {
+          return analyze_file(std::move(extractor), request, audio, check_signals);
+        });
+        return to_arrays(std::move(outputs));
+      },
+      py::arg("extractor"), py::arg("request"), py::arg("audio_file"));
+}
+
+}  // namespace maest::bindings

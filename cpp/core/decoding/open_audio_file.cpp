@@ -1,0 +1,55 @@
+#include "open_audio_file.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "container.h"
+#include "error.h"
+#include "ffmpeg_source.h"
+#include "routes.h"
+#include "sndfile_source.h"
+
+namespace maest {
+namespace {
+
+AudioFile::Open opener(Reader reader, const std::string& path, const Container& container,
+                       const Route& route) {
+  if (reader == Reader::sndfile) return [=] { return open_sndfile(path, container); };
+  return [=, demuxer = route.demuxer, decoder = route.decoder] {
+    return open_ffmpeg(path, container, demuxer, decoder);
+  };
+}
+
+// Several sentences to one line; what is said twice is said once.
+std::string joined(std::vector<std::string> reasons, const std::string& more) {
+  if (!more.empty()) reasons.push_back(more);
+  std::string line;
+  for (auto reason = reasons.begin(); reason != reasons.end(); ++reason) {
+    if (std::find(reasons.begin(), reason, *reason) != reason) continue;
+    if (!line.empty()) line += "; ";
+    line += *reason;
+  }
+  return line;
+}
+
+}  // namespace
+
+AudioFile open_audio_file(const std::string& path, std::function<void()> between) {
+  const Container container = identify(path);
+  const Route& route = route_of(container);
+  std::vector<std::string> reasons;
+  for (const Reader reader : route.readers) {
+    if (reader == Reader::extra) continue;  // Python's
+    try {
+      return AudioFile(opener(reader, path, container, route), container.cut, between);
+    } catch (const AudioError& error) {
+      reasons.emplace_back(error.what());
+    }
+  }
+  throw AudioError(joined(std::move(reasons), route.way_out));
+}
+
+}  // namespace maest
