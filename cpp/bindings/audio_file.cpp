@@ -38,7 +38,8 @@ constexpr std::int64_t kPiece = 10 * kSampleRate;
 // queue.
 class GuardedAudioFile {
  public:
-  explicit GuardedAudioFile(const std::string& path) : file_(open_audio_file(path, check_signals)) {}
+  explicit GuardedAudioFile(const std::string& path)
+      : file_(open_audio_file(path, check_signals)) {}
 
   // Calls `work` with the file, without the GIL, alone.
   template <typename Work>
@@ -94,6 +95,17 @@ std::size_t read_into(GuardedAudioFile& self, py::array_t<float, py::array::c_st
   return self.alone([&](AudioFile& file) { return file.read(samples, count); });
 }
 
+// What a file says of itself may be text or not.
+py::str text(const std::string& words) {
+  return py::reinterpret_steal<py::str>(
+      PyUnicode_DecodeUTF8(words.data(), static_cast<Py_ssize_t>(words.size()), "replace"));
+}
+
+template <typename Object>
+auto told(std::string Object::* member) {
+  return [member](const Object& object) { return text(object.*member); };
+}
+
 py::object seconds(const SourceFacts& facts) {
   if (facts.promised < 0 || facts.rate <= 0) return py::none();
   return py::float_(static_cast<double>(facts.promised) / facts.rate);
@@ -107,9 +119,9 @@ py::tuple reader_names(const Route& route) {
 
 void register_routes(py::module_& module) {
   py::class_<Container>(module, "Container")
-      .def_readonly("container", &Container::container)
-      .def_readonly("codec", &Container::codec)
-      .def_readonly("foreign", &Container::foreign)
+      .def_property_readonly("container", told(&Container::container))
+      .def_property_readonly("codec", told(&Container::codec))
+      .def_property_readonly("foreign", told(&Container::foreign))
       .def_readonly("rate", &Container::rate)
       .def_readonly("channels", &Container::channels)
       .def_readonly("promised", &Container::promised)
@@ -154,9 +166,9 @@ void register_audio_file(py::module_& module) {
   py::class_<GuardedAudioFile>(module, "AudioFile")
       .def(py::init(&open), py::arg("path"))
       .def_property_readonly(
-          "container", [](const GuardedAudioFile& self) { return self.facts().container; })
+          "container", [](const GuardedAudioFile& self) { return text(self.facts().container); })
       .def_property_readonly("codec",
-                             [](const GuardedAudioFile& self) { return self.facts().codec; })
+                             [](const GuardedAudioFile& self) { return text(self.facts().codec); })
       .def_property_readonly("decoder",
                              [](const GuardedAudioFile& self) { return self.facts().decoder; })
       .def_property_readonly("sample_rate",
@@ -177,21 +189,17 @@ void register_audio_file(py::module_& module) {
                              [](GuardedAudioFile& self) {
                                return self.alone([](AudioFile& file) { return file.position(); });
                              })
-      .def_property_readonly(
-          "ending",
-          [](GuardedAudioFile& self) {
-            return kEndingNames[static_cast<int>(
-                self.alone([](AudioFile& file) { return file.ending(); }))];
-          })
+      .def_property_readonly("ending",
+                             [](GuardedAudioFile& self) {
+                               return kEndingNames[static_cast<int>(
+                                   self.alone([](AudioFile& file) { return file.ending(); }))];
+                             })
       .def_property_readonly("found",
                              [](GuardedAudioFile& self) {
                                return self.alone([](AudioFile& file) { return file.found(); });
                              })
       .def_property_readonly("damage", [](GuardedAudioFile& self) {
-        // Quotes what a damaged file may hold: text or not.
-        const std::string words = self.alone([](AudioFile& file) { return file.damage(); });
-        return py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(
-            words.data(), static_cast<Py_ssize_t>(words.size()), "replace"));
+        return text(self.alone([](AudioFile& file) { return file.damage(); }));
       });
 
   module.def(

@@ -12,4 +12,5 @@ PYBIND11_MODULE(_core, module) {
   maest::bindings::register_request(module);
   maest::bindings::register_resampler(module);
   maest::bindings::register_stream(module);
+  maest::bindings::register_audio_file(module);
 }

@@ -4,6 +4,7 @@
 
 namespace maest::bindings {
 
+void register_audio_file(pybind11::module_& module);
 void register_exceptions(pybind11::module_& module);
 void register_end(pybind11::module_& module);
 void register_facts(pybind11::module_& module);

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import moved as _moved
 from .decoding.audio import load_audio
+from .decoding.audio_file import AudioFile
 from .errors import (
     AudioFileError,
     InvalidArgumentError,
@@ -25,6 +26,7 @@ from .errors import (
     UntrainedModelWarning,
 )
 from .example import example_audio
+from .file_analysis import FileAnalysis
 from .model import Model
 from .origin import provenance
 from .patchout import Patchout
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
 __version__ = _version("essentia-maest")
 
 __all__ = [
+    "AudioFile",
     "AudioFileError",
+    "FileAnalysis",
     "InvalidArgumentError",
     "MaestError",
     "MelFrontend",

@@ -180,6 +180,85 @@ class Resampler:
     def count_of(self, samples: int) -> int:
         """How many resampled samples a signal of so many gives."""
 
+class Container:
+    """What a file is, by its own bytes."""
+
+    @property
+    def container(self) -> str:
+        """Empty: no audio file that is known."""
+
+    @property
+    def codec(self) -> str: ...
+    @property
+    def foreign(self) -> str:
+        """What it is where it is no audio, in words."""
+
+    @property
+    def rate(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def promised(self) -> int:
+        """Samples of each channel, by the header; -1: not told."""
+
+    @property
+    def cut(self) -> bool:
+        """By its own sizes the file would be longer than it is."""
+
+    @property
+    def chained(self) -> bool: ...
+
+class Route:
+    """Who decodes a codec in a container."""
+
+    @property
+    def container(self) -> str: ...
+    @property
+    def codec(self) -> str:
+        """``"*"``: any that has no route of its own."""
+
+    @property
+    def readers(self) -> tuple[Literal["ffmpeg", "sndfile", "extra"], ...]: ...
+    @property
+    def demuxer(self) -> str: ...
+    @property
+    def decoder(self) -> str: ...
+    @property
+    def way_out(self) -> str:
+        """What the file's owner can do where no reader is there."""
+
+class AudioFile:
+    """An audio file as mono samples at 16 kHz; opened by the engine's own readers."""
+
+    def __init__(self, path: bytes) -> None: ...
+    @property
+    def container(self) -> str: ...
+    @property
+    def codec(self) -> str: ...
+    @property
+    def decoder(self) -> str: ...
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def seconds(self) -> float | None: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def ending(self) -> Literal["unknown", "complete", "truncated", "damaged"]: ...
+    @property
+    def found(self) -> int: ...
+    @property
+    def damage(self) -> str: ...
+    def read(self, samples: int) -> _Array:
+        """Give the next samples, at most so many; a negative number is all that are left."""
+
+    def read_into(self, array: _Array) -> int:
+        """Fill an array with the next samples; give how many there were."""
+
+    def seek(self, sample: int) -> None: ...
+
 class MelFrontend:
     def __init__(self) -> None: ...
     def push(self, samples: _Array) -> _Array: ...
@@ -188,6 +267,24 @@ class MelFrontend:
 
 def mel_spectrogram(samples: _Array) -> _Array: ...
 def extract(extractor: Extractor, request: Request, samples: _Array) -> tuple[_Array, ...]: ...
+def analyze_file(
+    extractor: Extractor, request: Request, audio_file: AudioFile
+) -> tuple[_Array, ...]:
+    """Compute what is asked of a file, from its beginning to its end."""
+
+def identify(path: bytes) -> Container: ...
+def routes() -> tuple[Route, ...]:
+    """Give the whole table of who decodes what."""
+
+def route_of(container: Container) -> Route: ...
+def set_ffmpeg_library(path: bytes) -> None: ...
+def set_sndfile_library(path: bytes) -> None: ...
+def ffmpeg_version() -> str:
+    """Give the name and version of Essentia's FFmpeg; empty where there is none that is usable."""
+
+def sndfile_version() -> str:
+    """Give the name and version of libsndfile; empty where there is none that is usable."""
+
 def set_ort_library(path: bytes) -> None: ...
 def ort_version() -> str: ...
 def ort_library() -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
 import numpy.typing as npt
 
 from .errors import InvalidArgumentError
+from .file_analysis import FileAnalysis
+from .front_end import SAMPLE_RATE
 from .opened_model import Array, OpenedModel
 from .patchout import Patchout
 from .request import Output, Request, Tail
@@ -73,15 +76,18 @@ class Model(OpenedModel):
         hop: float | None = None,
         tail: Tail = "repeat",
         batch_size: int | None = None,
+        sample_rate: float = SAMPLE_RATE,
     ) -> Array:
         """Compute how much each class is present.
 
         Parameters
         ----------
         audio : array_like, shape [samples]
-            Mono samples at 16 kHz, float32 (float64 is converted).
+            Mono samples, float32 (float64 is converted).
         patchout, hop, tail, batch_size
             See `Request`.
+        sample_rate : float, default 16000
+            Rate of `audio` in Hz; another is resampled as by Essentia's ``Resample(quality=4)``.
 
         Returns
         -------
@@ -97,7 +103,7 @@ class Model(OpenedModel):
         request = Request(
             ("predictions",), patchout=patchout, hop=hop, tail=tail, batch_size=batch_size
         )
-        return self.run(request, audio)["predictions"]
+        return self.run(request, audio, sample_rate)["predictions"]
 
     def embed(
         self,
@@ -109,13 +115,14 @@ class Model(OpenedModel):
         hop: float | None = None,
         tail: Tail = "repeat",
         batch_size: int | None = None,
+        sample_rate: float = SAMPLE_RATE,
     ) -> Array:
         """Compute embeddings: tokens of one block, stacked. Later blocks are not computed.
 
         Parameters
         ----------
         audio : array_like, shape [samples]
-            Mono samples at 16 kHz, float32 (float64 is converted).
+            Mono samples, float32 (float64 is converted).
         block : int, default 7
             1 to `depth`; the paper's best for downstream tasks is 7 of 12 (section 4.1).
         tokens : sequence of {"cls", "dist", "avg"}
@@ -123,6 +130,8 @@ class Model(OpenedModel):
             the patch tokens.
         patchout, hop, tail, batch_size
             See `Request`.
+        sample_rate : float, default 16000
+            Rate of `audio` in Hz; another is resampled as by Essentia's ``Resample(quality=4)``.
 
         Returns
         -------
@@ -134,7 +143,7 @@ class Model(OpenedModel):
             As `predict`.
         """
         request = Request(("embeddings",), block, tokens, patchout, hop, tail, batch_size)
-        return self.run(request, audio)["embeddings"]
+        return self.run(request, audio, sample_rate)["embeddings"]
 
     def tokens(
         self,
@@ -145,18 +154,21 @@ class Model(OpenedModel):
         hop: float | None = None,
         tail: Tail = "repeat",
         batch_size: int | None = None,
+        sample_rate: float = SAMPLE_RATE,
     ) -> Array:
         """Compute all tokens of one block, as the block gives them (before the final norm).
 
         Parameters
         ----------
         audio : array_like, shape [samples]
-            Mono samples at 16 kHz, float32 (float64 is converted).
+            Mono samples, float32 (float64 is converted).
         block : int
             1 to `depth`.
         patchout, hop, tail, batch_size
             See `Request`. ``tail="pad"`` is refused if it makes a shorter segment beside full ones:
             their tokens do not stack.
+        sample_rate : float, default 16000
+            Rate of `audio` in Hz; another is resampled as by Essentia's ``Resample(quality=4)``.
 
         Returns
         -------
@@ -172,7 +184,7 @@ class Model(OpenedModel):
         request = Request(
             ("tokens",), block, patchout=patchout, hop=hop, tail=tail, batch_size=batch_size
         )
-        return self.run(request, audio)["tokens"]
+        return self.run(request, audio, sample_rate)["tokens"]
 
     def analyze(
         self,
@@ -184,17 +196,20 @@ class Model(OpenedModel):
         hop: float | None = None,
         tail: Tail = "repeat",
         batch_size: int | None = None,
+        sample_rate: float = SAMPLE_RATE,
     ) -> tuple[Array, Array]:
         """Compute predictions and embeddings in one pass.
 
         Parameters
         ----------
         audio : array_like, shape [samples]
-            Mono samples at 16 kHz, float32 (float64 is converted).
+            Mono samples, float32 (float64 is converted).
         block, tokens
             See `embed`.
         patchout, hop, tail, batch_size
             See `Request`.
+        sample_rate : float, default 16000
+            Rate of `audio` in Hz; another is resampled as by Essentia's ``Resample(quality=4)``.
 
         Returns
         -------
@@ -207,8 +222,57 @@ class Model(OpenedModel):
             As `predict`.
         """
         outputs: tuple[Output, ...] = ("predictions", "embeddings")
-        results = self.run(Request(outputs, block, tokens, patchout, hop, tail, batch_size), audio)
+        request = Request(outputs, block, tokens, patchout, hop, tail, batch_size)
+        results = self.run(request, audio, sample_rate)
         return results["predictions"], results["embeddings"]
+
+    def analyze_file(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        outputs: Sequence[Output] = ("predictions", "embeddings"),
+        block: int = 7,
+        tokens: Sequence[str] = ("cls", "dist", "avg"),
+        patchout: str | Patchout = "F0T0",
+        hop: float | None = None,
+        tail: Tail = "repeat",
+        batch_size: int | None = None,
+    ) -> FileAnalysis:
+        """Compute predictions and embeddings, or whatever is asked, of a file.
+
+        The results are those of `load_audio` and `analyze`, but no sample is in Python, and memory
+        does not grow with the file. Other Python threads run meanwhile.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            See `AudioFile`, also for a warning on files of others.
+        outputs, block, tokens, patchout, hop, tail, batch_size
+            See `Request`.
+
+        Returns
+        -------
+        FileAnalysis
+            Outputs, starts of segments, and how the file was decoded and ended.
+
+        Raises
+        ------
+        AudioFileError
+            As `AudioFile`.
+        InvalidArgumentError
+            For samples that are not finite; for a file shorter than a segment with
+            ``tail="discard"``; for an option that this model does not have.
+
+        Examples
+        --------
+        >>> import essentia_maest as maest
+        >>> model = maest.Model("default")
+        >>> found = model.analyze_file(maest.example_audio(), outputs=["predictions"])
+        >>> len(found.predictions) == len(found.start_seconds)
+        True
+        """
+        request = Request(tuple(outputs), block, tokens, patchout, hop, tail, batch_size)
+        return self.run_file(request, path)
 
     @overload
     def stream(  # type: ignore[overload-overlap]

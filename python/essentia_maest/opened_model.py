@@ -12,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .decoding.audio_file import AudioFile, engine_file
 from .errors import UntrainedModelWarning
+from .file_analysis import FileAnalysis
+from .front_end import SAMPLE_RATE
 from .ort_library import use_library
 from .reading.description import read_info, read_labels
 from .reading.families import METADATA_KEY, checked_families
@@ -148,7 +151,9 @@ class OpenedModel:
         """
         return self._engine.plan(request.for_engine())
 
-    def run(self, request: Request, audio: npt.ArrayLike) -> dict[str, Array]:
+    def run(
+        self, request: Request, audio: npt.ArrayLike, sample_rate: float = SAMPLE_RATE
+    ) -> dict[str, Array]:
         """Compute what is asked of a whole signal.
 
         Parameters
@@ -156,7 +161,9 @@ class OpenedModel:
         request : Request
             What is asked.
         audio : array_like, shape [samples]
-            Mono samples at 16 kHz, float32 (float64 is converted).
+            Mono samples, float32 (float64 is converted).
+        sample_rate : float, default 16000
+            Their rate in Hz; another is resampled as by Essentia's ``Resample(quality=4)``.
 
         Returns
         -------
@@ -169,8 +176,59 @@ class OpenedModel:
             For audio that is not as above, empty, not finite, or too short for ``tail="discard"``;
             for an option that this model does not have.
         """
-        results = _core.extract(self._engine, request.for_engine(), as_samples(audio))
+        samples = as_samples(audio, sample_rate)
+        results = _core.extract(self._engine, request.for_engine(), samples)
         return dict(zip(request.outputs, results, strict=True))
+
+    def run_file(self, request: Request, path: str | os.PathLike[str]) -> FileAnalysis:
+        """Compute what is asked of a file, decoded piece by piece.
+
+        Parameters
+        ----------
+        request : Request
+            What is asked.
+        path : str or os.PathLike
+            See `AudioFile`.
+
+        Returns
+        -------
+        FileAnalysis
+
+        Raises
+        ------
+        AudioFileError
+            As `AudioFile`.
+        InvalidArgumentError
+            As `run`.
+        """
+        plan = self.plan(request)
+        with AudioFile(path) as file:
+            results = self._results_of(request, file)
+            found = file.seconds_found
+            assert found is not None  # it was read to its end
+            assert file.ending is not None
+            return FileAnalysis(
+                path=file.path,
+                outputs=dict(zip(request.outputs, results, strict=True)),
+                start_seconds=plan.start_seconds(len(results[0])),
+                seconds=found,
+                segment_seconds=plan.segment_seconds,
+                container=file.container,
+                codec=file.codec,
+                decoder=file.decoder,
+                ending=file.ending,
+                seconds_promised=file.seconds_promised,
+                damage=file.damage,
+            )
+
+    def _results_of(self, request: Request, file: AudioFile) -> tuple[Array, ...]:
+        opened = engine_file(file)
+        if opened is not None:
+            return _core.analyze_file(self._engine, request.for_engine(), opened)
+        stream = _core.Stream(self._engine, request.for_engine())
+        parts = [stream.push(piece) for piece in file]
+        parts.append(stream.finish())
+        return tuple(np.concatenate(results) for results in zip(*parts, strict=True))
 
     def open_stream(self, request: Request) -> Stream[tuple[Array, ...]]:
         """Start a signal that comes in pieces, whatever the outputs.

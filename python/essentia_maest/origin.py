@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import importlib.util
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _core
+from .decoding.libraries import essentia_library
 from .errors import OnnxRuntimeError
 from .machine import instructions
 from .ort_library import use_library
@@ -165,11 +164,9 @@ def _inside_essentia() -> dict[str, str | None]:
 
 
 def _essentia_library() -> ctypes.CDLL | None:
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        spec = importlib.util.find_spec("essentia")
-        for folder in (spec.submodule_search_locations or ()) if spec else ():
-            for file in sorted(Path(folder).glob("_essentia*.so")):
-                return ctypes.CDLL(str(file))
+    with contextlib.suppress(OSError):
+        if (file := essentia_library()) is not None:
+            return ctypes.CDLL(str(file))
     return None
 
 

@@ -7,19 +7,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
 from .errors import InvalidArgumentError
 from .front_end import SAMPLE_RATE
 
-_WANTED = f"a 1-D float32 array of mono samples at {SAMPLE_RATE} Hz is wanted"
+_WANTED = "a 1-D float32 array of mono samples is wanted"
 
 
-def as_samples(audio: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Return `audio` as contiguous float32, or say what is wrong with it.
+def as_samples(audio: npt.ArrayLike, sample_rate: float = SAMPLE_RATE) -> npt.NDArray[np.float32]:
+    """Return `audio` at 16 kHz as contiguous float32, or say what is wrong with it.
 
     Parameters
     ----------
     audio : array_like, shape [samples]
-        Mono samples at 16 kHz, float32 or float64 (converted).
+        Mono samples, float32 or float64 (converted).
+    sample_rate : float, default 16000
+        Their rate, a whole number of Hz; another than 16 kHz is resampled as by Essentia's
+        ``Resample(quality=4)``.
 
     Returns
     -------
@@ -28,8 +32,9 @@ def as_samples(audio: npt.ArrayLike) -> npt.NDArray[np.float32]:
     Raises
     ------
     InvalidArgumentError
-        For another number of dimensions or another type; the message names both. Samples that are
-        not finite are found by the engine.
+        For another number of dimensions or another type; the message names both. For a rate that
+        there is no resampling from. Samples that are not finite are found by the engine, or here
+        if they are resampled.
     """
     try:
         array = np.asarray(audio)
@@ -43,7 +48,20 @@ def as_samples(audio: npt.ArrayLike) -> npt.NDArray[np.float32]:
     if array.ndim != 1:
         advice = " (several channels: average them first)" if array.ndim == 2 else ""
         raise InvalidArgumentError(f"{found}{advice}; {_WANTED}")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    samples = np.ascontiguousarray(array, dtype=np.float32)
+    return samples if sample_rate == SAMPLE_RATE else _resampled(samples, sample_rate)
+
+
+def _resampled(samples: npt.NDArray[np.float32], sample_rate: float) -> npt.NDArray[np.float32]:
+    if isinstance(sample_rate, float) and sample_rate.is_integer():
+        sample_rate = int(sample_rate)
+    resampler = _core.Resampler(sample_rate)  # type: ignore[arg-type]  # which it refuses
+    # As the engine would name it, but by the number that the caller knows.
+    finite = np.isfinite(samples)
+    if not finite.all():
+        index = int(np.argmin(finite))
+        raise InvalidArgumentError(f"sample {index} is {samples[index]}; finite samples are wanted")
+    return resampler.push(samples)
 
 
 def _scaling(dtype: np.dtype[Any]) -> str:

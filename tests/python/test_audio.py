@@ -22,7 +22,7 @@ from audio_fixtures import (
     wav_header,
     write_audio,
 )
-from essentia_maest.decoding.audio import _decode_with_libsndfile, load_audio
+from essentia_maest import load_audio
 from essentia_maest.errors import AudioFileError
 from essentia_maest.essentia_algorithms import quiet_essentia
 
@@ -41,36 +41,16 @@ def open_handles() -> int:
 
 
 @pytest.mark.parametrize(("ending", "subtype", "rate", "channels"), FORMATS)
-def test_equals_mono_loader_bit_for_bit(tmp_path, ending, subtype, rate, channels):
+def test_equals_mono_loader(tmp_path, ending, subtype, rate, channels):
     path = write_audio(tmp_path / f"a.{ending}", 0.7, rate, channels, subtype)
     audio = load_audio(path)
     assert audio.dtype == np.float32
     assert audio.ndim == 1
     assert abs(len(audio) - 0.7 * 16000) < 0.15 * 16000  # codecs pad by up to a few frames
     assert np.abs(audio).max() > 0.05
-    np.testing.assert_array_equal(audio, mono_loader(path))
-
-
-@pytest.mark.parametrize(
-    ("ending", "subtype", "rate", "channels"),
-    [case for case in FORMATS if case[0] not in ("ogg", "mp3")],
-)
-def test_libsndfile_gives_what_mono_loader_gives(tmp_path, ending, subtype, rate, channels):
-    path = write_audio(tmp_path / f"a.{ending}", 0.7, rate, channels, subtype)
-    # 32-bit integers: FFmpeg rounds once to float32, libsndfile too, not always alike.
-    tolerance = 1e-7 if subtype in ("PCM_32", "DOUBLE") else 0
-    np.testing.assert_allclose(
-        _decode_with_libsndfile(str(path)), mono_loader(path), rtol=0, atol=tolerance
-    )
-
-
-def test_libsndfile_and_ffmpeg_decode_vorbis_alike(tmp_path):
-    path = write_audio(tmp_path / "a.ogg", 2.0)
-    other, audio = _decode_with_libsndfile(str(path)), mono_loader(path)
-    common = min(len(other), len(audio))  # FFmpeg's Vorbis keeps the padding of the last block
-    assert common >= 2.0 * 16000 - 1
-    assert abs(len(other) - len(audio)) < 0.1 * 16000
-    np.testing.assert_allclose(other[: common - 50], audio[: common - 50], rtol=0, atol=1e-5)
+    # Another decoder, in floating point; Essentia's is one of 16 bits.
+    tolerance = 3.1e-5 if ending == "mp3" else 0
+    np.testing.assert_allclose(audio, mono_loader(path), rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("channels", [1, 2])

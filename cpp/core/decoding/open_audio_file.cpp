@@ -39,7 +39,7 @@ std::string joined(std::vector<std::string> reasons, const std::string& more) {
 
 AudioFile open_audio_file(const std::string& path, std::function<void()> between) {
   const Container container = identify(path);
-  const Route& route = route_of(container);
+  const Route route = route_of(container);
   std::vector<std::string> reasons;
   for (const Reader reader : route.readers) {
     if (reader == Reader::extra) continue;  // Python's

@@ -1,0 +1,161 @@
+"""PyAV, for what neither Essentia's FFmpeg nor libsndfile decodes: the extra ``formats``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..errors import DecodeError, InvalidArgumentError
+from ..front_end import SAMPLE_RATE
+
+_WANTED = "pip install 'essentia-maest[formats]' brings PyAV, which may decode it"
+_PIECE = 10 * SAMPLE_RATE
+# Less than this may be missing of what a file promises: codecs' delay and padding.
+_TOLERATED_SECONDS = 0.1
+
+
+class PyAvReader:
+    """A file decoded by PyAV, as a `Reader`.
+
+    Parameters
+    ----------
+    file : str
+        Absolute path.
+    known : _core.Container
+        What the file is.
+
+    Raises
+    ------
+    DecodeError
+        PyAV is not installed, cannot open the file, or finds no sample in it.
+    """
+
+    def __init__(self, file: str, known: _core.Container) -> None:
+        self._file = file
+        self.container = known.container
+        self.found = 0
+        self.ending = "unknown"
+        self.damage = ""
+        self._faults = 0
+        self._start()
+        stream = self._opened.streams.audio[0]
+        self.codec = known.codec or str(stream.codec_context.name)
+        self.sample_rate, self.channels = int(stream.rate), int(stream.codec_context.channels)
+        self.seconds = _seconds(stream, known)
+        self._ready = self._next_resampled()
+        if not self._ready.size:
+            raise DecodeError(f"no audio samples could be decoded ({self.damage or self.decoder})")
+
+    def read(self, samples: int) -> npt.NDArray[np.float32]:
+        """Give the next samples."""
+        parts, left = [np.zeros(0, np.float32)], samples
+        while left != 0:
+            if not self._ready.size:
+                self._ready = self._next_resampled()
+                if not self._ready.size:
+                    break
+            part = self._ready if left < 0 else self._ready[:left]
+            self._ready = self._ready[len(part) :]
+            self.position += len(part)
+            left -= len(part) if left > 0 else 0
+            parts.append(part)
+        return np.concatenate(parts)
+
+    def seek(self, sample: int) -> None:
+        """Go to a sample, by decoding what is before."""
+        if sample < self.position:
+            self._start()
+        while self.position < sample:
+            if not self.read(min(sample - self.position, _PIECE)).size:
+                break
+
+    def _start(self) -> None:
+        try:
+            import av
+        except ImportError as error:
+            raise DecodeError(_WANTED) from error
+        self._error: Any = av.FFmpegError
+        self.decoder = f"PyAV {av.__version__}"
+        try:
+            self._opened = av.open(self._file)
+        except (av.FFmpegError, ValueError) as error:
+            raise DecodeError(f"PyAV cannot open it: {error}") from error
+        if not self._opened.streams.audio:
+            raise DecodeError("no audio stream in it")
+        self._blocks = self._decoded()
+        self._resampler: _core.Resampler | None = None
+        self._ready = np.zeros(0, np.float32)
+        self._faults = 0
+        self.position = 0
+
+    def _decoded(self) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+        """Decode packet by packet: a damaged one costs itself."""
+        stream = self._opened.streams.audio[0]
+        packets = self._opened.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+                frames = packet.decode()
+            except StopIteration:
+                return
+            except self._error as error:
+                self._faults += 1
+                self.damage = self.damage or f"PyAV: {error}"
+                if self._faults > 1000:
+                    return
+                continue
+            for frame in frames:
+                yield int(frame.sample_rate), _mixed(frame)
+
+    def _next_resampled(self) -> npt.NDArray[np.float32]:
+        for rate, mono in self._blocks:
+            if self._resampler is None or self._resampler.rate != rate:
+                try:
+                    self._resampler = _core.Resampler(rate)
+                except InvalidArgumentError as error:
+                    self.damage = self.damage or str(error)
+                    break
+            resampled = self._resampler.push(mono)
+            if resampled.size:
+                return resampled
+        self.found = self.position
+        found = self.found / SAMPLE_RATE
+        if self.seconds is not None and found + _TOLERATED_SECONDS < self.seconds:
+            self.ending = "truncated"
+        else:
+            self.ending = "damaged" if self.damage else "complete"
+        return np.zeros(0, np.float32)
+
+
+def _seconds(stream: Any, known: _core.Container) -> float | None:
+    if known.promised >= 0 and known.rate > 0:
+        return known.promised / known.rate
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return None
+
+
+def _mixed(frame: Any) -> npt.NDArray[np.float32]:
+    """Mix a frame's channels as the engine does: the mean, in float32 for two."""
+    channels = len(frame.layout.channels)
+    samples = frame.to_ndarray()  # [channels, samples], or all of one frame in one row
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, channels).T
+    samples = _to_float(samples)
+    if channels == 1:
+        return np.ascontiguousarray(samples[0])
+    if channels == 2:
+        return np.asarray((samples[0] + samples[1]) * np.float32(0.5))
+    return np.asarray(samples.mean(axis=0, dtype=np.float64).astype(np.float32))
+
+
+def _to_float(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32)
+    half = 1 << (8 * samples.dtype.itemsize - 1)
+    offset = half if samples.dtype.kind == "u" else 0
+    return ((samples.astype(np.float64) - offset) / half).astype(np.float32)
