@@ -43,19 +43,24 @@ std::string_view FileBytes::at(std::int64_t offset, std::size_t count) {
       --reads_left_;
       window_.resize(std::max(window_size_, count));
       begin_ = offset;
-      filled_ = 0;
-      while (filled_ < window_.size()) {
-        const ssize_t got = pread(descriptor_, window_.data() + filled_, window_.size() - filled_,
-                                  begin_ + static_cast<std::int64_t>(filled_));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) break;
-        filled_ += static_cast<std::size_t>(got);
-      }
+      filled_ = copy(offset, window_.data(), window_.size());
     }
   }
   const auto from = static_cast<std::size_t>(offset - begin_);
   if (from >= filled_) return {};
   return {window_.data() + from, std::min(count, filled_ - from)};
+}
+
+std::size_t FileBytes::copy(std::int64_t offset, char* bytes, std::size_t count) const {
+  std::size_t done = 0;
+  while (done < count) {
+    const ssize_t got =
+        pread(descriptor_, bytes + done, count - done, offset + static_cast<std::int64_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
 }
 
 std::uint64_t FileBytes::number(std::int64_t offset, std::size_t bytes, bool is_big) {

@@ -23,10 +23,12 @@ class FileBytes {
   FileBytes& operator=(const FileBytes&) = delete;
 
   std::int64_t size() const { return size_; }
-  int descriptor() const { return descriptor_; }
 
   // At most `count` bytes, fewer at the end of the file; valid until the next call of any method.
   std::string_view at(std::int64_t offset, std::size_t count);
+
+  // As many of `count` bytes as there are, past the window.
+  std::size_t copy(std::int64_t offset, char* bytes, std::size_t count) const;
 
   // Numbers of up to 8 bytes; 0 where the file ends before.
   std::uint64_t big(std::int64_t offset, std::size_t bytes);

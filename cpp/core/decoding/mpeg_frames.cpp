@@ -7,6 +7,7 @@
 #include "file_bytes.h"
 #include "file_tags.h"
 #include "mpeg_header.h"
+#include "mpeg_side.h"
 
 namespace maest {
 namespace {
@@ -20,12 +21,20 @@ class Walk {
       : file_(path, kWindow, std::numeric_limits<std::int64_t>::max()) {}
 
   MpegFrames run() {
-    const std::int64_t begin = end_of_leading_tags(file_);
+    std::int64_t begin = 0;
+    while (file_.starts(begin, "ID3") && tag_bytes(file_, begin) > 0) {
+      begin += tag_bytes(file_, begin);
+    }
+    begin = std::min(begin, file_.size());
     end_ = std::max(begin, begin_of_trailing_tags(file_));
     found_.tags = begin + file_.size() - end_;
     std::int64_t at = next_frame(begin);
-    found_.first = at;
-    if (at < end_) at = first_frame(at);
+    if (at == end_) return found_;
+    note_junk(at - begin);
+    found_.begin = at;
+    at = first_frame(at);
+    found_.first = found_.end = at;
+    found_.header = word(at);
     while (at < end_) at = one(at);
     return found_;
   }
@@ -123,16 +132,33 @@ class Walk {
     found_.padding = static_cast<int>(both & 0xFFF);
   }
 
+  void note_junk(std::int64_t bytes) {
+    found_.junk += bytes;
+    if (bytes > 0) ++found_.gaps;
+  }
+
+  void look_inside(std::int64_t at, const MpegHeader& here, std::int64_t bytes) {
+    if (here.layer != 3) return;
+    const auto side_bytes = static_cast<std::size_t>(here.side_bytes);
+    const MpegSide side = read_mpeg_side(file_.at(at, side_bytes), here);
+    const std::int64_t own = std::max<std::int64_t>(bytes - here.side_bytes, 0);
+    const bool has_all = side.borrowed <= kept_ && side.bits <= 8 * (side.borrowed + own);
+    if (!side.valid || !has_all) ++found_.broken;
+    kept_ = std::min<std::int64_t>(kept_ + own, here.version == 1 ? 511 : 255);
+  }
+
   // One frame, tag or piece of junk; where the next one begins.
   std::int64_t one(std::int64_t at) {
     const auto here = header(at);
     const std::int64_t bytes = here ? bytes_of(at, *here) : 0;
     if (bytes > 0) {
+      found_.end = std::min(at + bytes, end_);
       if (at + bytes > end_) {
         found_.missing = at + bytes - end_;
         return end_;
       }
       ++found_.frames;
+      look_inside(at, *here, bytes);
       found_.seconds += static_cast<double>(here->samples) / here->rate;
       const bool same = mpeg_stream_of(word(at)) == stream_ && here->channels == found_.channels;
       found_.uniform = found_.uniform && same;
@@ -150,8 +176,7 @@ class Walk {
       return at + 128;
     }
     const std::int64_t next = next_frame(at);
-    found_.junk += next - at;
-    ++found_.gaps;
+    if (next < end_) note_junk(next - at);
     return next;
   }
 
@@ -160,9 +185,26 @@ class Walk {
   std::int64_t end_ = 0;
   std::int64_t free_bytes_ = 0;
   std::uint32_t stream_ = 0;
+  std::int64_t kept_ = 0;  // bytes of the frames before that the next may want
 };
 
 }  // namespace
+
+std::int64_t MpegFrames::samples_there() const {
+  const std::int64_t there = frames + (missing > 0 ? 1 : 0);
+  const std::int64_t before = lame ? delay + kMpegDecoderDelay : 0;
+  const bool ends = lame && promised_frames == there;
+  const std::int64_t after = ends ? std::max(padding - kMpegDecoderDelay, 0) : 0;
+  return std::max<std::int64_t>(there * samples_per_frame - before - after, 0);
+}
+
+std::int64_t MpegFrames::promised_samples() const {
+  if (promised_frames < 0) return samples_there();
+  MpegFrames whole = *this;
+  whole.frames = promised_frames;
+  whole.missing = 0;
+  return whole.samples_there();
+}
 
 MpegFrames walk_mpeg_frames(const std::string& path) { return Walk(path).run(); }
 

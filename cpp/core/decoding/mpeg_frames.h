@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "file_bytes.h"
+
 namespace maest {
 
 struct MpegFrames {
@@ -18,16 +20,29 @@ struct MpegFrames {
   std::int64_t frames = 0;            // whole ones with sound: without the Xing, Info or VBRI frame
   std::int64_t promised_frames = -1;  // by that frame; -1: it does not say, or there is none
   bool info = false;                  // such a frame is there
-  bool lame = false;                  // it has LAME's part, whoever wrote it
+  bool lame = false;                  // it has LAME's part, by LAME or by FFmpeg
   int delay = 0, padding = 0;         // samples that this part tells
   double seconds = 0;                 // of these frames, each at its own rate
 
-  std::int64_t first = 0;    // byte where the first frame begins, the info frame included
-  std::int64_t junk = 0;     // bytes between frames that are neither frames nor tags
-  int gaps = 0;              // runs of such bytes
-  std::int64_t tags = 0;     // bytes of ID3, APE and Lyrics3, wherever they stand
-  int tags_inside = 0;       // tags between frames: files joined to one
-  std::int64_t missing = 0;  // bytes of the last frame that are not there; it is not counted
+  // Layer 3: frames whose side information cannot be, or that want more of the frames before them
+  // than there is, as where a file was cut out of a longer one.
+  std::int64_t broken = 0;
+
+  std::int64_t begin = 0;        // byte where the first frame begins, with sound or not
+  std::int64_t first = 0;        // byte where the first frame with sound begins
+  std::int64_t end = 0;          // byte where the last one ends; it may not be whole
+  std::uint32_t header = 0;      // of the first frame with sound
+  std::int64_t missing = 0;      // bytes of the last frame that are not there; it is not counted
+  std::int64_t junk = 0;         // bytes before and between frames that are neither frames nor tags
+  int gaps = 0;                  // how often there is such junk
+  int tags_inside = 0;           // tags between frames: files joined to one
+  std::int64_t tags = 0;         // bytes of ID3, APE and Lyrics3, wherever they stand
+
+  // Samples of each channel as FFmpeg gives them, and so MonoLoader: without what LAME's part calls
+  // delay and padding. There are fewer than promised where the end of the file is missing; a last
+  // frame that is not whole counts.
+  std::int64_t samples_there() const;
+  std::int64_t promised_samples() const;
 };
 
 // Throws `AudioError` where the file cannot be read.

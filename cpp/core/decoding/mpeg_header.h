@@ -6,6 +6,9 @@
 
 namespace maest {
 
+// Samples that every decoder of layer 3 is late, as all who tell delay and padding assume.
+inline constexpr int kMpegDecoderDelay = 529;
+
 struct MpegHeader {
   int version = 1;  // 1; 2; 25 is MPEG 2.5
   int layer = 3;
