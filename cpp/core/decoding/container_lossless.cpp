@@ -29,6 +29,8 @@ Container read_flac(FileBytes& file, std::int64_t begin) {
   const std::uint64_t bits = file.big(begin + 18, 8);
   found.rate = as_int(bits >> 44);
   found.channels = as_int(bits >> 41 & 7) + 1;
+  // Few decoders have it; others stop at the first frame without a word.
+  if ((bits >> 36 & 31) == 31) found.codec = "flac 32 bit";
   const std::uint64_t samples = bits & 0xFFFFFFFFF;
   if (samples > 0) found.promised = as_count(samples);
   return found;

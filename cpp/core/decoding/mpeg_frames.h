@@ -28,15 +28,15 @@ struct MpegFrames {
   // than there is, as where a file was cut out of a longer one.
   std::int64_t broken = 0;
 
-  std::int64_t begin = 0;        // byte where the first frame begins, with sound or not
-  std::int64_t first = 0;        // byte where the first frame with sound begins
-  std::int64_t end = 0;          // byte where the last one ends; it may not be whole
-  std::uint32_t header = 0;      // of the first frame with sound
-  std::int64_t missing = 0;      // bytes of the last frame that are not there; it is not counted
-  std::int64_t junk = 0;         // bytes before and between frames that are neither frames nor tags
-  int gaps = 0;                  // how often there is such junk
-  int tags_inside = 0;           // tags between frames: files joined to one
-  std::int64_t tags = 0;         // bytes of ID3, APE and Lyrics3, wherever they stand
+  std::int64_t begin = 0;    // byte where the first frame begins, with sound or not
+  std::int64_t first = 0;    // byte where the first frame with sound begins
+  std::int64_t end = 0;      // byte where the last one ends; it may not be whole
+  std::uint32_t header = 0;  // of the first frame with sound
+  std::int64_t missing = 0;  // bytes of the last frame that are not there; it is not counted
+  std::int64_t junk = 0;     // bytes before and between frames that are neither frames nor tags
+  int gaps = 0;              // how often there is such junk
+  int tags_inside = 0;       // tags between frames: files joined to one
+  std::int64_t tags = 0;     // bytes of ID3, APE and Lyrics3, wherever they stand
 
   // Samples of each channel as FFmpeg gives them, and so MonoLoader: without what LAME's part calls
   // delay and padding. There are fewer than promised where the end of the file is missing; a last

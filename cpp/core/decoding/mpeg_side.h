@@ -8,9 +8,9 @@
 namespace maest {
 
 struct MpegSide {
-  bool valid = false;   // no field says what no encoder writes
-  int borrowed = 0;     // bytes of its own that stand in the frames before
-  int bits = 0;         // that it needs
+  bool valid = false;  // no field says what no encoder writes
+  int borrowed = 0;    // bytes of its own that stand in the frames before
+  int bits = 0;        // that it needs
 };
 
 // `frame`: its bytes from the header on, at least as many as header.side_bytes.

@@ -46,7 +46,8 @@ std::string info_frame(std::uint32_t header, std::int64_t frames, std::int64_t b
   put(frame, at + 8, static_cast<std::uint64_t>(frames), 4);
   put(frame, at + 12, static_cast<std::uint64_t>(bytes) + frame.size(), 4);
   frame.replace(at + 16, 9, "LAME3.100");
-  put(frame, at + 16 + 21, static_cast<std::uint64_t>(delay) << 12 | static_cast<unsigned>(padding), 3);
+  put(frame, at + 16 + 21, static_cast<std::uint64_t>(delay) << 12 | static_cast<unsigned>(padding),
+      3);
   return frame;
 }
 
@@ -85,7 +86,8 @@ std::unique_ptr<ByteStream> mpeg_stream(std::shared_ptr<FileBytes> file, const M
   } else if (frames.promised_frames == count) {
     padding = std::max(frames.padding, kMpegDecoderDelay);
   }
-  const std::int64_t bytes = static_cast<std::int64_t>(before.size()) + frames.end - frames.first + last;
+  const std::int64_t bytes =
+      static_cast<std::int64_t>(before.size()) + frames.end - frames.first + last;
   before.insert(0, info_frame(frames.header, count, bytes, delay, padding));
   return std::make_unique<FilePart>(std::move(file), frames.first, frames.end, std::move(before),
                                     last);

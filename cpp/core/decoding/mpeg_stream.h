@@ -1,5 +1,5 @@
-// A file of MPEG audio as libsndfile's mpg123 gets it: frames and nothing else, and in front of them
-// one that says how many there are, and what of them is not sound.
+// A file of MPEG audio as libsndfile's mpg123 gets it: frames and nothing else, and in front of
+// them one that says how many there are, and what of them is not sound.
 #pragma once
 
 #include <memory>

@@ -15,8 +15,7 @@ constexpr std::size_t kMostParts = 10000;
 
 class Split {
  public:
-  Split(std::shared_ptr<FileBytes> file, std::int64_t begin)
-      : file_(std::move(file)), at_(begin) {}
+  Split(std::shared_ptr<FileBytes> file, std::int64_t begin) : file_(std::move(file)), at_(begin) {}
 
   OggParts run() {
     while (at_ < file_->size() && found_.parts.size() < kMostParts) {
@@ -111,14 +110,14 @@ class Split {
 
   std::shared_ptr<FileBytes> file_;
   std::int64_t at_;
-  std::int64_t begin_ = 0;    // of the stream that is read
-  bool starting_ = false;     // only first pages came so far
-  bool is_first_ = false;     // a stream is read
+  std::int64_t begin_ = 0;  // of the stream that is read
+  bool starting_ = false;   // only first pages came so far
+  bool is_first_ = false;   // a stream is read
   std::unique_ptr<OpusStream> opus_;
   std::uint32_t sequence_ = 0;
-  std::int64_t lost_ = 0;    // bytes
-  bool missing_ = false;     // pages
-  bool dropped_ = false;     // packets
+  std::int64_t lost_ = 0;  // bytes
+  bool missing_ = false;   // pages
+  bool dropped_ = false;   // packets
   OggParts found_;
 };
 

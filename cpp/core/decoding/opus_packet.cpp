@@ -9,9 +9,7 @@ int opus_packet_samples(std::string_view packet) {
   if (packet.empty()) return 0;
   const auto first = static_cast<unsigned char>(packet[0]);
   const unsigned kind = first >> 3;
-  const int frame = kind < 12   ? kSilk[kind & 3]
-                    : kind < 16 ? kSilk[kind & 1]
-                                : kCelt[kind & 3];
+  const int frame = kind < 12 ? kSilk[kind & 3] : kind < 16 ? kSilk[kind & 1] : kCelt[kind & 3];
   int frames = (first & 3) == 0 ? 1 : 2;
   if ((first & 3) == 3) {
     if (packet.size() < 2) return 0;

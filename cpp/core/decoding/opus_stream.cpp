@@ -91,7 +91,7 @@ void OpusStream::add(std::int64_t offset, const OggPage& page, std::string_view 
     run_samples = 0;
   };
   std::size_t at = 0;
-  std::size_t begin = 0;         // of the packet, in the body
+  std::size_t begin = 0;          // of the packet, in the body
   std::size_t first_segment = 0;  // likewise
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const auto length = static_cast<unsigned char>(segments[i]);
@@ -189,9 +189,8 @@ const std::string& OpusStream::page_bytes(std::size_t index) {
   content.resize(std::max<std::size_t>(content.size(), page.segments));  // the file has changed
   const std::uint8_t flags = index + 1 == pages_.size() ? kEnds : 0;
   const std::string_view view = content;
-  built_bytes_ =
-      make_page(flags, page.granule, serial_, static_cast<std::uint32_t>(index + 2),
-                view.substr(0, page.segments), view.substr(page.segments));
+  built_bytes_ = make_page(flags, page.granule, serial_, static_cast<std::uint32_t>(index + 2),
+                           view.substr(0, page.segments), view.substr(page.segments));
   built_ = index;
   return built_bytes_;
 }
@@ -210,9 +209,9 @@ std::size_t OpusStream::read(std::int64_t at, char* bytes, std::size_t count) {
     const std::int64_t here = at + static_cast<std::int64_t>(done);
     if (here < 0 || here >= size_) break;
     if (take(head_, here)) continue;
-    const auto next =
-        std::upper_bound(pages_.begin(), pages_.end(), here,
-                         [](std::int64_t position, const Page& page) { return position < page.begin; });
+    const auto next = std::upper_bound(
+        pages_.begin(), pages_.end(), here,
+        [](std::int64_t position, const Page& page) { return position < page.begin; });
     const auto index = static_cast<std::size_t>(next - pages_.begin() - 1);
     if (!take(page_bytes(index), here - pages_[index].begin)) break;
   }

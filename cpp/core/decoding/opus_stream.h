@@ -26,7 +26,7 @@ class OpusStream : public ByteStream {
   std::uint32_t serial() const { return serial_; }
   std::int64_t samples() const;  // of each channel that are heard; known after finish()
   int channels() const;
-  bool ended() const { return ended_; }  // its last page said so
+  bool ended() const { return ended_; }      // its last page said so
   bool dropped() const { return dropped_; }  // packets that cannot be decoded were left out
 
   std::int64_t size() const override { return size_; }
@@ -66,9 +66,9 @@ class OpusStream : public ByteStream {
   bool has_tags_ = false;
   bool ended_ = false;
   bool dropped_ = false;
-  std::int64_t last_granule_ = -1;      // of the file's last page
-  std::int64_t granule_before_ = -1;    // of the one before it
-  std::int64_t samples_of_last_ = 0;    // in packets that end on the last page
+  std::int64_t last_granule_ = -1;    // of the file's last page
+  std::int64_t granule_before_ = -1;  // of the one before it
+  std::int64_t samples_of_last_ = 0;  // in packets that end on the last page
 
   std::size_t built_ = SIZE_MAX;
   std::string built_bytes_;

@@ -16,17 +16,17 @@ enum class Reader {
 
 struct Route {
   std::string container;
-  std::string codec;            // "*": any that has no line of its own
+  std::string codec;            // a name; or its beginning and "*"
   std::vector<Reader> readers;  // in order; the next is asked where one cannot open the file
-  std::string demuxer;          // FFmpeg's name of what reads the container
+  std::string demuxer;          // FFmpeg's name of what reads the container; empty: it has none
   std::string decoder;          // FFmpeg's name of what decodes; empty: the codec's own
-  std::string way_out;          // what its owner can do where no reader is there
+  std::string way_out;          // what the file's owner can do where no reader is there
 };
 
-// The whole table; a container's general line stands after its special ones.
+// The whole table. Of the lines that fit a file the first one counts.
 const std::vector<Route>& routes();
 
-// Never null: what is unknown has a route without readers, whose way_out says what it is.
+// What fits no line has a route without readers, whose way_out says what the file is.
 Route route_of(const Container& container);
 
 }  // namespace maest

@@ -19,10 +19,10 @@ namespace maest {
 namespace {
 
 constexpr std::size_t kWindow = 1U << 20;
-constexpr std::int64_t kFrames = 4096;      // read at once
-constexpr int kMostFailures = 10000;        // one after the other; each is a packet
-constexpr int kMostChannels = 1024;         // of libsndfile
-constexpr int kHighestRate = 10'000'000;    // Hz
+constexpr std::int64_t kFrames = 4096;    // read at once
+constexpr int kMostFailures = 10000;      // one after the other; each is a packet
+constexpr int kMostChannels = 1024;       // of libsndfile
+constexpr int kHighestRate = 10'000'000;  // Hz
 
 // libsndfile's view of a stream of bytes.
 class OpenStream {
@@ -98,10 +98,10 @@ std::string codec_of_format(int format) {
     int format;
     const char* codec;
   };
-  constexpr Name kNames[] = {{0x01, "pcm_s8"},   {0x02, "pcm_s16"},  {0x03, "pcm_s24"},
-                             {0x04, "pcm_s32"},  {0x05, "pcm_u8"},   {0x06, "pcm_f32"},
-                             {0x07, "pcm_f64"},  {0x10, "pcm_mulaw"}, {0x11, "pcm_alaw"},
-                             {0x12, "adpcm_ima"}, {0x13, "adpcm_ms"}, {0x20, "gsm"},
+  constexpr Name kNames[] = {{0x01, "pcm_s8"},    {0x02, "pcm_s16"},   {0x03, "pcm_s24"},
+                             {0x04, "pcm_s32"},   {0x05, "pcm_u8"},    {0x06, "pcm_f32"},
+                             {0x07, "pcm_f64"},   {0x10, "pcm_mulaw"}, {0x11, "pcm_alaw"},
+                             {0x12, "adpcm_ima"}, {0x13, "adpcm_ms"},  {0x20, "gsm"},
                              {0x21, "adpcm_vox"}};
   for (const Name& name : kNames) {
     if (name.format == (format & 0xFFFF)) return name.codec;
@@ -122,7 +122,8 @@ class SndfileSource : public Source {
     facts_.codec = container.codec;
     facts_.decoder = sndfile_version();
     clips_ = container.container == "mpeg";
-    auto file = std::make_shared<FileBytes>(path, kWindow, std::numeric_limits<std::int64_t>::max());
+    auto file =
+        std::make_shared<FileBytes>(path, kWindow, std::numeric_limits<std::int64_t>::max());
     if (clips_) {
       open_mpeg(path, std::move(file));
     } else if (container.container == "ogg" && (container.codec == "opus" || container.chained)) {
