@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "container.h"
@@ -23,9 +22,8 @@ AudioFile::Open opener(Reader reader, const std::string& path, const Container& 
   };
 }
 
-// Several sentences to one line; what is said twice is said once.
-std::string joined(std::vector<std::string> reasons, const std::string& more) {
-  if (!more.empty()) reasons.push_back(more);
+// On one line; what is said twice is said once.
+std::string joined(const std::vector<std::string>& reasons) {
   std::string line;
   for (auto reason = reasons.begin(); reason != reasons.end(); ++reason) {
     if (std::find(reasons.begin(), reason, *reason) != reason) continue;
@@ -49,7 +47,7 @@ AudioFile open_audio_file(const std::string& path, std::function<void()> between
       reasons.emplace_back(error.what());
     }
   }
-  throw AudioError(joined(std::move(reasons), route.way_out));
+  throw AudioError(reasons.empty() ? route.way_out : joined(reasons));
 }
 
 }  // namespace maest

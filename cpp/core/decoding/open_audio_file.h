@@ -9,8 +9,8 @@
 namespace maest {
 
 // Opens a file with the first reader of its route that finds a sample in it; `between` is as in
-// AudioFile. Throws `AudioError` with the readers' reasons, or with the way out where there is no
-// reader; the file is not named.
+// AudioFile. Throws `AudioError` with the readers' reasons, or with the way out where none is for
+// it; the file is not named.
 AudioFile open_audio_file(const std::string& path, std::function<void()> between = {});
 
 }  // namespace maest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 from .. import _core
 from ..errors import AudioFileError, DecodeError
@@ -47,16 +48,16 @@ def open_reader(path: str | os.PathLike[str]) -> Reader:
 
 
 def _open_otherwise(file: str, shown: str, reason: str) -> Reader:
-    reasons = []
-    for open_it in _others(file):
+    reasons = [reason]
+    for open_it in _others(file, reasons):
         try:
             return open_it()
         except DecodeError as error:
             reasons.append(str(error))
-    raise AudioFileError(f"{shown}: " + "; ".join(dict.fromkeys([*reasons, reason])))
+    raise AudioFileError(f"{shown}: " + "; ".join(dict.fromkeys(reasons)))
 
 
-def _others(file: str) -> Iterator[Callable[[], Reader]]:
+def _others(file: str, reasons: list[str]) -> Iterator[Callable[[], Reader]]:
     try:
         known = _core.identify(os.fsencode(file))
     except AudioFileError:  # it told so before
@@ -64,5 +65,7 @@ def _others(file: str) -> Iterator[Callable[[], Reader]]:
     readers = _core.route_of(known).readers
     if "ffmpeg" in readers and not _core.ffmpeg_version():
         yield lambda: MonoLoaderReader(file, known)
-    if "extra" in readers:
+    if "extra" in readers and find_spec("av") is not None:
+        if readers == ("extra",):
+            reasons.clear()  # they told to install it
         yield lambda: PyAvReader(file, known)

@@ -12,7 +12,6 @@ from .. import _core
 from ..errors import DecodeError, InvalidArgumentError
 from ..front_end import SAMPLE_RATE
 
-_WANTED = "pip install 'essentia-maest[formats]' brings PyAV, which may decode it"
 _PIECE = 10 * SAMPLE_RATE
 # Less than this may be missing of what a file promises: codecs' delay and padding.
 _TOLERATED_SECONDS = 0.1
@@ -77,7 +76,7 @@ class PyAvReader:
         try:
             import av
         except ImportError as error:
-            raise DecodeError(_WANTED) from error
+            raise DecodeError(f"PyAV cannot be used: {error}") from error
         self._error: Any = av.FFmpegError
         self.decoder = f"PyAV {av.__version__}"
         try:
