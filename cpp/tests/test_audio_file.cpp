@@ -78,7 +78,7 @@ class Chirp : public maest::Source {
 };
 
 AudioFile open(const Make& make, bool cut = false) {
-  return AudioFile([make] { return std::make_unique<Chirp>(make); }, cut);
+  return AudioFile([make] { return std::make_unique<Chirp>(make); }, {cut, cut ? 50000 : -1});
 }
 
 std::vector<float> read(AudioFile& file, std::size_t count) {
@@ -182,6 +182,7 @@ TEST(AudioFile, EndingsAreTold) {
   };
   EXPECT_EQ(ending_of(Make({{second, 44100}})), Ending::complete);
   EXPECT_EQ(ending_of(Make({{second, 44100}}), true), Ending::truncated);
+  EXPECT_EQ(ending_of(Make({{second, 44100}}, 44100), true), Ending::truncated);
   EXPECT_EQ(ending_of(Make({{second, 44100}}, 44100)), Ending::complete);
   EXPECT_EQ(ending_of(Make({{second, 44100}}, 44100 + 2000)), Ending::complete);
   EXPECT_EQ(ending_of(Make({{second, 44100}}, 88200)), Ending::truncated);

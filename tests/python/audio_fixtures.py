@@ -67,9 +67,14 @@ def write_audio(
     if path.suffix == ".opus":
         subtype = "OPUS"
     sound = music(seconds, sample_rate, channels, seed)
-    # By handle: libsndfile's own opening does not know names that are no text.
-    with open(path, "wb") as file:
-        soundfile.write(file, sound, sample_rate, subtype=subtype, format=form)
+    # By handle: libsndfile's own opening does not know names that are no text. In blocks: its
+    # Vorbis encoder overflows the stack on long ones.
+    with (
+        open(path, "wb") as handle,
+        soundfile.SoundFile(handle, "w", sample_rate, channels, subtype, format=form) as file,
+    ):
+        for begin in range(0, len(sound), 1 << 15):
+            file.write(sound[begin : begin + (1 << 15)])
     return path
 
 

@@ -23,10 +23,12 @@ constexpr char kNothing[] = "no audio samples could be decoded";
 
 }  // namespace
 
-AudioFile::AudioFile(Open open, bool cut, std::function<void()> between)
-    : open_(std::move(open)), cut_(cut), between_(std::move(between)) {
+AudioFile::AudioFile(Open open, FileHeader header, std::function<void()> between)
+    : open_(std::move(open)), header_(header), between_(std::move(between)) {
   begin();
   facts_ = source_->facts();
+  // Some decoders correct the header by the file's size.
+  if (header_.cut) facts_.promised = std::max(facts_.promised, header_.promised);
 }
 
 void AudioFile::begin() {
@@ -115,8 +117,9 @@ void AudioFile::reach_end() {
   at_end_ = true;
   found_ = position_;
   damage_ = source_->damage();
-  const auto tolerated = static_cast<std::int64_t>(kToleratedSeconds * kSampleRate);
-  if (there >= 0 ? found_ + tolerated < there : cut_) {
+  const auto codecs_own = static_cast<std::int64_t>(kToleratedSeconds * kSampleRate);
+  const std::int64_t tolerated = header_.cut ? kRounding : codecs_own;
+  if (there >= 0 ? found_ + tolerated < there : header_.cut) {
     ending_ = Ending::truncated;
   } else {
     ending_ = damage_.empty() ? Ending::complete : Ending::damaged;

@@ -24,15 +24,21 @@ enum class Ending {
 // What users call them, in the order of `Ending`.
 inline constexpr const char* kEndingNames[] = {"unknown", "complete", "truncated", "damaged"};
 
+// What is known of a file beside what its source says.
+struct FileHeader {
+  bool cut = false;            // by its own sizes the file would be longer than it is
+  std::int64_t promised = -1;  // samples of each channel, then
+};
+
 class AudioFile {
  public:
   // Gives a source from its beginning, each time it is called.
   using Open = std::function<std::unique_ptr<Source>()>;
 
-  // `cut`: by its own sizes the file would be longer than it is. `between` is called in the calling
-  // thread whenever some more was decoded; what it throws ends the call: a way to be interrupted.
-  // Throws `AudioError` where the source has no sample. open_audio_file.h opens files.
-  explicit AudioFile(Open open, bool cut = false, std::function<void()> between = {});
+  // `between` is called in the calling thread whenever some more was decoded; what it throws ends
+  // the call: a way to be interrupted. Throws `AudioError` where the source has no sample.
+  // open_audio_file.h opens files.
+  explicit AudioFile(Open open, FileHeader header = {}, std::function<void()> between = {});
 
   const SourceFacts& facts() const { return facts_; }
 
@@ -66,7 +72,7 @@ class AudioFile {
   void discard_until(std::int64_t sample);
 
   Open open_;
-  bool cut_;
+  FileHeader header_;
   std::function<void()> between_;
   std::unique_ptr<Source> source_;
   SourceFacts facts_;

@@ -42,7 +42,8 @@ AudioFile open_audio_file(const std::string& path, std::function<void()> between
   for (const Reader reader : route.readers) {
     if (reader == Reader::extra) continue;  // Python's
     try {
-      return AudioFile(opener(reader, path, container, route), container.cut, between);
+      return AudioFile(opener(reader, path, container, route), {container.cut, container.promised},
+                       between);
     } catch (const AudioError& error) {
       reasons.emplace_back(error.what());
     }

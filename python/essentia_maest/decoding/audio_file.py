@@ -132,9 +132,10 @@ class AudioFile:
         return self._opened.read(samples)
 
     def seek(self, seconds: float) -> None:
-        """Go to a place: what is read there is the same, to the bit, as without going.
+        """Go to a place: what is read there is the same as without going.
 
-        Where a format has no exact way there, what lies before is decoded.
+        To the bit, but for mp3, where the last bits of floats differ. Where a format has no exact
+        way there, what lies before is decoded.
 
         Parameters
         ----------
