@@ -20,6 +20,9 @@ Container identify(const std::string& path) {
     // Header words that no file of sound has.
     found->rate = std::max(found->rate, 0);
     found->channels = std::clamp(found->channels, 0, 0xFFFF);
+    if (found->container == "ogg" && !found->chained) {
+      found->chained = ogg_is_chained(path, begin);
+    }
     return *found;
   }
   Container unknown = describe_unknown(file);

@@ -12,14 +12,16 @@ namespace maest {
 // realmedia tak optimfrog shorten.
 // Codecs are called as in FFmpeg: pcm_s16le, mp3, vorbis, aac, alac, wmav2, ...
 struct Container {
-  std::string container;       // empty: no audio file that is known
-  std::string codec;           // of the first audio stream; empty: it is not told, or not known
-  std::string foreign;         // what it is where it is no audio: "an image (PNG)"; may be empty
-  int rate = 0;                // Hz, as the header says; 0: not told
-  int channels = 0;            // likewise
-  std::int64_t promised = -1;  // samples of each channel, by the header; -1: not told
-  bool cut = false;            // by its own sizes the file would be longer than it is
-  bool chained = false;        // Ogg: other streams follow the first one
+  std::string container;  // empty: no audio file that is known
+  std::string codec;      // of the first audio stream; empty: it is not told, or not known
+  std::string foreign;    // what it is where it is no audio: "an image (PNG)"; may be empty
+  int rate = 0;           // Hz, as the header says; 0: not told
+  int channels = 0;       // likewise
+  // Samples of each channel at `rate`, by the header; -1: not told. Lossy formats may count what
+  // their encoders add at both ends.
+  std::int64_t promised = -1;
+  bool cut = false;      // by its own sizes the file would be longer than it is
+  bool chained = false;  // Ogg: other streams follow the first one
 };
 
 // Reads a bounded part of the file, wherever that lies. Throws `AudioError` where it cannot be

@@ -26,6 +26,9 @@ Found find_bare_frames(FileBytes& file,
                        std::int64_t begin);               // MPEG audio, ADTS, AC-3: no container
 Found find_foreign(FileBytes& file, std::int64_t begin);  // images, archives, text
 
+// Whether other streams follow the first one, by the headers of all pages.
+bool ogg_is_chained(const std::string& path, std::int64_t begin);
+
 // What can be said of a file that nothing above knows.
 Container describe_unknown(FileBytes& file);
 

@@ -1,5 +1,6 @@
 // Ogg: what the first packets of its streams say.
 #include <algorithm>
+#include <limits>
 
 #include "container_formats.h"
 #include "ogg_pages.h"
@@ -70,6 +71,18 @@ void look_at_end(FileBytes& file, std::int64_t begin, const std::uint32_t* seria
 }
 
 }  // namespace
+
+bool ogg_is_chained(const std::string& path, std::int64_t begin) {
+  FileBytes file(path, kTail, std::numeric_limits<std::int64_t>::max());
+  bool begun = false;
+  std::int64_t at = begin;
+  while (const auto page = read_ogg_page(file.at(at, kHeaders))) {
+    if (page->begins_stream && begun) return true;
+    begun = begun || !page->begins_stream;
+    at += static_cast<std::int64_t>(page->size());
+  }
+  return false;
+}
 
 Found find_ogg(FileBytes& file, std::int64_t begin) {
   if (!file.starts(begin, "OggS")) return std::nullopt;
