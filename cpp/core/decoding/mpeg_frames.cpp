@@ -1,6 +1,7 @@
 #include "mpeg_frames.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <optional>
 
@@ -145,6 +146,15 @@ class Walk {
     const bool has_all = side.borrowed <= kept_ && side.bits <= 8 * (side.borrowed + own);
     if (!side.valid || !has_all) ++found_.broken;
     kept_ = std::min<std::int64_t>(kept_ + own, here.version == 1 ? 511 : 255);
+    int reach = 0;
+    std::int64_t left = side.borrowed;
+    while (left > 0 && reach < static_cast<int>(own_.size())) {
+      left -= own_[(own_at_ + own_.size() - 1 - static_cast<std::size_t>(reach)) % own_.size()];
+      ++reach;
+    }
+    found_.reach = std::max(found_.reach, reach);
+    own_[own_at_] = own;
+    own_at_ = (own_at_ + 1) % own_.size();
   }
 
   // One frame, tag or piece of junk; where the next one begins.
@@ -185,6 +195,8 @@ class Walk {
   std::int64_t end_ = 0;
   std::int64_t free_bytes_ = 0;
   std::uint32_t stream_ = 0;
+  std::array<std::int64_t, 16> own_{};  // bytes of sound in the last frames, in a ring
+  std::size_t own_at_ = 0;
   std::int64_t kept_ = 0;  // bytes of the frames before that the next may want
 };
 

@@ -28,6 +28,8 @@ struct MpegFrames {
   // than there is, as where a file was cut out of a longer one.
   std::int64_t broken = 0;
 
+  int reach = 0;  // layer 3: how many frames back a frame's own bytes may begin
+
   std::int64_t begin = 0;    // byte where the first frame begins, with sound or not
   std::int64_t first = 0;    // byte where the first frame with sound begins
   std::int64_t end = 0;      // byte where the last one ends; it may not be whole

@@ -109,6 +109,16 @@ std::string codec_of_format(int format) {
   return "";
 }
 
+// As FFmpeg's decoder gives them, which MonoLoader has.
+void to_16_bits(float* samples, std::size_t count) {
+  constexpr float kScale = 32768.0F;
+  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: what is added to it becomes whole
+  for (std::size_t i = 0; i < count; ++i) {
+    const float whole = (samples[i] * kScale + kRound) - kRound;
+    samples[i] = std::min(std::max(whole, -kScale), kScale - 1) / kScale;
+  }
+}
+
 bool seeks_exactly(const std::string& codec) {
   return codec.rfind("pcm_", 0) == 0 || codec == "flac" || codec == "alac" || codec == "mp3" ||
          codec == "mp2" || codec == "mp1";
@@ -233,11 +243,7 @@ class SndfileSource : public Source {
 
   Block block(std::size_t count) {
     const int channels = stream_->info().channels;
-    if (clips_) {
-      // As FFmpeg's decoder in 16 bits, which MonoLoader has.
-      const std::size_t all = count * static_cast<std::size_t>(channels);
-      for (std::size_t i = 0; i < all; ++i) samples_[i] = std::clamp(samples_[i], -1.0F, 1.0F);
-    }
+    if (clips_) to_16_bits(samples_.data(), count * static_cast<std::size_t>(channels));
     mix_interleaved(samples_.data(), count, channels, samples_.data());
     position_ += static_cast<std::int64_t>(count);
     return {samples_.data(), count, stream_->info().rate};
