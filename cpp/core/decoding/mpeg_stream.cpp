@@ -68,7 +68,7 @@ std::string mpg123_obstacle(const MpegFrames& frames) {
 
 std::unique_ptr<ByteStream> mpeg_stream(std::shared_ptr<FileBytes> file, const MpegFrames& frames) {
   const std::int64_t last = std::max<std::int64_t>(frames.missing, 0);
-  if (frames.layer != 3 || frames.free_format) {
+  if (frames.layer != 3 || frames.free_format || !read_mpeg_header(frames.header)) {
     const std::int64_t begin = frames.free_format ? frames.begin : frames.first;
     return std::make_unique<FilePart>(std::move(file), begin, frames.end, "", last);
   }

@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::size_t kWindow = 1U << 20;
 constexpr std::int64_t kFrames = 4096;    // read at once
+constexpr int kWarmUp = 6;                // frames of MPEG audio
+constexpr int kLongestReach = 2;          // likewise
 constexpr int kMostFailures = 10000;      // one after the other; each is a packet
 constexpr int kMostChannels = 1024;       // of libsndfile
 constexpr int kHighestRate = 10'000'000;  // Hz
@@ -53,9 +55,9 @@ class OpenStream {
 
   const SndfileInfo& info() const { return info_; }
 
-  std::size_t read(float* samples) {
+  std::size_t read(float* samples, std::int64_t count) {
     return static_cast<std::size_t>(
-        std::clamp<std::int64_t>(functions_.readf_float(file_, samples, kFrames), 0, kFrames));
+        std::clamp<std::int64_t>(functions_.readf_float(file_, samples, count), 0, count));
   }
   bool failed() const { return functions_.error(file_) != 0; }
   std::string reason() const { return text(file_); }
@@ -120,8 +122,7 @@ void to_16_bits(float* samples, std::size_t count) {
 }
 
 bool seeks_exactly(const std::string& codec) {
-  return codec.rfind("pcm_", 0) == 0 || codec == "flac" || codec == "alac" || codec == "mp3" ||
-         codec == "mp2" || codec == "mp1";
+  return codec.rfind("pcm_", 0) == 0 || codec == "flac" || codec == "alac";
 }
 
 class SndfileSource : public Source {
@@ -131,10 +132,11 @@ class SndfileSource : public Source {
     facts_.container = container.container;
     facts_.codec = container.codec;
     facts_.decoder = sndfile_version();
-    clips_ = container.container == "mpeg";
+    mpeg_ = container.container == "mpeg";
+    seeks_ = seeks_exactly(container.codec);
     auto file =
         std::make_shared<FileBytes>(path, kWindow, std::numeric_limits<std::int64_t>::max());
-    if (clips_) {
+    if (mpeg_) {
       open_mpeg(path, std::move(file));
     } else if (container.container == "ogg" && (container.codec == "opus" || container.chained)) {
       open_ogg(std::move(file), container.codec == "opus");
@@ -159,7 +161,7 @@ class SndfileSource : public Source {
   Block next() override {
     int failures = 0;
     while (part_ < parts_.size()) {
-      const std::size_t got = stream_->read(samples_.data());
+      const std::size_t got = stream_->read(samples_.data(), kFrames);
       if (got > 0) return block(got);
       if (stream_->failed() && ++failures < kMostFailures) {
         note(stream_->reason());
@@ -172,10 +174,10 @@ class SndfileSource : public Source {
   }
 
   bool seek(std::int64_t sample) override {
-    if (sample < 0 || (sample > 0 && (parts_.size() > 1 || !seeks_exactly(facts_.codec)))) {
+    if (sample < 0 || (sample > 0 && (parts_.size() > 1 || !seeks_))) {
       return false;
     }
-    if (part_ == 0 && stream_ != nullptr && stream_->seek(sample)) {
+    if (part_ == 0 && stream_ != nullptr && go_to(sample)) {
       position_ = sample;
       return true;
     }
@@ -183,11 +185,23 @@ class SndfileSource : public Source {
       open(0);
       return true;
     }
-    if (stream_ != nullptr && !stream_->seek(position_)) note("it cannot be searched");
+    if (stream_ != nullptr && !go_to(position_)) note("it cannot be searched");
     return false;
   }
 
  private:
+  // Some frames earlier, and these are decoded: the first ones after a jump miss what was before.
+  bool go_to(std::int64_t sample) {
+    const std::int64_t from = std::max<std::int64_t>(sample - warm_up_, 0);
+    if (!stream_->seek(from)) return false;
+    for (std::int64_t left = sample - from; left > 0;) {
+      const std::size_t got = stream_->read(samples_.data(), std::min(left, kFrames));
+      if (got == 0) break;
+      left -= static_cast<std::int64_t>(got);
+    }
+    return true;
+  }
+
   void open_mpeg(const std::string& path, std::shared_ptr<FileBytes> file) {
     const MpegFrames frames = walk_mpeg_frames(path);
     const std::string obstacle = mpg123_obstacle(frames);
@@ -203,6 +217,9 @@ class SndfileSource : public Source {
       throw AudioError("libsndfile would not read all of this MPEG audio");
     }
     facts_.promised = frames.promised_samples();
+    warm_up_ = std::int64_t{kWarmUp} * frames.samples_per_frame;
+    // Of low bit rates mpg123 does not go back far enough, and complains on stderr.
+    seeks_ = frames.layer != 3 || (frames.version == 1 && frames.reach <= kLongestReach);
     if (frames.missing > 0) note(message("the last frame lacks ", frames.missing, " bytes"));
   }
 
@@ -243,7 +260,7 @@ class SndfileSource : public Source {
 
   Block block(std::size_t count) {
     const int channels = stream_->info().channels;
-    if (clips_) to_16_bits(samples_.data(), count * static_cast<std::size_t>(channels));
+    if (mpeg_) to_16_bits(samples_.data(), count * static_cast<std::size_t>(channels));
     mix_interleaved(samples_.data(), count, channels, samples_.data());
     position_ += static_cast<std::int64_t>(count);
     return {samples_.data(), count, stream_->info().rate};
@@ -256,7 +273,9 @@ class SndfileSource : public Source {
   const SndfileFunctions& functions_;
   SourceFacts facts_;
   std::string damage_;
-  bool clips_ = false;
+  bool mpeg_ = false;
+  bool seeks_ = false;        // exactly
+  std::int64_t warm_up_ = 0;  // samples
   std::vector<OggPart> parts_;
   std::size_t part_ = 0;
   std::int64_t position_ = 0;  // in this part
