@@ -4,6 +4,7 @@
 #include <new>
 
 #include "error.h"
+#include "ffmpeg_opening.h"
 #include "mpeg_header.h"
 
 namespace maest {
@@ -56,6 +57,7 @@ FfmpegInput::FfmpegInput(const FfmpegLibrary& library, FfmpegBytes& bytes,
   // Essentia sets another level.
   library_.av_log_set_level(ffmpeg::kLogQuiet);
   tags_between_ = demuxer == "mp3" || demuxer == "aac";
+  const FfmpegOpening opening;
   try {
     open(demuxer, decoder, name);
   } catch (...) {
@@ -64,7 +66,10 @@ FfmpegInput::FfmpegInput(const FfmpegLibrary& library, FfmpegBytes& bytes,
   }
 }
 
-FfmpegInput::~FfmpegInput() { close(); }
+FfmpegInput::~FfmpegInput() {
+  const FfmpegOpening opening;
+  close();
+}
 
 void FfmpegInput::open(const std::string& demuxer, const std::string& decoder,
                        const std::string& name) {

@@ -7,7 +7,6 @@
 
 #include "error.h"
 #include "ffmpeg_check.h"
-#include "ffmpeg_locks.h"
 
 namespace maest {
 namespace {
@@ -70,9 +69,6 @@ FfmpegLibrary open_library(const std::string& path) {
     check_older_versions(library);
     library.version = message("FFmpeg ", library.av_version_info(), " of Essentia");
     library.av_register_all();
-    if (library.av_lockmgr_register(manage_ffmpeg_lock) != 0) {
-      unavailable("FFmpeg takes no lock for opening codecs");
-    }
   }
 #undef MAEST_FFMPEG_FIND
   const std::string fault = find_fault(library);

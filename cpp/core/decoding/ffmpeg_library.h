@@ -50,7 +50,6 @@ std::string ffmpeg_version();
   FUNCTION(unsigned, avformat_version, ())                                                       \
   FUNCTION(const char*, av_version_info, ())                                                     \
   FUNCTION(void, av_register_all, ())                                                            \
-  FUNCTION(int, av_lockmgr_register, (int (*)(void**, int)))                                     \
   FUNCTION(void, av_init_packet, (ffmpeg::AVPacket*))                                            \
   FUNCTION(int, avcodec_decode_audio4, (void*, ffmpeg::AVFrame*, int*, const ffmpeg::AVPacket*)) \
   FUNCTION(int, av_frame_get_channels, (const ffmpeg::AVFrame*))                                 \
