@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, module) {
   maest::bindings::register_model(module);
   maest::bindings::register_request(module);
   maest::bindings::register_resampler(module);
+  maest::bindings::register_source(module);
   maest::bindings::register_stream(module);
   maest::bindings::register_audio_file(module);
 }

@@ -13,6 +13,7 @@ void register_mel_frontend(pybind11::module_& module);
 void register_model(pybind11::module_& module);
 void register_request(pybind11::module_& module);
 void register_resampler(pybind11::module_& module);
+void register_source(pybind11::module_& module);
 void register_stream(pybind11::module_& module);
 
 }  // namespace maest::bindings

@@ -47,6 +47,21 @@ OLDEST_ORT: Final[str]
 OPERATOR_DOMAIN: Final[str]
 MODEL_FORMAT: Final[str]
 
+class Source:
+    """One decoder by itself; AudioFile chooses among them."""
+
+    codec: str
+    decoder: str
+    rate: int
+    channels: int
+    promised: int
+    def next(self) -> tuple[_Array, int]: ...
+    def seek(self, sample: int) -> bool: ...
+    def skip(self, samples: int) -> int: ...
+    def damage(self) -> str: ...
+
+def open_ffmpeg(path: str | bytes, demuxer: str, decoder: str = "") -> Source: ...
+
 class ModelInfo:
     name: str
     trained: bool
