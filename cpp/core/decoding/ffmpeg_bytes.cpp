@@ -30,7 +30,7 @@ FfmpegBytes::FfmpegBytes(const FfmpegLibrary& library, const std::string& path)
   struct stat facts{};
   if (fstat(file_, &facts) != 0 || !S_ISREG(facts.st_mode)) {
     close(file_);
-    throw AudioError(message("'", path, "' is no regular file"));
+    throw AudioError(message("'", path, "' is not a regular file; an audio file is wanted"));
   }
   size_ = facts.st_size;
   make_context();

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "ffmpeg_check.h"
+#include "ffmpeg_opening.h"
 
 namespace maest {
 namespace {
@@ -85,6 +86,7 @@ std::string FfmpegLibrary::words(int error) const {
 }
 
 void set_ffmpeg_library(const std::string& path) {
+  const FfmpegOpening opening;
   const std::lock_guard<std::mutex> lock(library_mutex);
   const FfmpegLibrary* const library = loaded;
   if (library != nullptr && library->path != path) {
@@ -97,7 +99,8 @@ void set_ffmpeg_library(const std::string& path) {
 
 const FfmpegLibrary& ffmpeg_library() {
   const FfmpegLibrary* found = loaded;
-  if (found != nullptr) return *found;  // without a lock, which a fork might copy as it is held
+  if (found != nullptr) return *found;
+  const FfmpegOpening opening;
   const std::lock_guard<std::mutex> lock(library_mutex);
   found = loaded;
   if (found != nullptr) return *found;

@@ -55,10 +55,17 @@ Gate& gate() {
   return *only;
 }
 
+// Of this thread, one within the other: who is inside must not wait for a fork that waits for it.
+thread_local int depth = 0;
+
 }  // namespace
 
-FfmpegOpening::FfmpegOpening() { gate().enter(); }
+FfmpegOpening::FfmpegOpening() {
+  if (depth++ == 0) gate().enter();
+}
 
-FfmpegOpening::~FfmpegOpening() { gate().leave(); }
+FfmpegOpening::~FfmpegOpening() {
+  if (--depth == 0) gate().leave();
+}
 
 }  // namespace maest
