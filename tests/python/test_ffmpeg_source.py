@@ -1,0 +1,415 @@
+"""Essentia's FFmpeg, called by the engine: MonoLoader's samples, faster, of more files."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import essentia_maest as maest
+from audio_fixtures import FORMATS, music, wav_header
+from essentia_maest import _core
+from essentia_maest.decoding.libraries import use_libraries
+from ffmpeg_files import convert, decoded, opened, parts, write
+
+essentia = pytest.importorskip("essentia")
+
+# ending, options of the ffmpeg program
+CONVERTED = [
+    ("m4a", "-c:a aac -b:a 96k"),
+    ("m4a", "-c:a aac -ar 48000 -ac 1"),
+    ("m4a", "-c:a alac"),
+    ("m4a", "-c:a alac -sample_fmt s32p"),
+    ("aac", "-c:a aac"),
+    ("mp2", "-c:a mp2"),
+    ("mp3", "-c:a libmp3lame -q:a 2"),
+    ("mp3", "-c:a libmp3lame -b:a 64k -ac 1 -write_xing 0"),
+    ("ogg", "-c:a flac"),
+    ("mka", "-c:a flac"),
+    ("mka", "-c:a libmp3lame"),
+    ("wma", "-c:a wmav2"),
+    ("wv", "-c:a wavpack"),
+    ("tta", "-c:a tta"),
+    ("ac3", "-c:a ac3"),
+    ("avi", "-c:a pcm_s16le"),
+    ("wav", "-c:a pcm_alaw"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def library() -> None:
+    use_libraries()
+
+
+def mono_loader(path: Path, rate: int) -> np.ndarray:
+    import essentia.standard
+
+    return essentia.standard.MonoLoader(filename=str(path), sampleRate=rate)()
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: "-".join(map(str, form)))
+def test_samples_are_monoloaders(tmp_path, form):
+    ending, subtype, rate, channels = form
+    path = write(tmp_path, ending, subtype, rate, channels)
+    source = opened(path)
+    assert (source.rate, source.channels) == (rate, channels)
+    assert source.decoder.startswith("FFmpeg ")
+    np.testing.assert_array_equal(decoded(path), mono_loader(path, rate))
+
+
+@pytest.mark.parametrize(("ending", "options"), CONVERTED)
+def test_samples_of_converted_files_are_monoloaders(tmp_path, ending, options):
+    song = write(tmp_path, "wav", "PCM_16")
+    path = convert(song, tmp_path / f"converted.{ending}", *options.split())
+    np.testing.assert_array_equal(decoded(path), mono_loader(path, opened(path).rate))
+    assert opened(path).damage() == ""
+
+
+@pytest.mark.parametrize(("ending", "subtype"), [("flac", "PCM_16"), ("wav", "PCM_24")])
+def test_more_channels_are_averaged(tmp_path, ending, subtype):
+    path = write(tmp_path, ending, subtype, 44100, 6)
+    samples, _ = soundfile.read(path, dtype="float32")
+    mean = np.sum(samples, axis=1, dtype=np.float64) / 6
+    np.testing.assert_array_equal(decoded(path), mean.astype(np.float32))
+
+
+def joined(folder: Path, *songs: Path) -> Path:
+    path = folder / f"joined{songs[0].suffix}"
+    path.write_bytes(b"".join(song.read_bytes() for song in songs))
+    return path
+
+
+def test_a_stereo_mp3_may_go_on_in_mono(tmp_path):
+    # MonoLoader crashes there.
+    stereo = write(tmp_path / "stereo", "mp3", "MPEG_LAYER_III", 44100, 2)
+    mono = write(tmp_path / "mono", "mp3", "MPEG_LAYER_III", 44100, 1)
+    both = decoded(joined(tmp_path, stereo, mono))
+    first, second = decoded(stereo), decoded(mono)
+    np.testing.assert_array_equal(both[: len(first)], first)
+    # The second one's own silence at both ends is heard too: only the first says how much it is.
+    middle = slice(20000, 25000)
+    rest = both[len(first) :]
+    assert len(second) <= len(rest) <= len(second) + 4 * 1152
+    apart = [np.abs(rest[k:][middle] - second[middle]).max() for k in range(4 * 1152)]
+    assert min(apart) < 1e-3
+
+
+@pytest.mark.parametrize(("first_rate", "second_rate"), [(22050, 44100), (44100, 16000)])
+def test_an_mp3_may_change_its_rate(tmp_path, first_rate, second_rate):
+    first = write(tmp_path / "first", "mp3", "MPEG_LAYER_III", first_rate, 2)
+    second = write(tmp_path / "second", "mp3", "MPEG_LAYER_III", second_rate, 2)
+    found = parts(opened(joined(tmp_path, first, second)))
+    assert [rate for rate, _ in found] == [first_rate, second_rate]
+    for (rate, samples), song in zip(found, (first, second), strict=True):
+        assert len(decoded(song)) <= len(samples) <= len(decoded(song)) + 4 * 1152, rate
+
+
+def test_ogg_streams_may_follow_each_other(tmp_path):
+    first = write(tmp_path / "first", "ogg", "VORBIS", 44100, 2)
+    second = write(tmp_path / "second", "ogg", "VORBIS", 22050, 1)
+    (rate, begin), (other, end) = parts(opened(joined(tmp_path, first, second)))
+    assert (rate, other) == (44100, 22050)
+    np.testing.assert_array_equal(begin[: len(decoded(first))], decoded(first))
+    np.testing.assert_array_equal(end[-len(decoded(second)) :], decoded(second))
+
+
+SEEKABLE = [
+    ("wav", "PCM_U8", 22050, 1),
+    ("wav", "PCM_16", 44100, 2),
+    ("wav", "PCM_24", 48000, 3),
+    ("wav", "DOUBLE", 22050, 1),
+    ("wav", "ULAW", 8000, 1),
+    ("aiff", "PCM_16", 44100, 2),
+    ("au", "PCM_24", 32000, 1),
+    ("flac", "PCM_16", 44100, 2),
+    ("flac", "PCM_24", 88200, 1),
+]
+
+
+def check_seeks(path: Path) -> None:
+    whole = decoded(path)
+    source = opened(path)
+    end = len(whole)
+    places = [0, 1, 4095, 4096, end // 2, end - 1, end, end + 10000, end // 3, 0]
+    for place in [*places, *np.random.default_rng(0).integers(0, end, 30)]:
+        assert source.seek(int(place))
+        samples, _ = source.next()
+        assert len(samples) == min(8192, max(end - place, 0))
+        np.testing.assert_array_equal(samples, whole[place : place + len(samples)])
+    assert not source.seek(-1)
+
+
+@pytest.mark.parametrize("form", SEEKABLE, ids=lambda form: "-".join(map(str, form)))
+def test_seeking_is_exact(tmp_path, form):
+    check_seeks(write(tmp_path, *form))
+
+
+def test_seeking_in_alac_is_exact(tmp_path):
+    song = write(tmp_path, "wav", "PCM_16")
+    check_seeks(convert(song, tmp_path / "song.m4a", "-c:a", "alac"))
+
+
+@pytest.mark.parametrize("form", SEEKABLE, ids=lambda form: "-".join(map(str, form)))
+def test_skipping_is_exact(tmp_path, form):
+    path = write(tmp_path, *form)
+    whole = decoded(path)
+    source = opened(path)
+    place = skipped = 0
+    rng = np.random.default_rng(0)
+    while True:
+        samples, _ = source.next()
+        if len(samples) == 0:
+            break
+        np.testing.assert_array_equal(samples, whole[place : place + len(samples)])
+        wanted = int(rng.integers(0, 9000))
+        count = source.skip(wanted)
+        place += len(samples) + count
+        assert count == wanted or place == len(whole)
+        skipped += count
+    assert place == len(whole)
+    assert skipped > 0
+    assert opened(path).skip(10**12) == len(whole)
+
+
+@pytest.mark.parametrize("form", [("mp3", "MPEG_LAYER_III"), ("ogg", "VORBIS")])
+def test_what_depends_on_what_was_before_is_decoded(tmp_path, form):
+    path = write(tmp_path, *form)
+    source = opened(path)
+    first, _ = source.next()
+    assert not source.seek(0)
+    assert source.skip(5000) == 0
+    second, _ = source.next()
+    np.testing.assert_array_equal(
+        np.concatenate([first, second]), decoded(path)[: len(first) + len(second)]
+    )
+
+
+def test_a_cut_flac_promises_more_than_it_has(tmp_path):
+    path = write(tmp_path, "flac", "PCM_16")
+    whole = decoded(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    found = decoded(path)
+    assert opened(path).promised == len(whole)
+    assert 0.3 * len(whole) < len(found) < 0.7 * len(whole)
+    np.testing.assert_array_equal(found, whole[: len(found)])
+
+
+def test_damage_is_left_out_and_told(tmp_path):
+    path = write(tmp_path, "flac", "PCM_16")
+    whole = decoded(path)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 200] = bytes(200)
+    path.write_bytes(data)
+    source = opened(path)
+    assert source.damage() == ""
+    ((_, found),) = parts(source)
+    assert "could not be decoded: " in source.damage()
+    assert 0.5 * len(whole) < len(found) <= len(whole)
+    np.testing.assert_array_equal(found[-10000:], whole[-10000:])
+
+
+def test_tags_after_the_sound_are_no_damage(tmp_path):
+    path = write(tmp_path, "mp3", "MPEG_LAYER_III")
+    sound = decoded(path)
+    tag = b"TAG" + b"a title".ljust(125, b"\0")
+    path.write_bytes(path.read_bytes() + b"APETAGEX" + bytes(3000) + tag)
+    source = opened(path)
+    ((_, found),) = parts(source)
+    assert source.damage() == ""
+    np.testing.assert_array_equal(found[: len(sound)], sound)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("text.mp3", b"these are words and no music\n" * 500, "cannot (read|decode)|no audio"),
+        ("none.wav", wav_header(0, 2, 44100, 0), "no audio samples|cannot read"),
+        ("rate.wav", wav_header(0, 3, 0, 600) + bytes(600), "cannot (read|decode)"),
+        ("head.flac", b"fLaC\0\0\0\x22" + bytes(34), "cannot (read|decode)"),
+        ("zeros.ogg", bytes(10000), "cannot read"),
+    ],
+)
+def test_what_is_no_sound_is_refused_in_words(tmp_path, name, content, words):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(maest.AudioFileError, match=words):
+        opened(path)
+
+
+def test_the_demuxer_is_not_guessed(tmp_path):
+    path = write(tmp_path, "flac", "PCM_16")
+    with pytest.raises(maest.AudioFileError, match="cannot read"):
+        _core.open_ffmpeg(str(path), "wav")
+    with pytest.raises(maest.AudioFileError, match="has no demuxer 'caf'"):
+        _core.open_ffmpeg(str(path), "caf")
+    with pytest.raises(maest.AudioFileError, match="has no decoder opus"):
+        _core.open_ffmpeg(str(path), "flac", "opus")
+
+
+def test_names_are_only_names(tmp_path, monkeypatch):
+    path = write(tmp_path, "flac", "PCM_16")
+    for name in ("http:", "concat:a|b", "pipe:0", "%03d", "\udcff\udcfe"):
+        copy = tmp_path / f"{name}.flac"
+        shutil.copy(path, copy)
+        monkeypatch.chdir(tmp_path)
+        source = _core.open_ffmpeg(bytes(Path(copy.name)), "flac")
+        assert len(parts(source)[0][1]) == len(decoded(path))
+    with pytest.raises(maest.AudioFileError, match="not a regular file"):
+        _core.open_ffmpeg(str(tmp_path), "flac")
+    with pytest.raises(maest.AudioFileError, match="No such file"):
+        _core.open_ffmpeg(str(tmp_path / "none.flac"), "flac")
+
+
+def test_nothing_is_said_on_standard_error(tmp_path, capfd):
+    import essentia.standard  # noqa: F401  # which lets FFmpeg speak
+
+    path = write(tmp_path, "ogg", "VORBIS")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 :: 97] = bytes(len(data[len(data) // 2 :: 97]))
+    path.write_bytes(data)
+    parts(opened(path))
+    assert capfd.readouterr().err == ""
+
+
+def test_threads_decode_beside_essentia(tmp_path):
+    songs = [
+        write(tmp_path / ending, ending, subtype)
+        for ending, subtype in (("ogg", "VORBIS"), ("mp3", "MPEG_LAYER_III"), ("flac", "PCM_16"))
+    ]
+    wanted = [decoded(song) for song in songs]
+    wrong: list[str] = []
+
+    def decode(turn: int) -> None:
+        for i in range(turn, turn + 20):
+            if not np.array_equal(decoded(songs[i % 3]), wanted[i % 3]):
+                wrong.append(songs[i % 3].name)
+
+    threads = [threading.Thread(target=decode, args=(turn,)) for turn in range(6)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        for song, samples in zip(songs, wanted, strict=True):
+            np.testing.assert_array_equal(mono_loader(song, 44100), samples)
+    assert wrong == []
+
+
+def run(script: str, *arguments: object) -> str:
+    """Run a script in a Python of its own, since what it does lasts as long as its process."""
+    command = [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+FORKING = """
+import os, signal, sys, threading
+from essentia_maest import _core
+from essentia_maest.decoding.libraries import use_libraries
+use_libraries()
+path, going = sys.argv[1], True
+def open_always():
+    while going:
+        _core.open_ffmpeg(path, "ogg")
+threads = [threading.Thread(target=open_always) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for _ in range(30):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        _core.open_ffmpeg(path, "ogg").next()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+going = False
+"""
+
+
+def test_a_forked_child_opens_files(tmp_path):
+    run(FORKING, write(tmp_path, "ogg", "VORBIS"))
+
+
+LIBRARIES = """
+import sys
+from essentia_maest import _core, errors
+def refusal():
+    try:
+        _core.open_ffmpeg(sys.argv[1], "wav")
+    except errors.AudioFileError as error:
+        return str(error)
+assert "no Essentia was found" in refusal()
+_core.set_ffmpeg_library("/nowhere/essentia.so")
+assert "cannot open '/nowhere/essentia.so'" in refusal()
+_core.set_ffmpeg_library(_core.__file__)
+assert "has no avcodec_get_class; wanted is the FFmpeg of Essentia" in refusal()
+assert _core.ffmpeg_version() in ("", None)
+from essentia_maest.decoding.libraries import use_libraries
+use_libraries()
+assert refusal() is None
+try:
+    _core.set_ffmpeg_library(_core.__file__)
+except errors.InvalidArgumentError as error:
+    assert "already loaded" in str(error)
+else:
+    raise AssertionError
+"""
+
+
+def test_other_libraries_are_refused(tmp_path):
+    run(LIBRARIES, write(tmp_path, "wav", "PCM_16"))
+
+
+DAMAGED = """
+import os, sys
+import numpy as np
+from essentia_maest import _core, errors
+from essentia_maest.decoding.libraries import use_libraries
+use_libraries()
+path, demuxer, count, target = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+sound = open(path, "rb").read()
+for seed in range(count):
+    rng = np.random.default_rng(seed)
+    data = bytearray(sound)
+    if seed % 4 == 0:
+        del data[int(rng.integers(len(data))):]
+    elif seed % 4 == 1:
+        begin, end = sorted(rng.integers(0, len(data), 2))
+        del data[begin:end]
+    else:
+        most = len(data) if seed % 4 == 2 else min(len(data), 600)
+        for place in rng.integers(0, most, int(2 ** rng.integers(0, 9))):
+            data[place] = int(rng.integers(256))
+    open(target, "wb").write(data)
+    try:
+        source = _core.open_ffmpeg(target, demuxer)
+        for place in rng.integers(0, 50000, 3 if seed % 8 == 2 else 0):
+            source.seek(int(place))
+            source.skip(int(rng.integers(0, 10000)))
+        total = 0
+        while len(samples := source.next()[0]):
+            total += len(samples)
+        assert total < 200 * len(data) + 100000, (seed, total)
+    except errors.AudioFileError:
+        pass
+print(count)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ending", "options"),
+    [("mp3", ""), ("flac", ""), ("ogg", "-c:a libvorbis"), ("m4a", "-c:a aac"), ("wav", "")],
+)
+def test_damaged_files_crash_nothing(tmp_path, ending, options):
+    song = tmp_path / "short.wav"
+    soundfile.write(song, music(1.0, 44100, 2), 44100)
+    path = convert(song, tmp_path / f"sound.{ending}", *options.split())
+    demuxer = {"m4a": "mov"}.get(ending, ending)
+    count = 1000
+    assert run(DAMAGED, path, demuxer, count, tmp_path / "damaged").strip() == str(count)
