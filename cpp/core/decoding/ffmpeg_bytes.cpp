@@ -26,11 +26,11 @@ std::string system_words(int error) { return std::generic_category().message(err
 FfmpegBytes::FfmpegBytes(const FfmpegLibrary& library, const std::string& path)
     : library_(library) {
   file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file_ < 0) throw AudioError(message("cannot open '", path, "': ", system_words(errno)));
+  if (file_ < 0) throw AudioError(message("cannot be read: ", system_words(errno)));
   struct stat facts{};
   if (fstat(file_, &facts) != 0 || !S_ISREG(facts.st_mode)) {
     close(file_);
-    throw AudioError(message("'", path, "' is not a regular file; an audio file is wanted"));
+    throw AudioError("is not a regular file; an audio file is wanted");
   }
   size_ = facts.st_size;
   make_context();

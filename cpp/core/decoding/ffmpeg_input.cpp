@@ -50,8 +50,7 @@ auto& newer_stream(void* stream) { return *static_cast<ffmpeg::v61::AVStream*>(s
 }  // namespace
 
 FfmpegInput::FfmpegInput(const FfmpegLibrary& library, FfmpegBytes& bytes,
-                         const std::string& demuxer, const std::string& decoder,
-                         const std::string& name)
+                         const std::string& demuxer, const std::string& decoder)
     : library_(library), bytes_(bytes) {
   // For the whole library, and whenever a file is opened, as Essentia's AudioLoader does: importing
   // Essentia sets another level.
@@ -59,7 +58,7 @@ FfmpegInput::FfmpegInput(const FfmpegLibrary& library, FfmpegBytes& bytes,
   tags_between_ = demuxer == "mp3" || demuxer == "aac";
   const FfmpegOpening opening;
   try {
-    open(demuxer, decoder, name);
+    open(demuxer, decoder);
   } catch (...) {
     close();
     throw;
@@ -71,12 +70,10 @@ FfmpegInput::~FfmpegInput() {
   close();
 }
 
-void FfmpegInput::open(const std::string& demuxer, const std::string& decoder,
-                       const std::string& name) {
+void FfmpegInput::open(const std::string& demuxer, const std::string& decoder) {
   const void* const known = library_.av_find_input_format(demuxer.c_str());
   if (known == nullptr) {
-    throw AudioError(
-        message("cannot read '", name, "': ", library_.version, " has no demuxer '", demuxer, "'"));
+    throw AudioError(message(library_.version, " has no demuxer '", demuxer, "'"));
   }
   frame_ = library_.av_frame_alloc();
   format_ = library_.avformat_alloc_context();
@@ -94,16 +91,16 @@ void FfmpegInput::open(const std::string& demuxer, const std::string& decoder,
   int error = library_.avformat_open_input(&format_, "", known, nullptr);
   if (error >= 0) error = library_.avformat_find_stream_info(format_, nullptr);
   if (error < 0) {
-    throw AudioError(message("cannot read '", name, "': FFmpeg says: ", library_.words(error)));
+    throw AudioError(message("FFmpeg cannot open it: ", library_.words(error)));
   }
-  choose_stream(name);
-  open_codec(decoder, name);
+  choose_stream();
+  open_codec(decoder);
   const std::string codec = this->codec();
   mpeg_ = codec == "mp1" || codec == "mp2" || codec == "mp3";
 }
 
 // The first one, as Essentia's AudioLoader.
-void FfmpegInput::choose_stream(const std::string& name) {
+void FfmpegInput::choose_stream() {
   for (unsigned i = 0; i < format_->nb_streams; ++i) {
     void* const stream = format_->streams[i];
     const int type = library_.newer ? newer_stream(stream).codecpar->codec_type
@@ -113,7 +110,7 @@ void FfmpegInput::choose_stream(const std::string& name) {
     stream_index_ = static_cast<int>(i);
     break;
   }
-  if (stream_ == nullptr) throw AudioError(message("'", name, "' has no audio stream"));
+  if (stream_ == nullptr) throw AudioError("no audio stream in it");
   if (library_.newer) {
     keep_only<ffmpeg::v61::AVStream>(*format_, stream_index_);
   } else {
@@ -121,12 +118,12 @@ void FfmpegInput::choose_stream(const std::string& name) {
   }
 }
 
-void FfmpegInput::open_codec(const std::string& decoder, const std::string& name) {
+void FfmpegInput::open_codec(const std::string& decoder) {
   const void* const known = decoder.empty()
                                 ? library_.avcodec_find_decoder(codec_id())
                                 : library_.avcodec_find_decoder_by_name(decoder.c_str());
   if (known == nullptr) {
-    throw AudioError(message("cannot decode '", name, "': ", library_.version, " has no decoder ",
+    throw AudioError(message(library_.version, " has no decoder ",
                              decoder.empty() ? "for " + codec() : decoder));
   }
   int error = 0;
@@ -140,8 +137,7 @@ void FfmpegInput::open_codec(const std::string& decoder, const std::string& name
   }
   if (error >= 0) error = library_.avcodec_open2(context, known, nullptr);
   if (error < 0) {
-    throw AudioError(message("cannot decode '", name, "' (", codec(),
-                             "): FFmpeg says: ", library_.words(error)));
+    throw AudioError(message("FFmpeg cannot decode ", codec(), ": ", library_.words(error)));
   }
   codec_ = context;
 }

@@ -23,10 +23,10 @@ struct FfmpegFrame {
 class FfmpegInput {
  public:
   // Reads with the demuxer of that name, and with the decoder of that name or, where it is empty,
-  // with the codec's own. `name` stands in messages. Throws `AudioError` where FFmpeg has them not,
+  // with the codec's own. Throws `AudioError` where FFmpeg has them not,
   // or finds no audio in the file.
   FfmpegInput(const FfmpegLibrary& library, FfmpegBytes& bytes, const std::string& demuxer,
-              const std::string& decoder, const std::string& name);
+              const std::string& decoder);
   FfmpegInput(const FfmpegInput&) = delete;
   FfmpegInput& operator=(const FfmpegInput&) = delete;
   ~FfmpegInput();
@@ -57,9 +57,9 @@ class FfmpegInput {
   const std::string& stop() const { return stop_; }
 
  private:
-  void open(const std::string& demuxer, const std::string& decoder, const std::string& name);
-  void choose_stream(const std::string& name);
-  void open_codec(const std::string& decoder, const std::string& name);
+  void open(const std::string& demuxer, const std::string& decoder);
+  void choose_stream();
+  void open_codec(const std::string& decoder);
   void close();
   bool decode_older();
   bool decode_newer();

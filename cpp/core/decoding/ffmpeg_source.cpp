@@ -33,7 +33,7 @@ class FfmpegSource : public Source {
                const std::string& decoder)
       : library_(ffmpeg_library()),
         bytes_(library_, path),
-        input_(library_, bytes_, demuxer, decoder, path),
+        input_(library_, bytes_, demuxer, decoder),
         block_(kBlock) {
     facts_.container = container.container;
     facts_.codec = input_.codec();
@@ -44,7 +44,7 @@ class FfmpegSource : public Source {
                      : 0;
     timed_ = pcm_bytes_ > 0 || facts_.codec == "alac";
     seekable_ = (flac_ && demuxer == "flac") || timed_;
-    if (!next_frame()) throw AudioError(nothing_in(path));
+    if (!next_frame()) throw AudioError(nothing_in());
     facts_.rate = frame_.rate;
     facts_.channels = frame_.channels;
     facts_.promised = promised(container);
@@ -199,10 +199,10 @@ class FfmpegSource : public Source {
     return samples < 0x1p62 ? static_cast<std::int64_t>(samples) : -1;
   }
 
-  std::string nothing_in(const std::string& path) const {
+  std::string nothing_in() const {
     const std::string& damage = this->damage();
-    if (damage.empty()) return message("'", path, "' has no audio samples");
-    return message("cannot decode '", path, "': ", damage);
+    if (damage.empty()) return "no audio samples could be decoded";
+    return message("no audio samples could be decoded: ", damage);
   }
 
   const FfmpegLibrary& library_;
