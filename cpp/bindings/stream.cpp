@@ -2,6 +2,7 @@
 
 #include <pybind11/stl.h>
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -33,10 +34,10 @@ class GuardedStream {
     return to_arrays(std::move(outputs));
   }
 
-  void reset() {
+  void reset(std::int64_t lead_frames) {
     const Unlocked unlocked;
     const std::lock_guard<std::mutex> lock(mutex_);
-    stream_.reset();
+    stream_.reset(lead_frames);
   }
 
   const Plan& plan() const { return stream_.plan(); }
@@ -63,7 +64,7 @@ void register_stream(py::module_& module) {
            [](GuardedStream& self) {
              return self.outputs_of([](Stream& stream) { return stream.finish(); });
            })
-      .def("reset", &GuardedStream::reset)
+      .def("reset", &GuardedStream::reset, py::arg("lead_frames") = 0)
       .def_property_readonly("plan", &GuardedStream::plan)
       .def_property_readonly("seconds", [](const GuardedStream& self) {
         const Spent spent = self.spent();

@@ -59,9 +59,12 @@ Segment Segmenter::tail(Tail policy) {
   return {next_start_, static_cast<int>(left()), frames_.data()};
 }
 
-void Segmenter::reset() {
+void Segmenter::reset(std::int64_t lead_frames) {
+  if (lead_frames < 0) {
+    throw InvalidArgument(message("lead_frames is ", lead_frames, "; 0 or more wanted"));
+  }
   buffer_start_ = 0;
-  next_start_ = 0;
+  next_start_ = lead_frames;
   frames_.clear();
 }
 

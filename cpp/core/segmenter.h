@@ -53,7 +53,8 @@ class Segmenter {
 
   // Frames seen since the start or the last reset.
   std::int64_t frames_seen() const;
-  void reset();
+  // The first segment starts at frame `lead_frames`.
+  void reset(std::int64_t lead_frames = 0);
 
  private:
   int segment_frames_;

@@ -132,9 +132,9 @@ void Stream::refuse_short() const {
       padded ? "tail 'repeat' takes any length" : "tail 'repeat' or 'pad' takes shorter audio"));
 }
 
-void Stream::reset() {
+void Stream::reset(std::int64_t lead_frames) {
+  segmenter_.reset(lead_frames);
   front_end_.reset();
-  segmenter_.reset();
   segments_ = 0;
 }
 

@@ -41,8 +41,10 @@ class Stream {
   // Since the stream was made, over all its signals. May be asked while another thread computes.
   Spent spent() const;
 
-  // Forgets the signal; the model stays.
-  void reset();
+  // Forgets the signal; the model stays. Of the next signal the first `lead_frames` belong to no
+  // segment: they are what a part of a longer signal has before it, so that its first segment is
+  // computed as in the whole. Throws `InvalidArgument` for less than 0.
+  void reset(std::int64_t lead_frames = 0);
 
  private:
   std::int64_t most_gathered() const;

@@ -80,9 +80,22 @@ class Stream(Generic[Results]):
         """
         return self._given(self._engine.finish())
 
-    def reset(self) -> None:
-        """Make ready for a new signal; the model stays loaded."""
-        self._engine.reset()
+    def reset(self, lead_frames: int = 0) -> None:
+        """Make ready for a new signal; the model stays loaded.
+
+        Parameters
+        ----------
+        lead_frames : int, default 0
+            The first so many frames belong to no segment. A part of a longer signal that begins
+            256 samples before a segment does, with one such frame, gives that segment as the whole
+            signal does, bit for bit.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Fewer than 0.
+        """
+        self._engine.reset(lead_frames)
 
     def _given(self, outputs: tuple[npt.NDArray, ...]) -> Results:  # type: ignore[type-arg]
         return outputs[0] if self._single else outputs  # type: ignore[return-value]

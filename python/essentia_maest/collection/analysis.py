@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
+from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..opened_model import Array
 from .options import AnalysisOptions
 from .outcomes import StageSeconds
-from .scan import Track
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysis:
+    """What came of a track.
+
+    Attributes
+    ----------
+    arrays : dict of str to numpy.ndarray
+        "predictions" [segments, classes], "embeddings" [segments, values], or both; float32.
+    starts : numpy.ndarray
+        Seconds at which the segments start, shape [segments], float64.
+    segment_seconds : float
+        How long they are. The last may go beyond the end of the track.
+    """
+
+    arrays: dict[str, Array]
+    starts: npt.NDArray[np.float64]
+    segment_seconds: float
 
 
 class TrackAnalysis:
@@ -28,6 +49,9 @@ class TrackAnalysis:
         What is asked.
     at_once : int
         Segments computed side by side.
+    starts : sequence of int, optional
+        First frames of some segments. The samples are those of their sections then, as
+        `options.spread` has them, one after the other.
 
     Raises
     ------
@@ -35,12 +59,31 @@ class TrackAnalysis:
         The model does not have what the options ask.
     """
 
-    def __init__(self, model: Model, options: AnalysisOptions, at_once: int = 1) -> None:
+    def __init__(
+        self,
+        model: Model,
+        options: AnalysisOptions,
+        at_once: int = 1,
+        starts: Sequence[int] | None = None,
+    ) -> None:
         request = dataclasses.replace(options.request, batch_size=at_once)
         self._stream = model.open_stream(request)
         self._results: dict[str, list[Array]] = {name: [] for name in request.outputs}
+        self._starts = starts
+        spread = options.spread(self._stream.plan)
+        self._sections = (
+            [] if starts is None or spread is None else list(map(spread.section, starts))
+        )
+        self._left = 0
 
-    def push(self, samples: npt.NDArray[np.float32]) -> None:
+    @property
+    def step(self) -> int:
+        """Samples after which more than one call's worth of segments may be complete."""
+        plan = self._stream.plan
+        hop = min(plan.hop_seconds, plan.segment_seconds)
+        return max(1, round(plan.batch_size * hop * SAMPLE_RATE))
+
+    def push(self, samples: Array) -> None:
         """Take the next samples.
 
         Parameters
@@ -53,23 +96,40 @@ class TrackAnalysis:
         essentia_maest.errors.InvalidArgumentError
             One is not finite.
         """
-        self._keep(self._stream.push(samples))
+        if self._starts is None:
+            self._keep(self._stream.push(samples))
+            return
+        while len(samples):
+            if self._left == 0:
+                section = self._sections.pop(0)
+                self._stream.reset(section.lead)
+                self._left = section.end - section.begin
+            now, samples = samples[: self._left], samples[self._left :]
+            self._left -= len(now)
+            self._keep(self._stream.push(now))
 
-    def finish(self) -> dict[str, Array]:
+    def finish(self) -> Analysis:
         """End the track.
 
         Returns
         -------
-        dict of str to numpy.ndarray
-            "predictions" [segments, classes], "embeddings" [segments, values], or both; float32.
+        Analysis
 
         Raises
         ------
         essentia_maest.errors.InvalidArgumentError
             The track is too short for a segment.
         """
-        self._keep(self._stream.finish())
-        return {kind: np.concatenate(parts) for kind, parts in self._results.items()}
+        if self._starts is None:
+            self._keep(self._stream.finish())
+        arrays = {kind: np.concatenate(parts) for kind, parts in self._results.items()}
+        plan = self._stream.plan
+        if self._starts is None:
+            starts = plan.start_seconds(len(next(iter(arrays.values()))))
+        else:
+            seconds = map(_core.front_end.frames_to_seconds, self._starts)
+            starts = np.fromiter(seconds, np.float64)
+        return Analysis(arrays, starts, plan.segment_seconds)
 
     @property
     def seconds(self) -> StageSeconds:
@@ -90,52 +150,56 @@ class GuardedAnalysis:
 
     Parameters
     ----------
-    track : Track
-        Which one.
-    model, options, at_once
-        See `TrackAnalysis`.
-
-    Attributes
-    ----------
-    samples : int
-        How many were pushed.
+    make : callable
+        Makes the analysis.
     """
 
-    def __init__(
-        self, track: Track, model: Model, options: AnalysisOptions, at_once: int = 1
-    ) -> None:
-        self.track = track
-        self.samples = 0
-        self._analysis = TrackAnalysis(model, options, at_once)
+    def __init__(self, make: Callable[[], TrackAnalysis]) -> None:
+        self._analysis: TrackAnalysis | None = None
         self._error: Exception | None = None
+        try:
+            self._analysis = make()
+        except Exception as error:
+            self._error = error
 
     @property
     def seconds(self) -> StageSeconds:
         """Where the time went so far."""
-        return self._analysis.seconds
+        return StageSeconds() if self._analysis is None else self._analysis.seconds
 
-    def push(self, samples: Array) -> None:
-        """Take the next samples; after an error, only count them."""
-        self.samples += len(samples)
-        if self._error is None:
-            try:
-                self._analysis.push(samples)
-            except Exception as error:
-                self._error = error
+    def push(self, samples: Array, stopping: Callable[[], bool]) -> None:
+        """Take the next samples; after an error, let them go.
 
-    def finish(self) -> dict[str, Array]:
+        Parameters
+        ----------
+        samples : numpy.ndarray
+            See `TrackAnalysis.push`.
+        stopping : callable
+            Whether nobody wants the results any more, which is looked at between segments.
+        """
+        if self._error is not None or self._analysis is None:
+            return
+        try:
+            step = self._analysis.step
+            for begin in range(0, len(samples), step):
+                if stopping():
+                    return
+                self._analysis.push(samples[begin : begin + step])
+        except Exception as error:
+            self._error = error
+
+    def finish(self) -> Analysis:
         """End the track.
 
         Returns
         -------
-        dict of str to numpy.ndarray
-            As `TrackAnalysis.finish`.
+        Analysis
 
         Raises
         ------
         Exception
-            The first that `push` met, or what `TrackAnalysis.finish` raises.
+            The first that was met, or what `TrackAnalysis.finish` raises.
         """
-        if self._error is not None:
-            raise self._error
+        if self._error is not None or self._analysis is None:
+            raise self._error or RuntimeError("no analysis was made")
         return self._analysis.finish()

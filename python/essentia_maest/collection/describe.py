@@ -15,15 +15,16 @@ from ..files import sha256_of
 from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..reading.families import strongest_by_family
+from .analysis import Analysis
+from .flags import flags_of
+from .messages import Facts
 from .options import AnalysisOptions
 
 _ACTIVATION_DIGITS = 6
 
-Arrays = dict[str, npt.NDArray[np.float32]]
-
 
 def describe_track(
-    path: str, samples: int, model: Model, options: AnalysisOptions, arrays: Arrays
+    path: str, facts: Facts, model: Model, options: AnalysisOptions, analysis: Analysis
 ) -> dict[str, Any]:
     """Describe one track's results.
 
@@ -31,20 +32,21 @@ def describe_track(
     ----------
     path : str
         The audio file.
-    samples : int
-        Its length at 16 kHz.
+    facts : Facts
+        What its decoder told.
     model : Model
         What analysed it.
     options : AnalysisOptions
         How.
-    arrays : dict of str to numpy.ndarray
-        "predictions" [segments, classes], "embeddings" [segments, values], or both.
+    analysis : Analysis
+        What came of it.
 
     Returns
     -------
     dict
-        ``track``, ``file_size`` in bytes, ``duration`` in seconds, ``segments`` with ``start`` and
-        ``end`` in seconds and, where there are predictions, ``top`` (labels with activations, the
+        ``track``, ``file_size`` in bytes, ``duration`` in seconds, ``decoder``, ``container``
+        and ``codec``, ``flags`` (see `flags_of`), ``segments`` with ``start`` and ``end`` in
+        seconds and, where there are predictions, ``top`` (labels with activations, the
         strongest first); ``top`` of the whole track is that of the mean over segments. For models
         whose classes come in families also ``families``, the strongest of each.
 
@@ -53,19 +55,21 @@ def describe_track(
     OSError
         The file is gone.
     """
-    duration = samples / SAMPLE_RATE
-    count = len(next(iter(arrays.values())))
-    plan = model.plan(options.request)
+    duration = facts.samples / SAMPLE_RATE
     segments: list[dict[str, Any]] = [
-        {"start": round(start, 3), "end": round(min(start + plan.segment_seconds, duration), 3)}
-        for start in plan.start_seconds(count).tolist()
+        {"start": round(start, 3), "end": round(min(start + analysis.segment_seconds, duration), 3)}
+        for start in analysis.starts.tolist()
     ]
     described: dict[str, Any] = {
         "track": path,
         "file_size": os.stat(path).st_size,
         "duration": round(duration, 3),
+        "decoder": facts.decoder,
+        "container": facts.container,
+        "codec": facts.codec,
+        "flags": flags_of(facts),
     }
-    predictions = arrays.get("predictions")
+    predictions = analysis.arrays.get("predictions")
     if predictions is not None:
         mean = predictions.mean(axis=0, dtype=np.float64)
         described.update(_name_strongest(mean, model, options))

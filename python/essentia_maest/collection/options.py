@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _core
 from ..errors import InvalidArgumentError
 from ..request import Output, Request
+from .spread import Spread
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -106,29 +107,42 @@ class AnalysisOptions:
         What the model is asked for: one of the values of `OUTPUTS`, and how.
     top_k : int
         How many labels are named per segment and per track; all of them if there are fewer.
+    segments : int or None
+        How many segments of each track are computed, spread evenly over it; None is all, and so is
+        what has no more.
 
     Raises
     ------
     essentia_maest.errors.InvalidArgumentError
-        `top_k` is below 1.
+        `top_k` or `segments` is below 1.
     """
 
     request: Request = _BOTH
     top_k: int = 5
+    segments: int | None = None
 
     def __post_init__(self) -> None:
+        if self.segments is not None and self.segments < 1:
+            raise InvalidArgumentError(f"segments is {self.segments}; 1 or more wanted")
         if self.top_k < 1:
             raise InvalidArgumentError(f"top-k is {self.top_k}; 1 or more wanted")
 
     @classmethod
-    def of(cls, output: str = "both", *, top_k: int = 5, **asked: Any) -> AnalysisOptions:
+    def of(
+        cls,
+        output: str = "both",
+        *,
+        top_k: int = 5,
+        segments: int | None = None,
+        **asked: Any,
+    ) -> AnalysisOptions:
         """Make options from the names that the command line has.
 
         Parameters
         ----------
         output : {"predictions", "embeddings", "both"}
             What is computed and written.
-        top_k : int
+        top_k, segments
             See `AnalysisOptions`.
         **asked
             Fields of `Request`.
@@ -144,7 +158,7 @@ class AnalysisOptions:
         """
         if output not in OUTPUTS:
             raise InvalidArgumentError(f"output is {output!r}; wanted: {', '.join(OUTPUTS)}")
-        return cls(Request(OUTPUTS[output], **asked), top_k)
+        return cls(Request(OUTPUTS[output], **asked), top_k, segments)
 
     def with_output(self, output: str) -> AnalysisOptions:
         """Return the same options for another output.
@@ -171,6 +185,22 @@ class AnalysisOptions:
         """Whether embeddings are wanted."""
         return "embeddings" in self.request.outputs
 
+    def spread(self, plan: _core.Plan) -> Spread | None:
+        """Tell which segments are computed; None is all.
+
+        Parameters
+        ----------
+        plan : Plan
+            What the request comes to.
+
+        Returns
+        -------
+        Spread or None
+        """
+        if self.segments is None:
+            return None
+        return Spread(self.segments, plan.segment_frames, plan.hop_frames)
+
     def as_json(self) -> dict[str, Any]:
         """Return the options as JSON has them, without those that do not bear on the output.
 
@@ -183,4 +213,6 @@ class AnalysisOptions:
         outputs = tuple(values.pop("outputs"))
         name = next(name for name, asked in OUTPUTS.items() if asked == outputs)
         told = {"top_k": self.top_k} if self.predictions else {}
+        if self.segments is not None:
+            told["segments"] = self.segments
         return {"output": name, **values, **told}

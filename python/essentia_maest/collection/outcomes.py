@@ -9,6 +9,12 @@ from typing import Any
 from ..decoding.audio import printable_path
 from ..errors import in_words
 
+FLAGS = ("truncated", "damaged", "silent", "short")
+"""What may be remarkable about a track: see `essentia_maest.collection.flags`."""
+
+MOST_NAMED = 100
+"""Tracks and files that a summary names of each kind; it counts all."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
@@ -75,8 +81,7 @@ class StageSeconds:
     Attributes
     ----------
     decode : float
-        From file to samples at 16 kHz. Of tracks that are decoded piece by piece only the CPU
-        time, as their decoders wait for those who take the pieces.
+        From file to samples at 16 kHz: CPU time, as decoders wait for those who take the samples.
     front_end : float
         From samples to mel frames.
     model : float
@@ -131,6 +136,53 @@ class Difference:
 
 
 @dataclasses.dataclass
+class Tally:
+    """How many tracks were remarkable, and which.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        By flag.
+    named : dict of str to list of dict
+        The first of them: ``"track"``, and what the flag tells.
+    """
+
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    named: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
+
+    def add(self, path: str, flags: dict[str, Any]) -> None:
+        """Count a track.
+
+        Parameters
+        ----------
+        path : str
+            Which.
+        flags : dict
+            As `flags_of` gave them.
+        """
+        for flag in FLAGS:
+            if flag not in flags:
+                continue
+            self.counts[flag] = self.counts.get(flag, 0) + 1
+            named = self.named.setdefault(flag, [])
+            if len(named) < MOST_NAMED:
+                told = flags[flag]
+                more = told if isinstance(told, dict) else {} if told is True else {"what": told}
+                named.append({"track": path, **more})
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as JSON has it: by flag ``count``, and ``tracks``, which are the first 100."""
+        return {
+            flag: {"count": self.counts[flag], "tracks": self.named[flag]}
+            for flag in FLAGS
+            if flag in self.counts
+        }
+
+    def __str__(self) -> str:
+        return ", ".join(f"{self.counts[flag]} {flag}" for flag in FLAGS if flag in self.counts)
+
+
+@dataclasses.dataclass
 class RunReport:
     """What became of a run.
 
@@ -150,6 +202,10 @@ class RunReport:
         Where the time went.
     mixed : list of Difference
         In what results that were left alone were computed otherwise.
+    flagged : Tally
+        Tracks, analysed now or before, that are remarkable.
+    left_out : dict of str to list of str
+        Files that sound like audio and that nobody here reads, by the ending of their names.
     """
 
     found: int = 0
@@ -161,6 +217,8 @@ class RunReport:
     stopped: str | None = None
     seconds: StageSeconds = dataclasses.field(default_factory=StageSeconds)
     mixed: list[Difference] = dataclasses.field(default_factory=list)
+    flagged: Tally = dataclasses.field(default_factory=Tally)
+    left_out: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     @property
     def not_reached(self) -> int:
@@ -181,7 +239,13 @@ class RunReport:
                 "failed": len(self.failures),
                 "duplicates": self.duplicates,
                 "not_reached": self.not_reached,
+                "left_out": sum(map(len, self.left_out.values())),
             },
             "failures": [dataclasses.asdict(failure) for failure in self.failures],
+            "flags": self.flagged.as_json(),
+            "left_out": {
+                ending: {"count": len(files), "files": files[:MOST_NAMED]}
+                for ending, files in self.left_out.items()
+            },
             "mixed": [dataclasses.asdict(difference) for difference in self.mixed],
         }

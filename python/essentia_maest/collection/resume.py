@@ -10,8 +10,9 @@ from typing import Any
 
 from ..errors import InvalidArgumentError
 from ..origin import differences
+from .flags import why_failed
 from .options import KEEP, MIXED, REDO, REFUSE
-from .outcomes import Difference
+from .outcomes import Difference, Tally
 from .results import ResultFolder
 from .scan import Track
 
@@ -31,6 +32,13 @@ class EarlierResults:
         What becomes of results of the same file, model and options that other kernels, another
         ONNX Runtime or other decoders made. "keep" leaves them alone; 100,000 tracks are not done
         again without being asked.
+    strict : bool
+        Results of truncated and damaged files do not count.
+
+    Attributes
+    ----------
+    flagged : Tally
+        Tracks left alone that are remarkable.
 
     Raises
     ------
@@ -38,12 +46,21 @@ class EarlierResults:
         `mixed` is none of these.
     """
 
-    def __init__(self, folder: ResultFolder, wanted: dict[str, Any], mixed: str = KEEP) -> None:
+    def __init__(
+        self,
+        folder: ResultFolder,
+        wanted: dict[str, Any],
+        mixed: str = KEEP,
+        *,
+        strict: bool = False,
+    ) -> None:
         if mixed not in MIXED:
             raise InvalidArgumentError(f"mixed is {mixed!r}; wanted: {', '.join(MIXED)}")
         self._folder = folder
         self._wanted = wanted
         self._mixed = mixed
+        self._strict = strict
+        self.flagged = Tally()
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._other = 0
 
@@ -91,12 +108,17 @@ class EarlierResults:
         found = self._folder.read(track.result)
         if found is None or not self._is_of(found, track):
             return False
+        flags = found.get("flags")
+        flags = flags if isinstance(flags, dict) else {}
+        if self._strict and why_failed(flags):
+            return False
         other = differences(found.get("provenance"), self._wanted["provenance"])
         if other:
             self._other += 1
             self._counts.update((what, *values) for what, values in other.items())
         stays = not other or self._mixed != REDO
         if stays:
+            self.flagged.add(track.path, flags)
             _log.debug("%s: done before", track.path)
         return stays
 

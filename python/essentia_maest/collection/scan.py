@@ -22,6 +22,15 @@ AUDIO_EXTENSIONS = frozenset((
 # fmt: on
 """File name endings, in lower case, of what is taken from folders."""
 
+# fmt: off
+LEFT_OUT_EXTENSIONS = frozenset((
+    ".3ga", ".3gp", ".aa", ".aa3", ".aax", ".amr", ".at3", ".awb", ".dff", ".dsf", ".dts", ".eac3",
+    ".gsm", ".it", ".la", ".m4p", ".mid", ".midi", ".mlp", ".mod", ".mp+", ".mpp", ".oma", ".ofr",
+    ".ofs", ".qcp", ".ra", ".ram", ".rm", ".s3m", ".shn", ".thd", ".voc", ".vqf", ".xm",
+)) - AUDIO_EXTENSIONS
+# fmt: on
+"""Endings of music that is not taken from folders, as nobody here reads it: it is counted."""
+
 LONGEST_NAME = 255 - len(".predictions.npy")
 """Bytes of a result name that leave room, on common file systems, for what is appended to it."""
 
@@ -60,19 +69,23 @@ class Scan:
         Folders that could not be listed, each with the reason.
     duplicates : int
         How many names were left out because they lead to a file already in `tracks`.
+    left_out : dict of str to list of str
+        Files in folders that no decoder here reads, by the ending of their names.
     """
 
     tracks: list[Track] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     duplicates: int = 0
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
 
 def scan(paths: Iterable[str | os.PathLike[str]]) -> Scan:
     """Find the audio files among files and folders.
 
     Folders are searched through all levels, following symbolic links, each folder once; what they
-    hold is taken if its name ends as audio files do (`AUDIO_EXTENSIONS`). Files named themselves
-    are taken whatever their name. One file reached twice is taken once.
+    hold is taken if its name ends as audio files do (`AUDIO_EXTENSIONS`); what ends as music that
+    nobody here reads is noted. Files named themselves are taken whatever their name. One file
+    reached twice is taken once.
 
     Results mirror the folders: ``FOLDER/a/b.mp3`` becomes ``a/b.mp3``; if several paths were
     given, ``FOLDER`` itself is kept as the first level. Names that would still collide, also on
@@ -139,13 +152,13 @@ def _walk(top: str, found: Scan) -> Iterator[str]:
         visited.add((status.st_dev, status.st_ino))
         subfolders.sort()
         for name in sorted(files):
-            if _is_audio_name(name) and not _is_special(os.path.join(folder, name)):
-                yield os.path.join(folder, name)
-
-
-def _is_audio_name(name: str) -> bool:
-    # "._x.mp3" is what macOS keeps beside "x.mp3" on foreign disks.
-    return os.path.splitext(name)[1].lower() in AUDIO_EXTENSIONS and not name.startswith("._")
+            if name.startswith("._"):  # what macOS keeps beside "x.mp3" on foreign disks
+                continue
+            file, ending = os.path.join(folder, name), os.path.splitext(name)[1].lower()
+            if ending in AUDIO_EXTENSIONS and not _is_special(file):
+                yield file
+            elif ending in LEFT_OUT_EXTENSIONS and not _is_special(file):
+                found.left_out.setdefault(ending, []).append(file)
 
 
 def _is_special(path: str) -> bool:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, TypeVar
 
 from ..errors import StoppedEarlyError, in_words
 
 Result = TypeVar("Result")
-
-# What interrupts the caller, Ctrl-C for one, is not noticed while it waits without an end.
-_PATIENCE_SECONDS = 0.2
 
 
 class SideBySide(Generic[Result]):
@@ -25,6 +23,8 @@ class SideBySide(Generic[Result]):
     ----------
     at_once : int
         Pieces of work, at least 1.
+    wake : callable
+        Called, in any thread, whenever a piece of work has ended.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class SideBySide(Generic[Result]):
         Set when the context is left: work that looks at it can end early.
     """
 
-    def __init__(self, at_once: int) -> None:
-        self._at_once = at_once
-        self._running: set[Future[Result]] = set()
+    def __init__(self, at_once: int, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._ended: queue.SimpleQueue[Future[Result]] = queue.SimpleQueue()
         self._executor = ThreadPoolExecutor(at_once, thread_name_prefix="analysis")
         self.stopping = threading.Event()
 
@@ -52,46 +52,45 @@ class SideBySide(Generic[Result]):
         self.stopping.set()
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def begin(self, work: Callable[[], Result]) -> Iterator[Result]:
-        """Begin a piece of work, as soon as another has ended if all places are taken.
+    def begin(self, work: Callable[[], Result]) -> None:
+        """Have a piece of work done, as soon as there is a thread for it.
 
         Parameters
         ----------
         work : callable
             Returns its result.
 
-        Yields
-        ------
-        object
-            Results that there are by now, in no order.
-
         Raises
         ------
         StoppedEarlyError
             No thread can be started.
-        Exception
-            What a piece of work raised.
         """
-        yield from self._finished(fewer_than=self._at_once)
         try:
-            self._running.add(self._executor.submit(work))
+            future = self._executor.submit(work)
         except RuntimeError as error:
             raise StoppedEarlyError(in_words(error)) from error
+        future.add_done_callback(self._note)
 
-    def rest(self) -> Iterator[Result]:
-        """Wait for all that was begun.
+    def finished(self) -> Iterator[Result]:
+        """Give what has ended by now.
 
         Yields
         ------
         object
-            Results, in no order.
+            Results that were not given before, in the order in which they came.
 
         Raises
         ------
         Exception
             What a piece of work raised.
         """
-        yield from self._finished(fewer_than=1)
+        while True:
+            try:
+                future = self._ended.get_nowait()
+            except queue.Empty:
+                return
+            if not future.cancelled():
+                yield future.result()
 
     def leftovers(self) -> Iterator[Result]:
         """Give what had ended by the time the context was left, errors left out.
@@ -99,19 +98,13 @@ class SideBySide(Generic[Result]):
         Yields
         ------
         object
-            Results that were not given before, in no order.
+            Results that were not given before.
         """
-        for future in self._running:
-            if future.done() and not future.cancelled() and future.exception() is None:
+        while not self._ended.empty():
+            future = self._ended.get()
+            if not future.cancelled() and future.exception() is None:
                 yield future.result()
-        self._running = set()
 
-    def _finished(self, fewer_than: int) -> Iterator[Result]:
-        while self._running:
-            full = len(self._running) >= fewer_than
-            done, _ = wait(self._running, _PATIENCE_SECONDS if full else 0, FIRST_COMPLETED)
-            for future in done:
-                self._running.remove(future)
-                yield future.result()
-            if not full:
-                return
+    def _note(self, future: Future[Result]) -> None:
+        self._ended.put(future)
+        self._wake()

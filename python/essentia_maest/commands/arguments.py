@@ -110,6 +110,12 @@ def _add_analyze(commands: Any) -> None:
         metavar="K",
         help="labels named per segment and track (default: %(default)s)",
     )
+    add(
+        "--segments",
+        type=int,
+        metavar="N",
+        help="compute only N segments of each track, spread evenly over it (default: all)",
+    )
     add("--workers", type=int, metavar="N", help="processes that decode (default: one per CPU)")
     add(
         "--threads",
@@ -126,6 +132,11 @@ def _add_analyze(commands: Any) -> None:
         default=MIXED[0],
         help="with --resume, results that other kernels, another ONNX Runtime or other decoders "
         "made: keep them and say so, redo them, or refuse to go on (default: %(default)s)",
+    )
+    add(
+        "--strict",
+        action="store_true",
+        help="truncated and damaged files fail, rather than being kept and marked",
     )
     add(
         "--timings",

@@ -113,6 +113,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
         hop=arguments.hop,
         tail=arguments.tail,
         top_k=arguments.top_k,
+        segments=arguments.segments,
     )
     shares = Shares.of(arguments.workers, arguments.threads)
 
@@ -128,6 +129,8 @@ def _analyze(arguments: argparse.Namespace) -> int:
         raise InvalidArgumentError("analyze: no PATH found; wanted one or more, or --example")
     found = scan(paths)
     _check_found(found, paths)
+    if found.left_out:
+        _complain(_left_out(found))
     folder = ResultFolder(arguments.results)
     if arguments.profile is not None:
         os.environ["ESSENTIA_MAEST_PROFILE"] = os.path.abspath(arguments.profile)
@@ -144,6 +147,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
         reporter=make_reporter(arguments.quiet),
         resume=arguments.resume,
         mixed=arguments.mixed,
+        strict=arguments.strict,
     )
     if not model.trained:
         _complain(f"warning: {untrained_warning(model)}")
@@ -170,6 +174,8 @@ def _check_found(found: Scan, paths: list[str]) -> None:
         return
     for path, reason in found.unreadable:
         _complain(f"{printable_path(path)}: cannot be listed: {reason}")
+    if found.left_out:
+        _complain(_left_out(found))
     raise InvalidArgumentError(
         f"no audio file in {', '.join(printable_path(path) for path in paths)} "
         f"(taken from folders: {' '.join(sorted(AUDIO_EXTENSIONS))})"
@@ -208,7 +214,17 @@ def _counts(report: RunReport) -> str:
     if report.duplicates:
         parts.append(f"{report.duplicates} duplicates left out")
     parts.append(f"{len(report.failures)} failed")
+    if report.flagged.counts:
+        parts.append(f"{report.flagged} (named in summary.json)")
     return ", ".join(parts)
+
+
+def _left_out(found: Scan) -> str:
+    endings = ", ".join(
+        f"{len(files)} {ending}" for ending, files in sorted(found.left_out.items())
+    )
+    count = sum(map(len, found.left_out.values()))
+    return f"warning: {count} files left out, which no decoder here reads: {endings}"
 
 
 def _timings(report: RunReport) -> str:

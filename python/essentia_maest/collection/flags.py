@@ -1,0 +1,65 @@
+"""What is remarkable about a track's sound, and whoever uses its results should know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..front_end import SAMPLE_RATE
+from .messages import Facts
+
+SILENT_BELOW = 0.001
+"""A track none of whose samples reaches this (-60 dB) is silent."""
+
+SHORT_SECONDS = 1.0
+"""A track shorter than this is short."""
+
+
+def flags_of(facts: Facts) -> dict[str, Any]:
+    """Tell what is remarkable about a track, as JSON has it.
+
+    Parameters
+    ----------
+    facts : Facts
+        What its decoder told.
+
+    Returns
+    -------
+    dict
+        ``"truncated"``: seconds ``found`` and ``promised``, where the file has less than it says.
+        ``"damaged"``: in words, what was wrong. ``"silent"``: True where no sample, of those that
+        were decoded, reaches `SILENT_BELOW`. ``"short"``: True below `SHORT_SECONDS`. Only what
+        holds is there.
+    """
+    flags: dict[str, Any] = {}
+    if facts.truncated is not None:
+        found, promised = facts.truncated
+        flags["truncated"] = {"found": round(found, 3), "promised": round(promised, 3)}
+    if facts.damage is not None:
+        flags["damaged"] = facts.damage
+    if facts.peak < SILENT_BELOW:
+        flags["silent"] = True
+    if facts.samples < SHORT_SECONDS * SAMPLE_RATE:
+        flags["short"] = True
+    return flags
+
+
+def why_failed(flags: dict[str, Any]) -> str | None:
+    """Say why a track counts as failed where nothing less than whole files will do.
+
+    Parameters
+    ----------
+    flags : dict
+        As `flags_of` gave them.
+
+    Returns
+    -------
+    str or None
+        None if it does not.
+    """
+    reasons = []
+    if "truncated" in flags:
+        cut = flags["truncated"]
+        reasons.append(f"truncated: {cut['found']:g} s of {cut['promised']:g} s found")
+    if "damaged" in flags:
+        reasons.append(f"damaged: {flags['damaged']}")
+    return "; ".join(reasons) or None

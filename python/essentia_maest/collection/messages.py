@@ -1,0 +1,181 @@
+"""What the process that analyses and those that decode say to each other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .outcomes import Failure
+from .spread import Spread
+
+
+class AudioSource(Protocol):
+    """An opened audio file, such as `essentia_maest.AudioFile`."""
+
+    decoder: str
+    container: str
+    codec: str
+    seconds: float | None
+    ending: str | None
+    seconds_found: float | None
+    seconds_promised: float | None
+    damage: str | None
+
+    def read(self, samples: int) -> npt.NDArray[np.float32]:
+        """Give the next samples, at most so many; none at the end."""
+
+    def seek(self, seconds: float) -> None:
+        """Go to a position, exactly."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+OpenAudio = Callable[[str], AudioSource]
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """What all files have in common.
+
+    Attributes
+    ----------
+    open_audio : callable
+        Path of a file -> `AudioSource`; a function that a fresh process can import.
+    windows : tuple of int
+        Descriptors of shared memory; empty if there is none: samples are sent then.
+    window_samples : int
+        Samples of a track that may be on their way at a time.
+    piece_samples : int
+        How many are told of at a time.
+    log_level : int
+        From which on what is logged is sent back.
+    """
+
+    open_audio: OpenAudio
+    windows: tuple[int, ...]
+    window_samples: int
+    piece_samples: int
+    log_level: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to decode.
+
+    Attributes
+    ----------
+    path : str
+        Which.
+    window : int
+        Which of `SetUp.windows` its samples go to.
+    longest : float or None
+        Files that say that they are at least so many seconds long are left for later.
+    spread : Spread or None
+        Which parts are wanted, if not the whole.
+    """
+
+    path: str
+    window: int
+    longest: float | None = None
+    spread: Spread | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """There are more samples.
+
+    Attributes
+    ----------
+    samples : int
+        How many there are since the beginning of the track.
+    waiting : bool
+        There is no room for more; the worker waits for `Room`.
+    sent : numpy.ndarray or None
+        The samples that came since the last message, where there is no shared memory.
+    """
+
+    samples: int
+    waiting: bool = False
+    sent: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which segments' samples will come: first frames as in `Facts.starts`."""
+
+    starts: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class StartOver:
+    """The samples so far do not count; the worker waits for `Room` before it writes others."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Samples were heard, and may be overwritten: as many since the beginning of the track."""
+
+    samples: int
+
+
+@dataclass(frozen=True)
+class Long:
+    """The file says that it is long: nothing of it was decoded."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a decoder tells of a track.
+
+    Attributes
+    ----------
+    decoder, container, codec : str
+        Who decoded it, and what it is.
+    samples : int
+        How long it is, at 16 kHz.
+    starts : tuple of int or None
+        First frames of the segments that were decoded; None for the whole track.
+    peak : float
+        Largest absolute value of a sample.
+    truncated : tuple of float or None
+        Seconds found and promised, where fewer were found.
+    damage : str or None
+        What was wrong with the file.
+    """
+
+    decoder: str
+    container: str
+    codec: str
+    samples: int
+    starts: tuple[int, ...] | None
+    peak: float
+    truncated: tuple[float, float] | None = None
+    damage: str | None = None
+
+
+@dataclass(frozen=True)
+class Over:
+    """A worker is done with a file; all its samples were told of before.
+
+    Attributes
+    ----------
+    facts : Facts or None
+        None if it failed.
+    failure : Failure or None
+        Why.
+    seconds : float
+        CPU time that it took.
+    log : list of logging.LogRecord
+        What was logged meanwhile.
+    """
+
+    facts: Facts | None
+    failure: Failure | None = None
+    seconds: float = 0.0
+    log: list[logging.LogRecord] = field(default_factory=list)

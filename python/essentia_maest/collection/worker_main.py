@@ -1,0 +1,81 @@
+"""What runs in a worker process: it does what it is asked for, one thing after the other.
+
+A worker imports nothing of the program that started it, and ends when that does.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+# Seconds beyond its limit after which a worker ends by itself: whoever started it has not done so,
+# and may be gone.
+_GRACE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The first answer: a worker has started."""
+
+
+class Clock:
+    """Ends this process if it works on one thing for too long.
+
+    Parameters
+    ----------
+    seconds : float
+        That may go by, but for the time in which it stands still.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = math.ceil(seconds) + _GRACE_SECONDS
+        self.start()
+
+    def start(self) -> None:
+        """Let time run."""
+        signal.alarm(self._seconds)
+
+    def stop(self) -> None:
+        """Let time stand still."""
+        signal.alarm(0)
+
+
+Answer = Callable[[Any, Connection, Clock], Any]
+"""What is asked, the connection to whoever asks, the clock -> the last message in return."""
+
+
+def serve(descriptor: int) -> None:
+    """Do what is asked, until nobody asks any more.
+
+    First an `Answer` comes, then pairs: what it is called with, and seconds that it may take.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the connection to whoever asks.
+    """
+    connection = Connection(descriptor)
+    try:
+        answer: Answer = connection.recv()
+        _send_stderr_away()
+        connection.send(Ready())
+        while True:
+            asked, limit = connection.recv()
+            clock = Clock(limit)
+            message = answer(asked, connection, clock)
+            clock.stop()
+            connection.send(message)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # whoever asked is gone
+
+
+def _send_stderr_away() -> None:
+    """Until now it told why a worker does not start; libraries write there of damaged frames."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)

@@ -1,0 +1,208 @@
+"""A few worker processes, kept alive: whichever dies or hangs costs what it was doing."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from ..errors import StoppedEarlyError, in_words
+from .worker_main import Ready
+from .worker_processes import WorkerProcess
+
+TASKS_PER_WORKER = 500
+"""Files after which a worker is replaced, whatever the decoders may have leaked meanwhile."""
+
+_START_SECONDS = 120.0
+_MOST_FAILED_STARTS = 3
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What comes instead of a worker's last message: why there will be none."""
+
+    reason: str
+
+
+class Workers:
+    """Worker processes; use as a context, in one thread.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    start : callable
+        Starts one.
+
+    Notes
+    -----
+    A worker that dies, or is too slow, is gone with what it was doing; another takes its place. One
+    that dies while it waits costs nothing.
+    """
+
+    def __init__(self, count: int, start: Callable[[], WorkerProcess]) -> None:
+        self._count = count
+        self._start = start
+        self._selector = selectors.DefaultSelector()
+        self._starting: dict[WorkerProcess, float] = {}
+        self._idle: list[WorkerProcess] = []
+        self._busy: dict[WorkerProcess, float] = {}
+        self._failed_starts = 0
+        self._woken, self._wake = os.pipe()
+        for end in (self._woken, self._wake):
+            os.set_blocking(end, False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+
+    def __enter__(self) -> Workers:
+        """Return itself; processes start when they are needed."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End all processes."""
+        for worker in (*self._idle, *self._starting, *self._busy):
+            worker.end(kill=True)
+        self._selector.close()
+        for end in (self._woken, self._wake):
+            os.close(end)
+
+    def wake(self) -> None:
+        """Have `wait` return; may be called in any thread."""
+        with suppress(OSError):  # full: it will return anyway; closed: nobody waits any more
+            os.write(self._wake, b"x")
+
+    @property
+    def idle(self) -> int:
+        """How many have nothing to do."""
+        return len(self._idle)
+
+    def start(self, wanted: int) -> None:
+        """Start workers, as far as they are needed.
+
+        Parameters
+        ----------
+        wanted : int
+            What there is to do.
+
+        Raises
+        ------
+        StoppedEarlyError
+            None can start.
+        """
+        there = len(self._idle) + len(self._starting) + len(self._busy)
+        free = len(self._idle) + len(self._starting)
+        for _ in range(min(wanted - free, self._count - there)):
+            try:
+                worker = self._start()
+            except OSError as error:
+                if there:
+                    return  # those that there are do the work
+                raise _none(in_words(error)) from error
+            there += 1
+            self._starting[worker] = time.monotonic() + _START_SECONDS
+            self._selector.register(worker.connection, selectors.EVENT_READ, worker)
+
+    def ask(self, question: object, limit: float) -> WorkerProcess:
+        """Give an idle worker something to do; there has to be one.
+
+        Parameters
+        ----------
+        question
+            What its `Answer` is called with.
+        limit : float
+            Seconds that it may take.
+
+        Returns
+        -------
+        WorkerProcess
+            The one that does it.
+        """
+        worker = self._idle.pop()
+        self._busy[worker] = limit
+        worker.ask(question, limit)
+        return worker
+
+    def done(self, worker: WorkerProcess) -> None:
+        """Take note that a worker has given its last message about something."""
+        del self._busy[worker]
+        worker.stop_clock()
+        if worker.tasks < TASKS_PER_WORKER:
+            self._idle.append(worker)
+        else:
+            self._end(worker)
+
+    def wait(self) -> list[tuple[WorkerProcess, Any]]:
+        """Wait until something happens.
+
+        Returns
+        -------
+        list of tuple
+            Messages of workers that have something to do; `Gone` where one has died or was too
+            slow, after which it is not to be used any more. Possibly none.
+
+        Raises
+        ------
+        StoppedEarlyError
+            No worker can start.
+        """
+        ends = [*(worker.ends for worker in self._busy), *self._starting.values()]
+        seconds = min([3600.0, *(end - time.monotonic() for end in ends)])
+        messages = []
+        for key, _ in self._selector.select(max(0.0, seconds)):
+            worker = key.data
+            if worker is None:
+                os.read(self._woken, 1 << 16)
+                continue
+            try:
+                message = worker.receive()
+            except EOFError:
+                message = self._bury(worker, self._end(worker))
+            if isinstance(message, Ready):
+                del self._starting[worker]
+                self._failed_starts = 0
+                self._idle.append(worker)
+            elif message is not None:
+                messages.append((worker, message))
+        return messages + self._end_late()
+
+    def _end_late(self) -> list[tuple[WorkerProcess, Any]]:
+        now = time.monotonic()
+        for worker in [one for one, end in self._starting.items() if end <= now]:
+            self._end(worker, kill=True)
+            self._bury(worker, f"it took longer than {_START_SECONDS:.0f} s")
+        late = [(worker, limit) for worker, limit in self._busy.items() if worker.ends <= now]
+        for worker, _ in late:
+            self._end(worker, kill=True)
+            self._bury(worker, "")
+        return [
+            (worker, Gone(f"decoding took longer than {limit:.0f} s")) for worker, limit in late
+        ]
+
+    def _end(self, worker: WorkerProcess, *, kill: bool = False) -> str:
+        self._selector.unregister(worker.connection)
+        return worker.end(kill=kill)
+
+    def _bury(self, worker: WorkerProcess, how: str) -> Gone | None:
+        """Forget a worker that has ended; tell how, if it had something to do."""
+        if worker in self._idle:
+            self._idle.remove(worker)
+        if self._starting.pop(worker, None) is not None:
+            self._failed_starts += 1
+            if self._failed_starts >= _MOST_FAILED_STARTS:
+                raise _none(f"{how} (what they printed is above)")
+        if self._busy.pop(worker, None) is None:
+            return None
+        return Gone(f"the decoder crashed ({how})")
+
+
+def _none(reason: str) -> StoppedEarlyError:
+    return StoppedEarlyError(f"the processes that decode cannot start: {reason}")
