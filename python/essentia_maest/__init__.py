@@ -11,22 +11,23 @@ Examples
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from . import moved as _moved
 from .decoding.audio import load_audio
-from .decoding.audio_file import AudioFile
 from .errors import (
     AudioFileError,
     InvalidArgumentError,
     MaestError,
     ModelError,
     OnnxRuntimeError,
+    StoppedEarlyError,
     UntrainedModelWarning,
 )
 from .example import example_audio
-from .file_analysis import FileAnalysis
+from .file_analysis import FileAnalysis, FileFailure
 from .model import Model
 from .origin import provenance
 from .patchout import Patchout
@@ -37,14 +38,15 @@ from .spectrogram import MelFrontend, mel_spectrogram
 from .stream import Stream
 
 if TYPE_CHECKING:
+    from .collection.many_files import analyze_files
     from .making.conversion import convert
 
 __version__ = _version("essentia-maest")
 
 __all__ = [
-    "AudioFile",
     "AudioFileError",
     "FileAnalysis",
+    "FileFailure",
     "InvalidArgumentError",
     "MaestError",
     "MelFrontend",
@@ -53,10 +55,12 @@ __all__ = [
     "OnnxRuntimeError",
     "Patchout",
     "Request",
+    "StoppedEarlyError",
     "Stream",
     "UnsupportedEssentiaError",
     "UntrainedModelWarning",
     "__version__",
+    "analyze_files",
     "convert",
     "essentia_available",
     "example_audio",
@@ -70,13 +74,15 @@ watch_imports()
 _moved.watch_imports()
 
 
-def __getattr__(name: str) -> Any:
-    """Import what makes models only when it is asked for."""
-    if name == "convert":
-        from .making.conversion import convert
+#: What is imported only when it is asked for: many files need processes, making models much more.
+_LATER = {"analyze_files": "collection.many_files", "convert": "making.conversion"}
 
-        globals()[name] = convert
-        return convert
+
+def __getattr__(name: str) -> Any:
+    """Import the rest when it is asked for."""
+    if name in _LATER:
+        globals()[name] = value = getattr(_import_module(f".{_LATER[name]}", __name__), name)
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

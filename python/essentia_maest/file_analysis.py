@@ -15,7 +15,7 @@ _Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FileAnalysis:
-    """What `Model.analyze_file` gives.
+    """What `Model.analyze_file` and `analyze_files` give.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class FileAnalysis:
         what it is filled with.
     container, codec, decoder : str
         See `AudioFile`.
-    ending : {"complete", "truncated", "damaged"}
-        See `AudioFile.ending`.
+    ending : {"complete", "truncated", "damaged", "unknown"}
+        See `AudioFile.ending`; unknown where only some segments of the file were decoded.
     seconds_promised : float or None
         Length that the file promises, if it does.
     damage : str or None
@@ -68,3 +68,22 @@ class FileAnalysis:
                 f"{name} were not asked for; there are: {', '.join(self.outputs)}"
             )
         return self.outputs[name]
+
+
+@dataclass(frozen=True)
+class FileFailure:
+    """What `analyze_files` gives for a file that came to nothing.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file.
+    stage : {"decode", "analyze"}
+        What was being done.
+    reason : str
+        Why it failed, in one line.
+    """
+
+    path: Path
+    stage: str
+    reason: str

@@ -117,7 +117,7 @@ class Analysing(Generic[Result]):
         self._long_seconds = long_seconds
         self._threads: SideBySide[_Heard[Result]] | None = None
 
-    def run(self, tracks: Iterable[Track]) -> Generator[Result | Failure, None, None]:
+    def run(self, tracks: Iterable[Track]) -> Generator[tuple[Track, Result | Failure], None, None]:
         """Analyse tracks.
 
         Closing the iterator ends all work, and all processes, as soon as a segment is computed.
@@ -129,8 +129,8 @@ class Analysing(Generic[Result]):
 
         Yields
         ------
-        object or Failure
-            For each track what `conclude` made of it, or why nothing came of it, in the order in
+        tuple
+            Each track, and what `conclude` made of it, or why nothing came of it, in the order in
             which they get done.
 
         Raises
@@ -167,7 +167,7 @@ class Analysing(Generic[Result]):
                     else:
                         pool.release(heard.work.arriving)
                         del active[heard.work.arriving]
-                        yield heard.outcome
+                        yield heard.work.arriving.track, heard.outcome
                 for work in changed:
                     over = work.arriving.over
                     if work.busy or work.arriving not in active:
@@ -178,16 +178,16 @@ class Analysing(Generic[Result]):
                         if isinstance(over, Long):
                             later.append(work.arriving.track)
                         elif over.failure is not None:
-                            yield over.failure
+                            yield work.arriving.track, over.failure
                     else:
                         self._go_on(work, pool, self._threads)
 
-    def leftovers(self) -> Iterator[Result | Failure]:
+    def leftovers(self) -> Iterator[tuple[Track, Result | Failure]]:
         """Give what was concluded, but not given, before the iterator was closed."""
         if self._threads is not None:
             for heard in self._threads.leftovers():
                 if heard.outcome is not None:
-                    yield heard.outcome
+                    yield heard.work.arriving.track, heard.outcome
 
     def _go_on(self, work: _Work, pool: DecodingPool, threads: SideBySide[_Heard[Result]]) -> None:
         """Have a thread hear what has come of a track."""

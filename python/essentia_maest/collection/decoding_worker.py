@@ -93,8 +93,6 @@ def _decode(source: AudioSource, spread: Spread | None, outlet: _Outlet) -> Fact
             outlet.write(piece)
         samples = outlet.written
     outlet.flush()
-    found, promised = source.seconds_found, source.seconds_promised
-    cut = source.ending == "truncated" and found is not None and promised is not None
     return Facts(
         source.decoder,
         source.container,
@@ -102,7 +100,8 @@ def _decode(source: AudioSource, spread: Spread | None, outlet: _Outlet) -> Fact
         samples or 0,
         starts,
         outlet.peak,
-        (found, promised) if cut and found is not None and promised is not None else None,
+        source.ending or "unknown",
+        source.seconds,
         source.damage or None,
     )
 

@@ -25,15 +25,17 @@ def flags_of(facts: Facts) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``"truncated"``: seconds ``found`` and ``promised``, where the file has less than it says.
+        ``"truncated"``: seconds ``found`` and ``promised``, where the file has less than it says;
+        ``promised`` is None where it says so by its size alone.
         ``"damaged"``: in words, what was wrong. ``"silent"``: True where no sample, of those that
         were decoded, reaches `SILENT_BELOW`. ``"short"``: True below `SHORT_SECONDS`. Only what
         holds is there.
     """
     flags: dict[str, Any] = {}
-    if facts.truncated is not None:
-        found, promised = facts.truncated
-        flags["truncated"] = {"found": round(found, 3), "promised": round(promised, 3)}
+    if facts.ending == "truncated":
+        found = facts.samples / SAMPLE_RATE
+        promised = None if facts.promised is None else round(facts.promised, 3)
+        flags["truncated"] = {"found": round(found, 3), "promised": promised}
     if facts.damage is not None:
         flags["damaged"] = facts.damage
     if facts.peak < SILENT_BELOW:
@@ -59,7 +61,8 @@ def why_failed(flags: dict[str, Any]) -> str | None:
     reasons = []
     if "truncated" in flags:
         cut = flags["truncated"]
-        reasons.append(f"truncated: {cut['found']:g} s of {cut['promised']:g} s found")
+        of = "" if cut["promised"] is None else f" of {cut['promised']:g} s"
+        reasons.append(f"truncated: {cut['found']:g} s{of} found")
     if "damaged" in flags:
         reasons.append(f"damaged: {flags['damaged']}")
     return "; ".join(reasons) or None

@@ -17,14 +17,29 @@ from .spread import Spread
 class AudioSource(Protocol):
     """An opened audio file, such as `essentia_maest.AudioFile`."""
 
-    decoder: str
-    container: str
-    codec: str
-    seconds: float | None
-    ending: str | None
-    seconds_found: float | None
-    seconds_promised: float | None
-    damage: str | None
+    @property
+    def decoder(self) -> str:
+        """Who decodes it."""
+
+    @property
+    def container(self) -> str:
+        """What it is."""
+
+    @property
+    def codec(self) -> str:
+        """How its samples are coded."""
+
+    @property
+    def seconds(self) -> float | None:
+        """Length that it promises, if it does."""
+
+    @property
+    def ending(self) -> str | None:
+        """How it ended; None until its end was reached."""
+
+    @property
+    def damage(self) -> str | None:
+        """What was wrong with it, so far."""
 
     def read(self, samples: int) -> npt.NDArray[np.float32]:
         """Give the next samples, at most so many; none at the end."""
@@ -143,8 +158,10 @@ class Facts:
         First frames of the segments that were decoded; None for the whole track.
     peak : float
         Largest absolute value of a sample.
-    truncated : tuple of float or None
-        Seconds found and promised, where fewer were found.
+    ending : {"complete", "truncated", "damaged", "unknown"}
+        How the file ended; unknown where only parts were decoded.
+    promised : float or None
+        Seconds that the file promises, if it does.
     damage : str or None
         What was wrong with the file.
     """
@@ -155,7 +172,8 @@ class Facts:
     samples: int
     starts: tuple[int, ...] | None
     peak: float
-    truncated: tuple[float, float] | None = None
+    ending: str = "complete"
+    promised: float | None = None
     damage: str | None = None
 
 

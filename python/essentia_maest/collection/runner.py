@@ -34,7 +34,6 @@ _log = logging.getLogger(__name__)
 class _Ending:
     """What became of a track: a failure, perhaps one that all others would share, or results."""
 
-    path: str
     failure: Failure | None = None
     hopeless: str | None = None
     samples: int = 0
@@ -198,24 +197,24 @@ class CollectionRun:
     def _run(self, waiting: list[Track], report: RunReport) -> None:
         try:
             with contextlib.closing(self._analysing.run(waiting)) as endings:
-                for ending in endings:
-                    self._conclude(ending, report)
+                for track, ending in endings:
+                    self._conclude(track, ending, report)
                     if report.stopped is not None:
                         return
         finally:
             # an interrupted run tells of all that it wrote
-            for ending in self._analysing.leftovers():
-                self._conclude(ending, report)
+            for track, ending in self._analysing.leftovers():
+                self._conclude(track, ending, report)
 
-    def _conclude(self, ending: _Ending | Failure, report: RunReport) -> None:
+    def _conclude(self, track: Track, ending: _Ending | Failure, report: RunReport) -> None:
         if isinstance(ending, Failure):
-            ending = _Ending(ending.path, ending)
+            ending = _Ending(ending)
         if ending.failure is not None:
             self._fail(report, ending.failure)
         else:
             report.analyzed += 1
             report.audio_seconds += ending.samples / SAMPLE_RATE
-        report.flagged.add(ending.path, ending.flags)
+        report.flagged.add(track.path, ending.flags)
         report.seconds.add(ending.seconds)
         if ending.hopeless is not None and report.stopped is None:
             report.stopped = ending.hopeless
@@ -230,11 +229,11 @@ class CollectionRun:
                 track.path, facts, self._model, self._options, analysed.analysis
             )
         except Exception as error:
-            return _Ending(track.path, Failure.of(track.path, "analyze", error), seconds=seconds)
+            return _Ending(Failure.of(track.path, "analyze", error), seconds=seconds)
         flags = result["flags"]
         if self._strict and (reason := why_failed(flags)) is not None:
             failure = Failure(track.path, "decode", reason)
-            return _Ending(track.path, failure, flags=flags, seconds=seconds)
+            return _Ending(failure, flags=flags, seconds=seconds)
         started = time.perf_counter()
         try:
             # The path first, the long list of segments last: for whoever looks into the file.
@@ -244,7 +243,6 @@ class CollectionRun:
             failure = Failure.of(track.path, "write", error)
             hopeless = ends_all_work(error)
             return _Ending(
-                track.path,
                 failure,
                 f"results cannot be written: {failure.reason}" if hopeless else None,
             )
@@ -252,7 +250,7 @@ class CollectionRun:
         _log.debug(
             "%s: %.1f s of audio, %s", track.path, facts.samples / SAMPLE_RATE, seconds.rounded()
         )
-        return _Ending(track.path, samples=facts.samples, flags=flags, seconds=seconds)
+        return _Ending(samples=facts.samples, flags=flags, seconds=seconds)
 
     def _fail(self, report: RunReport, failure: Failure) -> None:
         report.failures.append(failure)

@@ -1,0 +1,126 @@
+"""Analyse files of a script: results as they come, failures as values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ..errors import InvalidArgumentError
+from ..file_analysis import FileAnalysis, FileFailure
+from ..front_end import SAMPLE_RATE
+from ..model import Model
+from ..patchout import Patchout
+from ..request import Output, Request, Tail
+from .analysing import Analysed, Analysing
+from .opening import open_audio
+from .options import AnalysisOptions, Shares
+from .outcomes import Failure
+from .scan import Track
+
+
+def analyze_files(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    model: Model | str | os.PathLike[str] = "default",
+    workers: int | None = None,
+    threads: int = 0,
+    outputs: Sequence[Output] = ("predictions", "embeddings"),
+    block: int = 7,
+    tokens: Sequence[str] = ("cls", "dist", "avg"),
+    patchout: str | Patchout = "F0T0",
+    hop: float | None = None,
+    tail: Tail = "repeat",
+    segments: int | None = None,
+) -> Iterator[FileAnalysis | FileFailure]:
+    """Analyse many files: decoded in processes of their own, computed in this one.
+
+    Results are, bit for bit, those of `Model.analyze` on `load_audio`. A file that cannot be
+    decoded, crashes its decoder or hangs it costs a `FileFailure`, and nothing else. No result is
+    written anywhere: ``maest analyze`` does that, and resumes.
+
+    The processes are programs of their own, which import nothing of yours: a script needs no
+    ``if __name__ == "__main__"``. They end when all files are done, when the iterator is closed or
+    let go of, and with this process, however it ends.
+
+    Parameters
+    ----------
+    paths : iterable of str or os.PathLike
+        Files; all are taken at the call. One that comes twice is analysed twice.
+    model : Model, str or path-like, default "default"
+        A model, opened best with ``num_threads=1``, or what `Model` opens.
+    workers : int, optional
+        Processes that decode; None is one per CPU that this process may use.
+    threads : int, default 0
+        Files, or segments of one, that are computed at once; 0 is one per CPU.
+    outputs, block, tokens, patchout, hop, tail
+        See `Request`.
+    segments : int, optional
+        Compute only so many segments of each file, spread evenly over it. They are the same, to
+        the bit, as those of the whole; what lies between is not decoded where the format allows.
+
+    Returns
+    -------
+    iterator of FileAnalysis or FileFailure
+        One for each path, in the order in which they get done. It does its work when it is asked
+        for the next.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For an option that the model does not have, or a number that no machine could serve.
+    ModelError
+        If there is no such model.
+    StoppedEarlyError
+        From the iterator: no process, or no thread, can be started.
+
+    Examples
+    --------
+    >>> import essentia_maest as maest
+    >>> for found in maest.analyze_files([maest.example_audio(), "missing.mp3"], workers=1):
+    ...     if isinstance(found, maest.FileFailure):
+    ...         print("failed:", found.path)
+    failed: missing.mp3
+    """
+    shares = Shares.of(workers, threads)
+    options = AnalysisOptions(
+        Request(tuple(outputs), block, tokens, patchout, hop, tail), segments=segments
+    )
+    if isinstance(paths, str | bytes | os.PathLike):
+        raise InvalidArgumentError(f"paths is {paths!r}, one path; several are wanted, in a list")
+    # Absolute, as the working directory may change; instead of a result's name, what was given.
+    tracks = [Track(os.path.abspath(os.fsdecode(path)), os.fsdecode(path)) for path in paths]
+    opened = (
+        model
+        if isinstance(model, Model)
+        else Model(model, num_threads=shares.threads if len(tracks) == 1 else 1)
+    )
+    analysing = Analysing(opened, options, shares, _as_result, open_audio=open_audio)
+    return _results(analysing, tracks)
+
+
+def _results(
+    analysing: Analysing[FileAnalysis], tracks: list[Track]
+) -> Iterator[FileAnalysis | FileFailure]:
+    for track, outcome in analysing.run(tracks):
+        if isinstance(outcome, Failure):
+            yield FileFailure(Path(track.result), outcome.stage, outcome.reason)
+        else:
+            yield outcome
+
+
+def _as_result(analysed: Analysed) -> FileAnalysis:
+    facts, analysis = analysed.facts, analysed.analysis
+    return FileAnalysis(
+        path=Path(analysed.track.result),
+        outputs=analysis.arrays,
+        start_seconds=analysis.starts,
+        seconds=facts.samples / SAMPLE_RATE,
+        segment_seconds=analysis.segment_seconds,
+        container=facts.container,
+        codec=facts.codec,
+        decoder=facts.decoder,
+        ending=facts.ending,
+        seconds_promised=facts.promised,
+        damage=facts.damage,
+    )
