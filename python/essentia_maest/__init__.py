@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import moved as _moved
 from .decoding.audio import load_audio
+from .decoding.audio_file import AudioFile
 from .errors import (
     AudioFileError,
     InvalidArgumentError,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __version__ = _version("essentia-maest")
 
 __all__ = [
+    "AudioFile",
     "AudioFileError",
     "FileAnalysis",
     "FileFailure",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import struct
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 import soundfile
 
 from essentia_maest.decoding.audio import load_audio
-from essentia_maest.decoding.pieces import Outlet, write_pieces
+from essentia_maest.decoding.audio_file import AudioFile
 
 # ending, libsndfile's subtype, sample rate, channels: what Essentia's wheel decodes by itself.
 FORMATS = [
@@ -112,7 +111,12 @@ BROKEN = {
 
 def decode_or_misbehave(path: str) -> np.ndarray:
     """Decode, but die, hang or raise for files whose names say so."""
-    name = os.path.basename(path)
+    misbehave(os.path.basename(path))
+    return load_audio(path)
+
+
+def misbehave(name: str) -> None:
+    """Do what a name says."""
     if name.startswith("exits"):
         os._exit(3)
     if name.startswith("segfaults"):
@@ -121,7 +125,6 @@ def decode_or_misbehave(path: str) -> np.ndarray:
         time.sleep(600)
     if name.startswith("raises"):
         raise RuntimeError("strange decoder")
-    return load_audio(path)
 
 
 def decode_and_leave_a_mark(path: str) -> np.ndarray:
@@ -130,57 +133,92 @@ def decode_and_leave_a_mark(path: str) -> np.ndarray:
     return load_audio(path)
 
 
-def make_scrap_and_die(path: str) -> np.ndarray:
-    """Leave a temporary file, and crash."""
-    Path(tempfile.mkdtemp(prefix="maest-"), "scrap").touch()
-    os.kill(os.getpid(), signal.SIGSEGV)
-    return np.zeros(1, np.float32)
-
-
 def short_limit(path: str) -> float:
     """Give a hanging decoder few seconds, for files that can be decoded in a blink."""
     return 4.0 if "hangs" in path else 60.0
 
 
-def write_pieces_or_misbehave(path: str, outlet: Outlet) -> None:
-    """Write the first 40,000 samples, then do what the name says; for other names all."""
-    name = os.path.basename(path)
-    if not name.startswith(("exits", "segfaults", "hangs", "raises", "starts-over")):
-        write_pieces(path, outlet)
-        return
-    audio = load_audio(path)
-    with open(outlet.essentia_file, "wb") as file:
-        # Not a whole number of samples: a process may die anywhere.
-        file.write(audio[:40000].tobytes() + b"x")
-    if name.startswith("exits"):
-        os._exit(3)
-    if name.startswith("segfaults"):
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if name.startswith("hangs"):
-        time.sleep(600)
-    if name.startswith("raises"):
-        raise RuntimeError("strange decoder")
-    outlet.essentia_done()
-    for begin in range(0, len(audio), 12345):
-        outlet.send(audio[begin : begin + 12345])
+class Misbehaving:
+    """An audio file whose reader does what its name says, once 40,000 samples were read."""
+
+    def __init__(self, path: str) -> None:
+        self._file = AudioFile(path)
+        self._name = os.path.basename(path)
+        self._left = 40_000
+
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
+
+    def read(self, samples: int) -> np.ndarray:
+        if self._left == 0:
+            misbehave(self._name)
+        piece = self._file.read(min(samples, self._left) if self._left else samples)
+        self._left = max(0, self._left - len(piece))
+        return piece
 
 
-def write_without_end(path: str, outlet: Outlet) -> None:
-    """Write samples for ever, and leave how many seconds of them were written."""
-    second = np.zeros(16000, np.float32).tobytes()
-    with open(outlet.essentia_file, "wb") as file:
-        seconds = 0
-        while True:
-            file.write(second)
-            seconds += 1
-            Path(path + ".seconds").write_text(str(seconds))
+def open_or_misbehave(path: str):
+    """Open a file; die, hang or raise later, or with "at-once" now, if its name says so."""
+    if "at-once" in path:
+        misbehave(os.path.basename(path))
+    return Misbehaving(path)
 
 
-def write_pieces_and_tell_memory(path: str, outlet: Outlet) -> None:
-    """Decode, and leave the most kilobytes that this process held."""
-    write_pieces(path, outlet)
-    status = Path("/proc/self/status").read_text()
-    Path(path + ".peak").write_text(status.partition("VmHWM:")[2].split()[0])
+class Endless:
+    """Sound for ever that does not tell its length, and leaves how many samples were read."""
+
+    decoder, container, codec = "none", "none", "none"
+    seconds = ending = damage = None
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._samples = 0
+
+    def read(self, samples: int) -> np.ndarray:
+        self._samples += samples
+        Path(self._path + ".samples").write_text(str(self._samples))
+        return np.full(samples, 0.1, np.float32)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class TellsMemory:
+    """An audio file that leaves the most kilobytes that its process held."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = AudioFile(path)
+
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
+
+    def close(self) -> None:
+        status = Path("/proc/self/status").read_text()
+        Path(self._path + ".peak").write_text(status.partition("VmHWM:")[2].split()[0])
+
+
+class Told:
+    """An audio file that says something else of itself, for names that say so."""
+
+    def __init__(self, path: str) -> None:
+        self._file = AudioFile(path)
+        self.seconds = self._file.seconds
+        if "unknown" in path:
+            self.seconds = None
+        if "promises" in path:
+            self.seconds = 3 * (self._file.seconds or 0.0)
+        self.damage = "one frame is missing" if "damaged" in path else None
+
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
+
+    @property
+    def ending(self) -> str | None:
+        ending = self._file.ending
+        if ending is None or self.damage is None:
+            return "truncated" if ending and self.seconds != self._file.seconds else ending
+        return "damaged"
 
 
 def mono_music(samples: int, seed: int = 0) -> np.ndarray:

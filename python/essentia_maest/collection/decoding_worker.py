@@ -88,7 +88,8 @@ def _decode(source: AudioSource, spread: Spread | None, outlet: _Outlet) -> Fact
             if starts is not None:
                 _write_parts(source, spread, starts, outlet)
     if starts is None:
-        source.seek(0.0)
+        if spread is not None:
+            source.seek(0.0)
         for piece in _pieces(source):
             outlet.write(piece)
         samples = outlet.written

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ..decoding.audio_file import AudioFile
 from ..errors import InvalidArgumentError
 from ..file_analysis import FileAnalysis, FileFailure
 from ..front_end import SAMPLE_RATE
@@ -13,7 +14,6 @@ from ..model import Model
 from ..patchout import Patchout
 from ..request import Output, Request, Tail
 from .analysing import Analysed, Analysing
-from .opening import open_audio
 from .options import AnalysisOptions, Shares
 from .outcomes import Failure
 from .scan import Track
@@ -95,7 +95,7 @@ def analyze_files(
         if isinstance(model, Model)
         else Model(model, num_threads=shares.threads if len(tracks) == 1 else 1)
     )
-    analysing = Analysing(opened, options, shares, _as_result, open_audio=open_audio)
+    analysing = Analysing(opened, options, shares, _as_result, open_audio=AudioFile)
     return _results(analysing, tracks)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
+from ..decoding.audio_file import AudioFile
 from ..errors import InvalidArgumentError, ends_all_work, in_words
 from ..front_end import SAMPLE_RATE
 from ..model import Model
@@ -18,7 +19,6 @@ from .analysing import LONG_SECONDS, Analysed, Analysing
 from .describe import describe_model, describe_track, describe_versions, untrained_warning
 from .flags import why_failed
 from .messages import OpenAudio
-from .opening import open_audio
 from .options import KEEP, AnalysisOptions, Shares
 from .outcomes import Failure, RunReport, StageSeconds
 from .progress import Reporter
@@ -108,7 +108,7 @@ class CollectionRun:
         resume: bool = False,
         mixed: str = KEEP,
         strict: bool = False,
-        open_audio: OpenAudio = open_audio,
+        open_audio: OpenAudio = AudioFile,
         limit: Callable[[str], float] = time_limit,
         long_seconds: float = LONG_SECONDS,
     ) -> None:

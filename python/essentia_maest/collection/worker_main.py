@@ -23,6 +23,11 @@ class Ready:
     """The first answer: a worker has started."""
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A worker has taken what it was asked; if it dies now, that may be why."""
+
+
 class Clock:
     """Ends this process if it works on one thing for too long.
 
@@ -52,7 +57,8 @@ Answer = Callable[[Any, Connection, Clock], Any]
 def serve(descriptor: int) -> None:
     """Do what is asked, until nobody asks any more.
 
-    First an `Answer` comes, then pairs: what it is called with, and seconds that it may take.
+    First an `Answer` comes, then pairs: what it is called with, and seconds that it may take. Each
+    is answered by `Begun`, what the answer sends by itself, and what it returns.
 
     Parameters
     ----------
@@ -66,6 +72,7 @@ def serve(descriptor: int) -> None:
         connection.send(Ready())
         while True:
             asked, limit = connection.recv()
+            connection.send(Begun())
             clock = Clock(limit)
             message = answer(asked, connection, clock)
             clock.stop()
