@@ -16,7 +16,7 @@ from .scan import Track
 from .shared_memory import make_memory
 from .spread import Spread
 from .worker_processes import WorkerProcess
-from .workers import Gone, Workers
+from .workers import Asked, Gone, Workers
 
 PIECE_SAMPLES = 1 << 20
 """Samples that are told of at a time: 66 s. Most tracks are four such messages."""
@@ -51,7 +51,7 @@ class DecodingPool:
         self._workers = Workers(workers, self._start)
         self._free = list(range(windows))
         self._set_up: SetUp | None = None
-        self._at_work: dict[WorkerProcess, Arriving] = {}
+        self._at_work: dict[Asked, Arriving] = {}
 
     def __enter__(self) -> DecodingPool:
         """Return itself; processes start when they are needed."""
@@ -119,25 +119,25 @@ class DecodingPool:
             No worker process can start.
         """
         changed = []
-        for worker, message in self._workers.wait():
-            arriving = self._at_work[worker]
+        for asked, message in self._workers.wait():
+            arriving = self._at_work[asked]
             if isinstance(message, Chosen):
                 arriving.starts = message.starts
                 continue
             if isinstance(message, Written):
                 arriving.add(message)
                 if message.waiting:
-                    arriving.worker_waits = worker.stop_clock()
+                    arriving.worker_waits = asked.worker.stop_clock()
             elif isinstance(message, StartOver):
                 arriving.start_over = True
-                arriving.worker_waits = worker.stop_clock()
+                arriving.worker_waits = asked.worker.stop_clock()
             else:
-                del self._at_work[worker]
+                del self._at_work[asked]
                 if isinstance(message, Gone):
                     failure = Failure(arriving.track.path, "decode", message.reason)
                     arriving.over = Over(None, failure)
                 else:
-                    self._workers.done(worker)
+                    self._workers.done(asked)
                     arriving.over = message
                     if isinstance(message, Over):
                         tell_again(message.log)
@@ -154,10 +154,10 @@ class DecodingPool:
         """
         if arriving.worker_waits is None:
             return
-        for worker, other in self._at_work.items():
+        for asked, other in self._at_work.items():
             if other is arriving:
-                worker.resume_clock(arriving.worker_waits)
-                worker.send(Room(arriving.heard))
+                asked.worker.resume_clock(arriving.worker_waits)
+                asked.worker.send(Room(arriving.heard))
         arriving.worker_waits = None
 
     def release(self, arriving: Arriving) -> None:

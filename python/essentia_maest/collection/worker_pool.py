@@ -15,7 +15,7 @@ from .outcomes import Failure
 from .scan import Track
 from .worker_main import Clock
 from .worker_processes import WorkerProcess, time_limit
-from .workers import Gone, Workers
+from .workers import Asked, Gone, Workers
 
 Result = TypeVar("Result")
 
@@ -98,7 +98,7 @@ class WorkerPool(Generic[Result]):
             No worker process can start.
         """
         waiting = deque(tracks)
-        running: dict[WorkerProcess, Track] = {}
+        running: dict[Asked, Track] = {}
         done: deque[Done[Result] | Failure] = deque()
         while waiting or running or done:
             self._workers.start(len(waiting))
@@ -108,12 +108,12 @@ class WorkerPool(Generic[Result]):
             if done:
                 yield done.popleft()
                 continue
-            for worker, message in self._workers.wait():
-                track = running.pop(worker)
+            for asked, message in self._workers.wait():
+                track = running.pop(asked)
                 if isinstance(message, Gone):
                     done.append(Failure(track.path, "decode", message.reason))
                 else:
-                    self._workers.done(worker)
+                    self._workers.done(asked)
                     done.append(message)
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import StoppedEarlyError, in_words
-from .worker_main import Ready
+from .worker_main import Begun, Ready
 from .worker_processes import WorkerProcess
 
 TASKS_PER_WORKER = 500
@@ -27,6 +27,32 @@ class Gone:
     """What comes instead of a worker's last message: why there will be none."""
 
     reason: str
+
+
+class Asked:
+    """Something that a worker was asked to do.
+
+    Parameters
+    ----------
+    question
+        What its `Answer` is called with.
+    limit : float
+        Seconds that it may take.
+
+    Attributes
+    ----------
+    worker : WorkerProcess
+        Who does it.
+    begun : bool
+        Whether it has taken it: until then, its death has other reasons.
+    """
+
+    worker: WorkerProcess
+
+    def __init__(self, question: object, limit: float) -> None:
+        self.question = question
+        self.limit = limit
+        self.begun = False
 
 
 class Workers:
@@ -51,7 +77,8 @@ class Workers:
         self._selector = selectors.DefaultSelector()
         self._starting: dict[WorkerProcess, float] = {}
         self._idle: list[WorkerProcess] = []
-        self._busy: dict[WorkerProcess, float] = {}
+        self._busy: dict[WorkerProcess, Asked] = {}
+        self._again: list[Asked] = []
         self._failed_starts = 0
         self._woken, self._wake = os.pipe()
         for end in (self._woken, self._wake):
@@ -111,7 +138,7 @@ class Workers:
             self._starting[worker] = time.monotonic() + _START_SECONDS
             self._selector.register(worker.connection, selectors.EVENT_READ, worker)
 
-    def ask(self, question: object, limit: float) -> WorkerProcess:
+    def ask(self, question: object, limit: float) -> Asked:
         """Give an idle worker something to do; there has to be one.
 
         Parameters
@@ -123,16 +150,22 @@ class Workers:
 
         Returns
         -------
-        WorkerProcess
-            The one that does it.
+        Asked
+            What messages about it come with.
         """
-        worker = self._idle.pop()
-        self._busy[worker] = limit
-        worker.ask(question, limit)
-        return worker
+        asked = Asked(question, limit)
+        self._give(asked)
+        return asked
 
-    def done(self, worker: WorkerProcess) -> None:
-        """Take note that a worker has given its last message about something."""
+    def done(self, asked: Asked) -> None:
+        """Take note that a worker has given its last message about something.
+
+        Parameters
+        ----------
+        asked : Asked
+            About what.
+        """
+        worker = asked.worker
         del self._busy[worker]
         worker.stop_clock()
         if worker.tasks < TASKS_PER_WORKER:
@@ -140,14 +173,14 @@ class Workers:
         else:
             self._end(worker)
 
-    def wait(self) -> list[tuple[WorkerProcess, Any]]:
+    def wait(self) -> list[tuple[Asked, Any]]:
         """Wait until something happens.
 
         Returns
         -------
         list of tuple
-            Messages of workers that have something to do; `Gone` where one has died or was too
-            slow, after which it is not to be used any more. Possibly none.
+            What was asked, and a message about it: `Gone`, the last, where the worker has died or
+            was too slow. Possibly none.
 
         Raises
         ------
@@ -156,52 +189,70 @@ class Workers:
         """
         ends = [*(worker.ends for worker in self._busy), *self._starting.values()]
         seconds = min([3600.0, *(end - time.monotonic() for end in ends)])
-        messages = []
+        messages: list[tuple[Asked, Any]] = []
         for key, _ in self._selector.select(max(0.0, seconds)):
-            worker = key.data
-            if worker is None:
+            if key.data is None:
                 os.read(self._woken, 1 << 16)
-                continue
-            try:
-                message = worker.receive()
-            except EOFError:
-                message = self._bury(worker, self._end(worker))
-            if isinstance(message, Ready):
-                del self._starting[worker]
-                self._failed_starts = 0
-                self._idle.append(worker)
-            elif message is not None:
-                messages.append((worker, message))
-        return messages + self._end_late()
+            else:
+                messages += self._take(key.data)
+        messages += self._end_late()
+        while self._again and self._idle:
+            self._give(self._again.pop())
+        self.start(len(self._again))
+        return messages
 
-    def _end_late(self) -> list[tuple[WorkerProcess, Any]]:
+    def _take(self, worker: WorkerProcess) -> list[tuple[Asked, Any]]:
+        try:
+            message = worker.receive()
+        except EOFError:
+            return self._bury(worker, self._end(worker))
+        if isinstance(message, Ready):
+            del self._starting[worker]
+            self._failed_starts = 0
+            self._idle.append(worker)
+        elif isinstance(message, Begun):
+            self._busy[worker].begun = True
+        else:
+            return [(self._busy[worker], message)]
+        return []
+
+    def _give(self, asked: Asked) -> None:
+        worker = asked.worker = self._idle.pop()
+        self._busy[worker] = asked
+        worker.ask(asked.question, asked.limit)
+
+    def _end_late(self) -> list[tuple[Asked, Any]]:
         now = time.monotonic()
         for worker in [one for one, end in self._starting.items() if end <= now]:
             self._end(worker, kill=True)
             self._bury(worker, f"it took longer than {_START_SECONDS:.0f} s")
-        late = [(worker, limit) for worker, limit in self._busy.items() if worker.ends <= now]
+        late = [(worker, asked) for worker, asked in self._busy.items() if worker.ends <= now]
         for worker, _ in late:
             self._end(worker, kill=True)
-            self._bury(worker, "")
+            del self._busy[worker]
         return [
-            (worker, Gone(f"decoding took longer than {limit:.0f} s")) for worker, limit in late
+            (asked, Gone(f"decoding took longer than {asked.limit:.0f} s")) for _, asked in late
         ]
 
     def _end(self, worker: WorkerProcess, *, kill: bool = False) -> str:
         self._selector.unregister(worker.connection)
         return worker.end(kill=kill)
 
-    def _bury(self, worker: WorkerProcess, how: str) -> Gone | None:
-        """Forget a worker that has ended; tell how, if it had something to do."""
+    def _bury(self, worker: WorkerProcess, how: str) -> list[tuple[Asked, Any]]:
+        """Forget a worker that has ended; tell how, if it was doing something."""
         if worker in self._idle:
             self._idle.remove(worker)
         if self._starting.pop(worker, None) is not None:
             self._failed_starts += 1
             if self._failed_starts >= _MOST_FAILED_STARTS:
                 raise _none(f"{how} (what they printed is above)")
-        if self._busy.pop(worker, None) is None:
-            return None
-        return Gone(f"the decoder crashed ({how})")
+        asked = self._busy.pop(worker, None)
+        if asked is None:
+            return []
+        if not asked.begun:
+            self._again.append(asked)
+            return []
+        return [(asked, Gone(f"the decoder crashed ({how})"))]
 
 
 def _none(reason: str) -> StoppedEarlyError:
