@@ -19,6 +19,7 @@ import torch
 from audio_fixtures import write_audio
 from checkpoint_files import small_maest
 from essentia_maest import Model, UntrainedModelWarning, load_audio
+from essentia_maest.collection import worker_processes
 from essentia_maest.commands.cli import main
 from essentia_maest.files import sha256_of
 from essentia_maest.reading.store import shipped_models
@@ -328,19 +329,56 @@ def test_workers_do_not_outlive_a_killed_run(tmp_path, model_file):
 
 
 @pytest.mark.slow
-def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
-    # A script without a guard is run again by each worker that it spawns.
-    folder = tmp_path / "music"
-    folder.mkdir()
-    for number in range(20):
-        (folder / f"{number}.wav").write_bytes(b"never reached")
+def test_a_script_that_runs_the_command_needs_no_guard(tmp_path: Path) -> None:
+    write_audio(tmp_path / "music" / "a.wav")
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\nfrom essentia_maest.commands.cli import main\nsys.exit(main())\n"
     )
-    command = [sys.executable, script, "analyze", folder, "-o", tmp_path / "out"]
+    command = [sys.executable, script, "analyze", tmp_path / "music", "-o", tmp_path / "out"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 3
-    last = done.stderr.splitlines()[-1]
-    assert "cannot start" in last
-    assert "__main__" in last
+    assert done.returncode == 0, done.stderr
+
+
+def test_workers_that_cannot_start_end_the_run(tmp_path, model_file, monkeypatch, capfd) -> None:
+    write_audio(tmp_path / "music" / "a.wav")
+    monkeypatch.setattr(worker_processes, "_PROGRAM", "import nothing_of_this_name")
+    command = ["analyze", str(tmp_path / "music"), "-o", str(tmp_path / "out")]
+    assert main([*command, "--model", str(model_file)]) == 3
+    told = capfd.readouterr().err
+    assert "nothing_of_this_name" in told
+    assert "cannot start" in told.splitlines()[-1]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert "cannot start" in summary["stopped"]
+    assert summary["counts"]["not_reached"] == 1
+
+
+def test_strict_runs_fail_for_what_is_cut_short(tmp_path, model_file, capfd) -> None:
+    path = write_audio(tmp_path / "music" / "a.wav", 3.0)
+    os.truncate(path, path.stat().st_size // 2)
+    (tmp_path / "music" / "b.dsf").touch()
+    command = ["analyze", str(tmp_path / "music"), "-o", str(tmp_path / "out")]
+    command += ["--model", str(model_file)]
+    assert main(command) == 0
+    told = capfd.readouterr().err
+    assert "1 truncated (named in summary.json)" in told
+    assert "warning: files left out, which no decoder here reads: 1 .dsf" in told
+    written = json.loads((tmp_path / "out" / "a.wav.json").read_text())
+    assert written["flags"] == {"truncated": {"found": 1.5, "promised": 3.0}}
+    assert main([*command, "--strict"]) == 1
+    assert re.search(
+        r"^failed: .*a\.wav: truncated: 1\.5 s of 3 s found$", capfd.readouterr().err, re.M
+    )
+
+
+@pytest.mark.slow
+def test_no_folder_for_temporary_files_is_needed(tmp_path, model_file) -> None:
+    """Nor any other than that of the results, though a worker crashes."""
+    write_audio(tmp_path / "music" / "a.flac", 3.0)
+    write_audio(tmp_path / "music" / "b.mp3", 3.0)
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "none"), "HOME": "/nowhere"}
+    done = maest(
+        *("analyze", tmp_path / "music", "-o", tmp_path / "out", "--model", model_file),
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr

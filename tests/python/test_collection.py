@@ -11,18 +11,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_fixtures import (
-    decode_or_misbehave,
-    music,
-    short_limit,
-    write_audio,
-    write_pieces_or_misbehave,
-)
-from essentia_maest import Model, UntrainedModelWarning, load_audio
+from audio_fixtures import Told, music, open_or_misbehave, short_limit, write_audio
+from essentia_maest import AudioFile, Model, UntrainedModelWarning, load_audio
+from essentia_maest.collection import analysing, decoding_pool
 from essentia_maest.collection.analysis import TrackAnalysis
 from essentia_maest.collection.describe import strongest
 from essentia_maest.collection.options import AnalysisOptions
-from essentia_maest.collection.outcomes import RunReport
+from essentia_maest.collection.outcomes import RunReport, Tally
 from essentia_maest.collection.progress import SilentReporter
 from essentia_maest.collection.results import ResultFolder
 from essentia_maest.collection.runner import CollectionRun
@@ -71,6 +66,7 @@ def result(folder: Path, name: str) -> dict:
         ({"tokens": ()}, "no token"),
         ({"block": 0}, "block is 0"),
         ({"top_k": 0}, "top-k is 0"),
+        ({"segments": 0}, "segments is 0; 1 or more wanted"),
         ({"hop": 0.0}, "hop is 0 s"),
         ({"hop": float("nan")}, "hop is nan s"),
     ],
@@ -157,7 +153,7 @@ def test_one_bad_file_is_reported_and_the_rest_kept(tmp_path, model):
     (music / "gone.wav").symlink_to("nowhere")
     write_audio(music / "segfaults.wav")
     report = analyze(
-        model, [music], tmp_path / "out", decode=decode_or_misbehave, limit=short_limit
+        model, [music], tmp_path / "out", open_audio=open_or_misbehave, limit=short_limit
     )
     assert report.analyzed == 3
     failed = {os.path.basename(failure.path) for failure in report.failures}
@@ -172,6 +168,7 @@ def test_one_bad_file_is_reported_and_the_rest_kept(tmp_path, model):
         "failed": 3,
         "duplicates": 0,
         "not_reached": 0,
+        "left_out": 0,
     }
     assert {os.path.basename(entry["path"]) for entry in summary["failures"]} == failed
     assert all(entry["reason"] for entry in summary["failures"])
@@ -215,21 +212,28 @@ def test_results_do_not_depend_on_how_samples_come(model, output, tail):
         analysis = TrackAnalysis(model, options)
         for begin in range(0, len(audio), size):
             analysis.push(audio[begin : begin + size])
-        found = analysis.finish()
+        found = analysis.finish().arrays
         assert list(found) == [kind for kind in wanted if output in (kind, "both")]
         for kind, values in found.items():
             np.testing.assert_array_equal(values, wanted[kind])
 
 
+def small_windows(monkeypatch) -> None:
+    """Have tracks of some seconds come as those of many minutes do."""
+    monkeypatch.setattr(decoding_pool, "WINDOW_SAMPLES", 130_000)
+    monkeypatch.setattr(decoding_pool, "PIECE_SAMPLES", 33_333)
+    monkeypatch.setattr(analysing, "PIECE_SAMPLES", 11_111)
+
+
 @pytest.mark.slow
 def test_long_tracks_have_the_results_of_short_ones(tmp_path, model, monkeypatch):
-    monkeypatch.setattr("essentia_maest.collection.runner._PIECE_SECONDS", (4.3, 4.3))
     tracks = tmp_path / "in"
     write_audio(tracks / "a.mp3", 3.6 * model.segment_seconds)
     write_audio(tracks / "b.opus", 1.1 * model.segment_seconds, 48000)
     write_audio(tracks / "short.wav", 1.0)
     (tracks / "bad.mp3").write_bytes(b"no music" * 100)
     whole = analyze(model, [tracks], tmp_path / "whole", workers=2)
+    small_windows(monkeypatch)
     pieces = analyze(model, [tracks], tmp_path / "pieces", workers=2, long_seconds=3.0)
     assert same_results(tmp_path / "whole", tmp_path / "pieces")
     assert pieces.audio_seconds == pytest.approx(whole.audio_seconds)
@@ -239,16 +243,15 @@ def test_long_tracks_have_the_results_of_short_ones(tmp_path, model, monkeypatch
 
 @pytest.mark.slow
 def test_long_track_that_fails_is_reported_as_a_short_one_is(tmp_path, model, monkeypatch):
-    monkeypatch.setattr("essentia_maest.collection.runner._PIECE_SECONDS", (2.0, 2.0))
     music = tmp_path / "in"
     for name in ("nan.wav", "raises.wav"):
         path = write_audio(music / name, 2.5 * model.segment_seconds, 16000, 1)
         samples, _ = soundfile.read(path, dtype="float32")
         samples[40123 if name == "nan.wav" else 7] = np.nan
         soundfile.write(path, samples, 16000, subtype="FLOAT")
-    write_audio(music / "starts-over.wav", 2.5 * model.segment_seconds, 16000, 1)
-    more = {"decode": decode_or_misbehave, "decode_pieces": write_pieces_or_misbehave}
+    more = {"open_audio": open_or_misbehave}
     whole = analyze(model, [music], tmp_path / "whole", **more)
+    small_windows(monkeypatch)
     pieces = analyze(model, [music], tmp_path / "pieces", long_seconds=1.0, **more)
     assert same_results(tmp_path / "whole", tmp_path / "pieces")
     assert sorted(map(str, whole.failures)) == sorted(map(str, pieces.failures))
@@ -269,6 +272,107 @@ def test_interrupt_ends_long_tracks(tmp_path, model):
         )
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["stopped"], summary["counts"]["analyzed"]) == ("interrupted", 1)
+
+
+# --- what is remarkable -------------------------------------------------------------------------
+
+
+def test_results_say_who_decoded_and_what_is_remarkable(tmp_path, model):
+    folder = tmp_path / "in"
+    write_audio(folder / "good.flac", 2.0)
+    write_audio(folder / "promises.wav", 2.0, 16000, 1)
+    write_audio(folder / "damaged.wav", 2.0, 16000, 1)
+    write_audio(folder / "short.wav", 0.9, 16000, 1)
+    soundfile.write(folder / "silent.wav", np.full(32000, 3e-4), 16000)
+    (folder / "song.dsf").touch()
+    report = analyze(model, [folder], tmp_path / "out", open_audio=Told)
+    assert report.analyzed == 5
+    flags = {
+        name: result(tmp_path / "out", name)["flags"]
+        for name in ("good.flac", "promises.wav", "damaged.wav", "short.wav", "silent.wav")
+    }
+    assert flags == {
+        "good.flac": {},
+        "promises.wav": {"truncated": {"found": 2.0, "promised": 6.0}},
+        "damaged.wav": {"damaged": "one frame is missing"},
+        "short.wav": {"short": True},
+        "silent.wav": {"silent": True},
+    }
+    good = result(tmp_path / "out", "good.flac")
+    assert (good["container"], good["codec"]) == ("flac", "flac")
+    with AudioFile(folder / "good.flac") as file:
+        assert good["decoder"] == file.decoder
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["flags"] == {
+        "truncated": {
+            "count": 1,
+            "tracks": [{"track": str(folder / "promises.wav"), "found": 2.0, "promised": 6.0}],
+        },
+        "damaged": {
+            "count": 1,
+            "tracks": [{"track": str(folder / "damaged.wav"), "what": "one frame is missing"}],
+        },
+        "silent": {"count": 1, "tracks": [{"track": str(folder / "silent.wav")}]},
+        "short": {"count": 1, "tracks": [{"track": str(folder / "short.wav")}]},
+    }
+    assert summary["left_out"] == {".dsf": {"count": 1, "files": [str(folder / "song.dsf")]}}
+    assert summary["counts"]["left_out"] == 1
+    # A run that leaves them alone tells of them, too.
+    again = analyze(model, [folder], tmp_path / "out", open_audio=Told, resume=True)
+    assert (again.resumed, again.flagged.as_json()) == (5, summary["flags"])
+    # Strictly, two of them are failures, whatever was done before.
+    strict = analyze(model, [folder], tmp_path / "out", open_audio=Told, resume=True, strict=True)
+    assert strict.resumed == 3
+    reasons = {os.path.basename(one.path): one.reason for one in strict.failures}
+    assert reasons == {
+        "promises.wav": "truncated: 2 s of 6 s found",
+        "damaged.wav": "damaged: one frame is missing",
+    }
+    fresh = analyze(model, [folder], tmp_path / "strict", open_audio=Told, strict=True)
+    assert (fresh.analyzed, len(fresh.failures)) == (3, 2)
+    assert not (tmp_path / "strict" / "damaged.wav.json").exists()
+
+
+def test_a_summary_names_no_more_than_a_hundred_tracks():
+    tally = Tally()
+    for number in range(250):
+        tally.add(f"{number}.wav", {"silent": True})
+    told = tally.as_json()["silent"]
+    assert (told["count"], len(told["tracks"])) == (250, 100)
+    assert str(tally) == "250 silent"
+
+
+def test_a_few_segments_are_those_of_the_whole(tmp_path, model):
+    folder = tmp_path / "in"
+    for name in ("a.flac", "b.mp3", "c.ogg", "promises.wav", "unknown.wav"):
+        write_audio(folder / name, 4.4 * model.segment_seconds)
+    write_audio(folder / "short.wav", 1.3 * model.segment_seconds)
+    whole = AnalysisOptions.of(block=1, hop=2.0)
+    few = AnalysisOptions.of(block=1, hop=2.0, segments=3)
+    analyze(model, [folder], tmp_path / "whole", whole, open_audio=Told)
+    report = analyze(model, [folder], tmp_path / "few", few, workers=2, open_audio=Told)
+    assert report.failures == []
+    for path in sorted(folder.iterdir()):
+        all_of, some = (result(tmp_path / out, path.name) for out in ("whole", "few"))
+        wanted = 2 if path.name == "short.wav" and len(all_of["segments"]) == 2 else 3
+        assert len(some["segments"]) == wanted
+        starts = [one["start"] for one in all_of["segments"]]
+        at = [starts.index(one["start"]) for one in some["segments"]]
+        assert [all_of["segments"][place] for place in at] == some["segments"]
+        for kind in ("predictions", "embeddings"):
+            every = np.load(tmp_path / "whole" / f"{path.name}.{kind}.npy")
+            np.testing.assert_array_equal(
+                np.load(tmp_path / "few" / f"{path.name}.{kind}.npy"), every[at]
+            )
+        assert some["options"]["segments"] == 3
+        assert "segments" not in all_of["options"]
+    more = analyze(model, [folder], tmp_path / "few", few, open_audio=Told, resume=True)
+    assert more.resumed == 6
+    other = analyze(model, [folder], tmp_path / "few", whole, open_audio=Told, resume=True)
+    assert other.resumed == 0
+
+
+# --- runs that end and go on --------------------------------------------------------------------
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def test_what_worker_processes_log_is_logged_here(tmp_path, caplog, long_seconds
 def test_workers_keep_no_log_that_nobody_wants(tmp_path, monkeypatch):
     write_audio(tmp_path / "in" / "a.wav", 0.5, 16000, 1)
     kept = []
-    monkeypatch.setattr("essentia_maest.collection.runner.tell_again", kept.append)
+    monkeypatch.setattr("essentia_maest.collection.decoding_pool.tell_again", kept.append)
     collect(tmp_path)
     assert kept == [[]]
 

@@ -108,7 +108,7 @@ def test_a_long_file_takes_no_more_than_a_short_one(tmp_path: Path) -> None:
         """
 import resource
 sys.path.insert(0, sys.argv[2])
-from audio_fixtures import write_pieces_and_tell_memory
+from audio_fixtures import TellsMemory
 from essentia_maest.collection.options import AnalysisOptions
 from essentia_maest.collection.progress import SilentReporter
 from essentia_maest.collection.results import ResultFolder
@@ -119,16 +119,15 @@ model = maest.Model(num_threads=1)
 for name in ("short", "long"):
     CollectionRun(
         model, AnalysisOptions.of(block=1, patchout="F4T10"), ResultFolder(sys.argv[1] + "/out"),
-        workers=2, reporter=SilentReporter(), long_seconds=100,
-        decode_pieces=write_pieces_and_tell_memory,
+        workers=2, reporter=SilentReporter(), long_seconds=100, open_audio=TellsMemory,
     ).run(scan([f"{sys.argv[1]}/{name}.wav"]))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """,
         tmp_path,
         Path(__file__).parent,
     )
-    assert after < before + 25  # whole, an hour's samples would be 230
+    assert after < before + 45  # a window is 25; whole, an hour's samples would be 230
     peaks = [int((tmp_path / f"{name}.wav.peak").read_text()) for name in ("short", "long")]
-    assert peaks[1] < peaks[0] + 10_000
+    assert peaks[1] < peaks[0] + 30_000
     rows = np.load(tmp_path / "out" / "long.wav.embeddings.npy")
     assert len(rows) > 20 * len(np.load(tmp_path / "out" / "short.wav.embeddings.npy"))

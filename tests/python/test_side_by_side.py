@@ -11,7 +11,7 @@ import pytest
 
 from audio_fixtures import write_audio
 from essentia_maest import Model
-from essentia_maest.collection.analysis import GuardedAnalysis
+from essentia_maest.collection.analysis import TrackAnalysis
 from essentia_maest.collection.options import AnalysisOptions
 from essentia_maest.collection.progress import SilentReporter
 from essentia_maest.collection.results import ResultFolder
@@ -22,17 +22,30 @@ from essentia_maest.errors import InvalidArgumentError
 from untrained import UNTRAINED
 
 
+def rest(together: SideBySide, wanted: int) -> list:
+    """Wait for results."""
+    found: list = []
+    end = time.monotonic() + 30
+    while len(found) < wanted:
+        assert time.monotonic() < end
+        found += together.finished()
+        time.sleep(0.005)
+    return found
+
+
 def test_work_is_done_side_by_side_and_all_results_come():
     meeting = threading.Barrier(3, timeout=30)
+    woken = []
 
     def work(number: int) -> int:
         meeting.wait()  # ends only when three are there
         return number
 
-    with SideBySide(3) as together:
-        results = [one for number in range(9) for one in together.begin(partial(work, number))]
-        results += together.rest()
-    assert sorted(results) == list(range(9))
+    with SideBySide(3, lambda: woken.append(1)) as together:
+        for number in range(9):
+            together.begin(partial(work, number))
+        assert sorted(rest(together, 9)) == list(range(9))
+    assert len(woken) == 9
 
 
 def test_no_more_than_asked_are_done_at_once():
@@ -45,15 +58,15 @@ def test_no_more_than_asked_are_done_at_once():
         counts.append(running._value)
         running.acquire()
 
-    with SideBySide(2) as together:
+    with SideBySide(2, lambda: None) as together:
         for _ in range(8):
-            list(together.begin(work))
-        list(together.rest())
+            together.begin(work)
+        rest(together, 8)
     assert len(counts) == 8
     assert max(counts) <= 2
 
 
-def test_leaving_tells_the_work_and_waits_for_it():
+def test_leaving_tells_the_work_and_waits_for_it_and_begins_no_more():
     ended = []
 
     def work(together: SideBySide[None]) -> None:
@@ -61,9 +74,9 @@ def test_leaving_tells_the_work_and_waits_for_it():
         ended.append(1)
 
     def leave_early() -> None:
-        with SideBySide(2) as together:
-            for _ in range(2):
-                list(together.begin(partial(work, together)))
+        with SideBySide(2, lambda: None) as together:
+            for _ in range(5):
+                together.begin(partial(work, together))
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -71,30 +84,33 @@ def test_leaving_tells_the_work_and_waits_for_it():
     assert len(ended) == 2
 
 
+def test_what_ended_before_is_there_afterwards():
+    with SideBySide(1, lambda: None) as together:
+        together.begin(lambda: 3)
+        together.begin(lambda: 1 // 0)
+        together.begin(lambda: 4)
+        while together._ended.qsize() < 3:
+            time.sleep(0.005)
+    assert list(together.leftovers()) == [3, 4]
+
+
 def test_an_error_in_the_work_is_the_callers():
-    def work() -> None:
-        raise ZeroDivisionError
-
-    def run() -> None:
-        with SideBySide(1) as together:
-            list(together.begin(work))
-            list(together.rest())
-
-    with pytest.raises(ZeroDivisionError):
-        run()
+    with pytest.raises(ZeroDivisionError), SideBySide(1, lambda: None) as together:
+        together.begin(lambda: 1 // 0)
+        rest(together, 1)
 
 
 @pytest.mark.slow
 def test_a_run_that_is_left_ends_soon_however_short_the_hop(tmp_path, monkeypatch):
     write_audio(tmp_path / "in" / "a.wav", 60.0, 16000, 1)
     pushed = []
-    push = GuardedAnalysis.push
+    push = TrackAnalysis.push
 
     def note(self, samples):
         pushed.append(len(samples))
         push(self, samples)
 
-    monkeypatch.setattr(GuardedAnalysis, "push", note)
+    monkeypatch.setattr(TrackAnalysis, "push", note)
     CollectionRun(
         Model(UNTRAINED, num_threads=1),
         AnalysisOptions.of(block=1, hop=0.5),

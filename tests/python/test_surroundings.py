@@ -167,10 +167,10 @@ def test_a_thread_that_cannot_start_is_told(monkeypatch):
     def refuse(self):
         raise RuntimeError("can't start new thread")
 
-    with SideBySide(2) as together:
+    with SideBySide(2, lambda: None) as together:
         monkeypatch.setattr("threading.Thread.start", refuse)
         with pytest.raises(StoppedEarlyError, match="no thread can be started"):
-            list(together.begin(int))
+            together.begin(int)
 
 
 @pytest.mark.parametrize("option", ["--threads", "--workers"])

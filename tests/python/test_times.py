@@ -12,7 +12,9 @@ import soundfile
 import essentia_maest as maest
 from audio_fixtures import music
 from essentia_maest import Request
+from essentia_maest.collection.analysis import Analysis
 from essentia_maest.collection.describe import describe_track
+from essentia_maest.collection.messages import Facts
 from essentia_maest.collection.options import AnalysisOptions
 from essentia_maest.commands.cli import main
 from untrained import UNTRAINED
@@ -81,9 +83,13 @@ def test_starts_are_where_the_engine_took_them(model, hop):
     wanted = [index * frames * HOP_SAMPLES / RATE for index in range(500)]
     np.testing.assert_allclose(plan.start_seconds(500), wanted, rtol=0, atol=1e-9)
     options = AnalysisOptions.of(hop=hop, block=1)
-    described = describe_track(
-        str(Path(__file__)), 10**9, model, options, {"embeddings": np.zeros((500, 1), np.float32)}
+    facts = Facts("x", "x", "x", 10**9, None, 1.0)
+    analysis = Analysis(
+        {"embeddings": np.zeros((500, 1), np.float32)},
+        plan.start_seconds(500),
+        plan.segment_seconds,
     )
+    described = describe_track(str(Path(__file__)), facts, model, options, analysis)
     assert [segment["start"] for segment in described["segments"]] == [
         round(start, 3) for start in wanted
     ]

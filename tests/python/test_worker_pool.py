@@ -19,7 +19,6 @@ from audio_fixtures import (
     write_audio,
 )
 from essentia_maest import StoppedEarlyError, load_audio
-from essentia_maest.collection import worker_processes
 from essentia_maest.collection import workers as workers_module
 from essentia_maest.collection.outcomes import Failure
 from essentia_maest.collection.scan import Track
