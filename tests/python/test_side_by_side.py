@@ -95,9 +95,10 @@ def test_what_ended_before_is_there_afterwards():
 
 
 def test_an_error_in_the_work_is_the_callers():
-    with pytest.raises(ZeroDivisionError), SideBySide(1, lambda: None) as together:
+    with SideBySide(1, lambda: None) as together:
         together.begin(lambda: 1 // 0)
-        rest(together, 1)
+        with pytest.raises(ZeroDivisionError):
+            rest(together, 1)
 
 
 @pytest.mark.slow

@@ -9,27 +9,30 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
 
-from ..decoding.audio import printable_path
+from .. import _core
+from ..decoding.paths import printable_path
 from ..errors import InvalidArgumentError
 
-# fmt: off
-AUDIO_EXTENSIONS = frozenset((
-    ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".ape", ".au", ".caf", ".flac", ".m4a", ".m4b",
-    ".mka", ".mp2", ".mp3", ".mp4", ".mpc", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".spx",
-    ".tak", ".tta", ".w64", ".wav", ".wave", ".weba", ".webm", ".wma", ".wv",
-))
-# fmt: on
-"""File name endings, in lower case, of what is taken from folders."""
-
-# fmt: off
-LEFT_OUT_EXTENSIONS = frozenset((
-    ".3ga", ".3gp", ".aa", ".aa3", ".aax", ".amr", ".at3", ".awb", ".dff", ".dsf", ".dts", ".eac3",
-    ".gsm", ".it", ".la", ".m4p", ".mid", ".midi", ".mlp", ".mod", ".mp+", ".mpp", ".oma", ".ofr",
-    ".ofs", ".qcp", ".ra", ".ram", ".rm", ".s3m", ".shn", ".thd", ".voc", ".vqf", ".xm",
-)) - AUDIO_EXTENSIONS
-# fmt: on
-"""Endings of music that is not taken from folders, as nobody here reads it: it is counted."""
+#: What files are whose names end so, in lower case: containers as the engine's table of routes has
+#: them (`_core.routes`). Where none of them has a route that is open here, folders are not searched
+#: for it.
+_CONTAINERS = {
+    ".3g2": "mp4", ".3ga": "mp4", ".3gp": "mp4", ".aa": "", ".aa3": "", ".aac": "adts latm adif",
+    ".aax": "mp4", ".ac3": "ac3", ".adts": "adts", ".aif": "aiff aifc", ".aifc": "aiff aifc",
+    ".aiff": "aiff aifc", ".amr": "amr", ".ape": "ape", ".at3": "", ".au": "au", ".awb": "amr",
+    ".caf": "caf", ".dff": "dff", ".dsf": "dsf", ".dts": "dts", ".eac3": "ac3", ".flac": "flac",
+    ".la": "", ".m4a": "mp4", ".m4b": "mp4", ".m4p": "mp4", ".m4r": "mp4", ".mid": "", ".midi": "",
+    ".mka": "matroska", ".mlp": "", ".mod": "", ".mp1": "mpeg", ".mp2": "mpeg", ".mp3": "mpeg",
+    ".mp4": "mp4", ".mpc": "musepack", ".mpga": "mpeg", ".mp+": "musepack", ".ofr": "optimfrog",
+    ".ofs": "optimfrog", ".oga": "ogg", ".ogg": "ogg", ".oma": "", ".opus": "ogg",
+    ".ra": "realmedia", ".rf64": "rf64", ".rm": "realmedia", ".s3m": "", ".shn": "shorten",
+    ".snd": "au", ".spx": "ogg", ".tak": "tak", ".thd": "", ".tta": "tta", ".voc": "voc",
+    ".vqf": "", ".w64": "w64", ".wav": "wav", ".wave": "wav", ".weba": "webm", ".webm": "webm",
+    ".wma": "asf", ".wv": "wavpack", ".xm": "",
+}  # fmt: skip
 
 LONGEST_NAME = 255 - len(".predictions.npy")
 """Bytes of a result name that leave room, on common file systems, for what is appended to it."""
@@ -79,11 +82,27 @@ class Scan:
     left_out: dict[str, list[str]] = field(default_factory=dict)
 
 
+@cache
+def audio_endings() -> frozenset[str]:
+    """Tell what names of files end with that are taken from folders.
+
+    Returns
+    -------
+    frozenset of str
+        In lower case, with their dots: those of what some decoder that is installed reads.
+    """
+    there = {"ffmpeg", "sndfile"} | ({"extra"} if find_spec("av") else set())
+    read = {route.container for route in _core.routes() if there.intersection(route.readers)}
+    return frozenset(
+        ending for ending, names in _CONTAINERS.items() if read.intersection(names.split())
+    )
+
+
 def scan(paths: Iterable[str | os.PathLike[str]]) -> Scan:
     """Find the audio files among files and folders.
 
     Folders are searched through all levels, following symbolic links, each folder once; what they
-    hold is taken if its name ends as audio files do (`AUDIO_EXTENSIONS`); what ends as music that
+    hold is taken if its name ends as audio files do (`audio_endings`); what ends as music that
     nobody here reads is noted. Files named themselves are taken whatever their name. One file
     reached twice is taken once.
 
@@ -155,9 +174,9 @@ def _walk(top: str, found: Scan) -> Iterator[str]:
             if name.startswith("._"):  # what macOS keeps beside "x.mp3" on foreign disks
                 continue
             file, ending = os.path.join(folder, name), os.path.splitext(name)[1].lower()
-            if ending in AUDIO_EXTENSIONS and not _is_special(file):
+            if ending in audio_endings() and not _is_special(file):
                 yield file
-            elif ending in LEFT_OUT_EXTENSIONS and not _is_special(file):
+            elif ending in _CONTAINERS and not _is_special(file):
                 found.left_out.setdefault(ending, []).append(file)
 
 

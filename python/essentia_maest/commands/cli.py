@@ -167,7 +167,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
 
 
 def _check_found(found: Scan, paths: list[str]) -> None:
-    from ..collection.scan import AUDIO_EXTENSIONS
+    from ..collection.scan import audio_endings
     from ..decoding.audio import printable_path
 
     if found.tracks:
@@ -178,7 +178,7 @@ def _check_found(found: Scan, paths: list[str]) -> None:
         _complain(_left_out(found))
     raise InvalidArgumentError(
         f"no audio file in {', '.join(printable_path(path) for path in paths)} "
-        f"(taken from folders: {' '.join(sorted(AUDIO_EXTENSIONS))})"
+        f"(taken from folders: {' '.join(sorted(audio_endings()))})"
     )
 
 
