@@ -160,6 +160,15 @@ def test_a_script_needs_no_guard(tmp_path):
     assert done.stderr == ""
 
 
+def test_modules_in_the_working_directory_are_not_imported(tmp_path, monkeypatch):
+    for name in ("json", "numpy", "pickle", "essentia_maest"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('not this one')\n")
+    path = write_audio(tmp_path / "a.wav", 0.1)
+    monkeypatch.chdir(tmp_path)
+    (outcome,) = decode_all([path], 1, load_audio, short_limit).values()
+    assert isinstance(outcome, Done)
+
+
 def test_nothing_to_decode_starts_no_process():
     with WorkerPool(2, load_audio) as pool:
         assert list(pool.run([])) == []

@@ -6,7 +6,6 @@ module runs again in them, whether or not it asks for its name.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -20,11 +19,13 @@ from typing import Any
 
 from .worker_main import Answer
 
+# Nothing is imported but what is built in until the path is right: the working directory, which
+# Python puts first for such a program, may hold anything.
 _PROGRAM = (
-    "import json, sys\n"
-    "sys.path[:] = json.loads(sys.argv[2])\n"
+    "import sys\n"
+    "sys.path[:] = {path}\n"
     "from essentia_maest.collection.worker_main import serve\n"
-    "serve(int(sys.argv[1]))\n"
+    "serve({descriptor})\n"
 )
 _EXIT_SECONDS = 10.0
 
@@ -77,11 +78,12 @@ class WorkerProcess:
         self.tasks = 0
         self._ends: float | None = None
         self.connection, theirs = multiprocessing.Pipe()
-        folders = json.dumps([os.path.abspath(folder) for folder in sys.path])
+        path = ascii([os.path.abspath(folder) for folder in sys.path])
+        program = _PROGRAM.format(path=path, descriptor=theirs.fileno())
         try:
             with _interrupts_held():
                 self._process = subprocess.Popen(
-                    [_python(), "-c", _PROGRAM, str(theirs.fileno()), folders],
+                    [_python(), "-c", program],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     pass_fds=(theirs.fileno(), *memory),
