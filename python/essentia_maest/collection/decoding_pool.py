@@ -52,6 +52,7 @@ class DecodingPool:
         self._free = list(range(windows))
         self._set_up: SetUp | None = None
         self._at_work: dict[Asked, Arriving] = {}
+        self._in_memory: set[Arriving] = set()
 
     def __enter__(self) -> DecodingPool:
         """Return itself; processes start when they are needed."""
@@ -65,6 +66,8 @@ class DecodingPool:
     ) -> None:
         """End all processes, and let go of the memory."""
         self._workers.__exit__(kind, error, traceback)
+        for arriving in self._in_memory:
+            arriving.forget()
         for memory in self._set_up.windows if self._set_up is not None else ():
             os.close(memory)
 
@@ -101,6 +104,7 @@ class DecodingPool:
         window = self._free.pop()
         memory = self._set_up.windows if self._set_up is not None else ()
         arriving = Arriving(track, window, memory[window] if memory else None)
+        self._in_memory.add(arriving)
         job = Job(track.path, window, longest, spread)
         self._at_work[self._workers.ask(job, self._limit(track.path))] = arriving
         return arriving
@@ -169,6 +173,7 @@ class DecodingPool:
             The track; nobody looks at its samples any more.
         """
         arriving.forget()
+        self._in_memory.remove(arriving)
         self._free.append(arriving.window)
 
     def _start(self) -> WorkerProcess:
