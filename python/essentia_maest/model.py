@@ -237,6 +237,7 @@ class Model(OpenedModel):
         hop: float | None = None,
         tail: Tail = "repeat",
         batch_size: int | None = None,
+        segments: int | None = None,
     ) -> FileAnalysis:
         """Compute predictions and embeddings, or whatever is asked, of a file.
 
@@ -249,6 +250,10 @@ class Model(OpenedModel):
             See `AudioFile`, also for a warning on files of others.
         outputs, block, tokens, patchout, hop, tail, batch_size
             See `Request`.
+        segments : int, optional
+            Compute only so many segments, spread evenly over the file; they are the same, to the
+            bit, as those of the whole. What lies between is not decoded where the format has an
+            exact way past it. A file that has no more is computed whole.
 
         Returns
         -------
@@ -272,7 +277,7 @@ class Model(OpenedModel):
         True
         """
         request = Request(tuple(outputs), block, tokens, patchout, hop, tail, batch_size)
-        return self.run_file(request, path)
+        return self.run_file(request, path, segments)
 
     @overload
     def stream(  # type: ignore[overload-overlap]

@@ -22,6 +22,7 @@ from .reading.families import METADATA_KEY, checked_families
 from .reading.store import resolve
 from .request import Output, Request, outputs_of
 from .samples import as_samples
+from .spread import Chosen, PartsStream, Spread, start_seconds, wanted_parts
 from .stream import Stream
 
 Array = npt.NDArray[np.float32]
@@ -180,7 +181,9 @@ class OpenedModel:
         results = _core.extract(self._engine, request.for_engine(), samples)
         return dict(zip(request.outputs, results, strict=True))
 
-    def run_file(self, request: Request, path: str | os.PathLike[str]) -> FileAnalysis:
+    def run_file(
+        self, request: Request, path: str | os.PathLike[str], segments: int | None = None
+    ) -> FileAnalysis:
         """Compute what is asked of a file, decoded piece by piece.
 
         Parameters
@@ -189,6 +192,9 @@ class OpenedModel:
             What is asked.
         path : str or os.PathLike
             See `AudioFile`.
+        segments : int, optional
+            Compute only so many segments, spread evenly over the file; None is all, and so is what
+            has no more.
 
         Returns
         -------
@@ -202,33 +208,54 @@ class OpenedModel:
             As `run`.
         """
         plan = self.plan(request)
+        spread = Spread.of(plan, segments)
         with AudioFile(path) as file:
-            results = self._results_of(request, file)
+            results, chosen = self._results_of(request, file, spread)
+            starts = (
+                plan.start_seconds(len(results[0]))
+                if chosen.starts is None
+                else start_seconds(chosen.starts)
+            )
             found = file.seconds_found
-            assert found is not None  # it was read to its end
-            assert file.ending is not None
+            if found is None:  # only parts of it were read
+                found = (chosen.samples or 0) / SAMPLE_RATE
             return FileAnalysis(
                 path=file.path,
                 outputs=dict(zip(request.outputs, results, strict=True)),
-                start_seconds=plan.start_seconds(len(results[0])),
+                start_seconds=starts,
                 seconds=found,
                 segment_seconds=plan.segment_seconds,
                 container=file.container,
                 codec=file.codec,
                 decoder=file.decoder,
-                ending=file.ending,
+                ending=file.ending or "unknown",
                 seconds_promised=file.seconds_promised,
                 damage=file.damage,
             )
 
-    def _results_of(self, request: Request, file: AudioFile) -> tuple[Array, ...]:
+    def _results_of(
+        self, request: Request, file: AudioFile, spread: Spread | None
+    ) -> tuple[tuple[Array, ...], Chosen]:
         opened = engine_file(file)
-        if opened is not None:
-            return _core.analyze_file(self._engine, request.for_engine(), opened)
-        stream = _core.Stream(self._engine, request.for_engine())
-        parts = [stream.push(piece) for piece in file]
-        parts.append(stream.finish())
-        return tuple(np.concatenate(results) for results in zip(*parts, strict=True))
+        if opened is not None and spread is None:
+            results = _core.analyze_file(self._engine, request.for_engine(), opened)
+            return results, Chosen(None, None)
+        stream = self.open_stream(request)
+        chosen, parts = Chosen(None, None), None
+        outputs: list[tuple[Array, ...]] = []
+        for part in wanted_parts(file, spread):
+            if isinstance(part, Chosen):
+                chosen, parts, outputs = part, None, []
+                stream.reset()
+                if spread is not None and chosen.starts is not None:
+                    parts = PartsStream(stream, [spread.section(one) for one in chosen.starts])
+            elif parts is None:
+                outputs.append(stream.push(part))
+            else:
+                outputs += parts.push(part)
+        if parts is None:
+            outputs.append(stream.finish())
+        return tuple(np.concatenate(one) for one in zip(*outputs, strict=True)), chosen
 
     def open_stream(self, request: Request) -> Stream[tuple[Array, ...]]:
         """Start a signal that comes in pieces, whatever the outputs.

@@ -121,3 +121,12 @@ def test_segments_of_each(model, tracks):
     assert len(at) == 2
     np.testing.assert_array_equal(found.embeddings, whole.embeddings[at])
     assert found.seconds == pytest.approx(whole.seconds, abs=0.1)
+    alone = model.analyze_file(tracks[2], segments=2)
+    np.testing.assert_array_equal(alone.embeddings, found.embeddings)
+    np.testing.assert_array_equal(alone.start_seconds, found.start_seconds)
+    assert alone.ending == found.ending == "unknown"
+    every = model.analyze_file(tracks[2], segments=9)
+    np.testing.assert_array_equal(every.embeddings, whole.embeddings)
+    assert (every.ending, every.seconds) == ("complete", whole.seconds)
+    with pytest.raises(maest.InvalidArgumentError, match="segments is 0"):
+        model.analyze_file(tracks[2], segments=0)

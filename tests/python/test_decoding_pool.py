@@ -18,8 +18,8 @@ from essentia_maest.collection.decoding_pool import DecodingPool
 from essentia_maest.collection.messages import Long, Over
 from essentia_maest.collection.scan import Track
 from essentia_maest.collection.shared_memory import make_memory, map_memory, ring_parts
-from essentia_maest.collection.spread import Spread
 from essentia_maest.collection.worker_processes import time_limit
+from essentia_maest.spread import Spread
 from worker_helpers import worker_pids
 
 

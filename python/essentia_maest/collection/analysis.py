@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
 from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..opened_model import Array
+from ..spread import PartsStream, start_seconds
 from .options import AnalysisOptions
 from .outcomes import StageSeconds
 
@@ -70,11 +70,10 @@ class TrackAnalysis:
         self._stream = model.open_stream(request)
         self._results: dict[str, list[Array]] = {name: [] for name in request.outputs}
         self._starts = starts
+        self._parts = None
         spread = options.spread(self._stream.plan)
-        self._sections = (
-            [] if starts is None or spread is None else list(map(spread.section, starts))
-        )
-        self._left = 0
+        if starts is not None and spread is not None:
+            self._parts = PartsStream(self._stream, [spread.section(start) for start in starts])
 
     @property
     def step(self) -> int:
@@ -96,17 +95,11 @@ class TrackAnalysis:
         essentia_maest.errors.InvalidArgumentError
             One is not finite.
         """
-        if self._starts is None:
+        if self._parts is None:
             self._keep(self._stream.push(samples))
-            return
-        while len(samples):
-            if self._left == 0:
-                section = self._sections.pop(0)
-                self._stream.reset(section.lead)
-                self._left = section.end - section.begin
-            now, samples = samples[: self._left], samples[self._left :]
-            self._left -= len(now)
-            self._keep(self._stream.push(now))
+        else:
+            for outputs in self._parts.push(samples):
+                self._keep(outputs)
 
     def finish(self) -> Analysis:
         """End the track.
@@ -127,8 +120,7 @@ class TrackAnalysis:
         if self._starts is None:
             starts = plan.start_seconds(len(next(iter(arrays.values()))))
         else:
-            seconds = map(_core.front_end.frames_to_seconds, self._starts)
-            starts = np.fromiter(seconds, np.float64)
+            starts = start_seconds(self._starts)
         return Analysis(arrays, starts, plan.segment_seconds)
 
     @property

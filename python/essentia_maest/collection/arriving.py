@@ -26,7 +26,7 @@ class Arriving:
     written, heard : int
         Samples since the beginning of the track.
     starts : tuple of int or None
-        See `Chosen`.
+        Which segments the samples are of; None is the whole track.
     over : Over, Long or None
         How decoding ended, once it has.
     start_over : bool
@@ -85,6 +85,7 @@ class Arriving:
     def begin_again(self) -> None:
         """Forget the samples so far, as was asked."""
         self.start_over = False
+        self.starts = None
         self.written = self.heard = 0
         self._sent.clear()
 

@@ -8,13 +8,13 @@ from functools import partial
 from types import TracebackType
 
 from ..log import LOGGER, tell_again
+from ..spread import Chosen, Spread
 from .arriving import Arriving
 from .decoding_worker import decode
-from .messages import Chosen, Job, OpenAudio, Over, Room, SetUp, StartOver, Written
+from .messages import Job, OpenAudio, Over, Room, SetUp, StartOver, Written
 from .outcomes import Failure
 from .scan import Track
 from .shared_memory import make_memory
-from .spread import Spread
 from .worker_processes import WorkerProcess
 from .workers import Asked, Gone, Workers
 

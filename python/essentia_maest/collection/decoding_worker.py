@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import MaestError
-from ..front_end import SAMPLE_RATE
 from ..log import kept
+from ..spread import Chosen, Spread, wanted_parts
 from .messages import (
     AudioSource,
-    Chosen,
     Facts,
     Job,
     Long,
@@ -27,10 +24,7 @@ from .messages import (
 )
 from .outcomes import Failure
 from .shared_memory import map_memory, ring_parts
-from .spread import Spread
 from .worker_main import Clock
-
-_READ_SAMPLES = 1 << 16
 
 
 def decode(set_up: SetUp, job: Job, connection: Connection, clock: Clock) -> Long | Over:
@@ -73,73 +67,28 @@ def decode(set_up: SetUp, job: Job, connection: Connection, clock: Clock) -> Lon
 
 
 def _decode(source: AudioSource, spread: Spread | None, outlet: _Outlet) -> Facts:
-    starts, samples = None, None
-    if spread is not None:
-        samples = _length(source)
-        starts = spread.starts(samples)
-        outlet.choose(starts)
-        if starts is not None and not _write_parts(source, spread, starts, outlet):
-            # Fewer samples than promised: what there is has to be counted, and chosen from anew.
-            source.seek(0.0)
-            samples = _count(source)
-            starts = spread.starts(samples)
-            outlet.start_over()
-            outlet.choose(starts)
-            if starts is not None:
-                _write_parts(source, spread, starts, outlet)
-    if starts is None:
-        if spread is not None:
-            source.seek(0.0)
-        for piece in _pieces(source):
-            outlet.write(piece)
-        samples = outlet.written
+    chosen = None
+    for part in wanted_parts(source, spread):
+        if isinstance(part, Chosen):
+            if chosen is not None:
+                outlet.start_over()
+            chosen = part
+            outlet.choose(chosen)
+        else:
+            outlet.write(part)
+    assert chosen is not None  # it comes first
     outlet.flush()
     return Facts(
         source.decoder,
         source.container,
         source.codec,
-        samples or 0,
-        starts,
+        outlet.written if chosen.samples is None else chosen.samples,
+        chosen.starts,
         outlet.peak,
         source.ending or "unknown",
         source.seconds,
         source.damage or None,
     )
-
-
-def _length(source: AudioSource) -> int:
-    """Tell how long a file is, by counting its samples if it does not say."""
-    if source.seconds is not None:
-        return math.floor(source.seconds * SAMPLE_RATE)
-    samples = _count(source)
-    source.seek(0.0)
-    return samples
-
-
-def _count(source: AudioSource) -> int:
-    return sum(len(piece) for piece in _pieces(source))
-
-
-def _pieces(source: AudioSource) -> Iterator[npt.NDArray[np.float32]]:
-    while len(piece := source.read(_READ_SAMPLES)):
-        yield piece
-
-
-def _write_parts(
-    source: AudioSource, spread: Spread, starts: tuple[int, ...], outlet: _Outlet
-) -> bool:
-    """Write the sections of some segments; False as soon as the file ends before one does."""
-    for start in starts:
-        section = spread.section(start)
-        source.seek(section.begin / SAMPLE_RATE)
-        left = section.end - section.begin
-        while left:
-            piece = source.read(min(left, _READ_SAMPLES))
-            if not len(piece):
-                return False
-            outlet.write(piece)
-            left -= len(piece)
-    return True
 
 
 class _Outlet:
@@ -186,9 +135,10 @@ class _Outlet:
             self._unsent.clear()
             self._told = self.written
 
-    def choose(self, starts: tuple[int, ...] | None) -> None:
-        """Say which segments will come."""
-        self._connection.send(Chosen(starts))
+    def choose(self, chosen: Chosen) -> None:
+        """Say what will come."""
+        if chosen.starts is not None:
+            self._connection.send(chosen)
 
     def start_over(self) -> None:
         """Say that what was written does not count, and wait until nobody reads it any more."""

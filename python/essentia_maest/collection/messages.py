@@ -10,11 +10,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..spread import SeekableAudio, Spread
 from .outcomes import Failure
-from .spread import Spread
 
 
-class AudioSource(Protocol):
+class AudioSource(SeekableAudio, Protocol):
     """An opened audio file, such as `essentia_maest.AudioFile`."""
 
     @property
@@ -30,22 +30,12 @@ class AudioSource(Protocol):
         """How its samples are coded."""
 
     @property
-    def seconds(self) -> float | None:
-        """Length that it promises, if it does."""
-
-    @property
     def ending(self) -> str | None:
         """How it ended; None until its end was reached."""
 
     @property
     def damage(self) -> str | None:
         """What was wrong with it, so far."""
-
-    def read(self, samples: int) -> npt.NDArray[np.float32]:
-        """Give the next samples, at most so many; none at the end."""
-
-    def seek(self, seconds: float) -> None:
-        """Go to a position, exactly."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -118,13 +108,6 @@ class Written:
     samples: int
     waiting: bool = False
     sent: npt.NDArray[np.float32] | None = None
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Which segments' samples will come: first frames as in `Facts.starts`."""
-
-    starts: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _core
 from ..errors import InvalidArgumentError
 from ..request import Output, Request
-from .spread import Spread
+from ..spread import Spread
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -197,9 +197,7 @@ class AnalysisOptions:
         -------
         Spread or None
         """
-        if self.segments is None:
-            return None
-        return Spread(self.segments, plan.segment_frames, plan.hop_frames)
+        return Spread.of(plan, self.segments)
 
     def as_json(self) -> dict[str, Any]:
         """Return the options as JSON has them, without those that do not bear on the output.

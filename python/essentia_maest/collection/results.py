@@ -112,7 +112,7 @@ class ResultFolder:
             else:
                 file.unlink(missing_ok=True)
         names = {kind: self._file(name, f".{kind}.npy").name for kind in arrays}
-        write_json(target, {**result, "arrays": names})
+        write_whole(target, _json_lines({**result, "arrays": names}))
 
     def remove_scraps(self, names: Iterable[str]) -> None:
         """Remove what runs that were killed while writing left behind.
@@ -149,6 +149,23 @@ class ResultFolder:
 
     def _file(self, name: str, ending: str) -> Path:
         return self.path / (name + ending)
+
+
+def _json_lines(result: dict[str, Any]) -> bytes:
+    """Give JSON with a line for each topic, and for each member of a list.
+
+    Python spells whole lines in C; with an indent for every level it takes four times as long.
+    """
+    spell = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+    topics = []
+    for name, value in result.items():
+        if isinstance(value, list) and value:
+            spelled = "[\n  " + ",\n  ".join(map(spell, value)) + "\n ]"
+        else:
+            spelled = spell(value)
+        topics.append(f" {spell(name)}: {spelled}")
+    text = "{\n" + ",\n".join(topics) + "\n}\n"
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _array_bytes(array: npt.NDArray[np.float32]) -> bytes:
