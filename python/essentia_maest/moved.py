@@ -16,7 +16,6 @@ _PACKAGE = "essentia_maest"
 #: Earlier name -> name now, both below the package.
 MOVED = {
     "audio": "decoding.audio",
-    "audio_pieces": "decoding.pieces",
     "bench": "commands.bench",
     "checkpoints": "making.checkpoints",
     "checkpoints.ast_naming": "making.checkpoints.ast_naming",

@@ -99,13 +99,13 @@ def wav_header(frames: int, channels: int, sample_rate: int, data_bytes: int) ->
 # content, and what the error says of it
 BROKEN = {
     "empty.mp3": (b"", "empty"),
-    "text.mp3": (b"these are words and no music\n" * 500, "not recognised as audio"),
-    "zeros.wav": (bytes(10000), "not recognised as audio"),
+    "text.mp3": (b"these are words and no music\n" * 500, "it is text"),
+    "zeros.wav": (bytes(10000), "nothing but zeros"),
     "no-sound.wav": (wav_header(0, 2, 44100, 0), "no audio samples"),
-    "header-only.flac": (b"fLaC\0\0\0\x22" + bytes(34), "not recognised|cannot decode|no audio"),
-    "cut-header.wav": (wav_header(0, 2, 44100, 4000)[:30], "not recognised as audio"),
-    "zero-rate.wav": (wav_header(0, 3, 0, 600) + bytes(600), "not recognised|cannot decode"),
-    "ogg-magic.ogg": (b"OggS" + bytes(300), "not recognised as audio"),
+    "header-only.flac": (b"fLaC\0\0\0\x22" + bytes(34), "cannot open it"),
+    "cut-header.wav": (wav_header(0, 2, 44100, 4000)[:30], "PyAV"),
+    "zero-rate.wav": (wav_header(0, 3, 0, 600) + bytes(600), "cannot open it"),
+    "ogg-magic.ogg": (b"OggS" + bytes(300), "no sound is in it"),
 }
 
 

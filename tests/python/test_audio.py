@@ -182,7 +182,7 @@ def test_any_file_name(tmp_path, name, ending):
     assert len(load_audio(path)) > 15000
     assert len(load_audio(str(path))) > 15000
     path.write_bytes(b"OggS" + bytes(100))
-    with pytest.raises(AudioFileError, match="not recognised") as caught:
+    with pytest.raises(AudioFileError, match="no sound is in it") as caught:
         load_audio(path)
     str(caught.value).encode("utf-8")
     assert "\n" not in str(caught.value)

@@ -109,7 +109,7 @@ def test_failures_are_listed_and_give_exit_code_1(tmp_path, model_file):
     assert done.returncode == 1
     failures = sorted(line for line in done.stderr.splitlines() if line.startswith("failed: "))
     assert len(failures) == 2
-    assert r"/in/bad\n\x1b[31m.mp3: not recognised as audio" in failures[0]
+    assert r"/in/bad\n\x1b[31m.mp3: it is text" in failures[0]
     assert "/in/empty.ogg: is empty (0 bytes)" in failures[1]
     assert (tmp_path / "out" / "good.flac.json").is_file()
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())

@@ -15,7 +15,7 @@ import pytest
 
 import essentia_maest as maest
 from audio_fixtures import write_audio
-from essentia_maest import Request, log
+from essentia_maest import Request, _core, log
 from essentia_maest.collection.options import AnalysisOptions
 from essentia_maest.collection.progress import SilentReporter
 from essentia_maest.collection.results import ResultFolder
@@ -67,10 +67,10 @@ def test_what_worker_processes_log_is_logged_here(tmp_path, caplog, long_seconds
     opus = write_audio(tmp_path / "in" / "b.opus", 1.0, 48000, 1)
     with caplog.at_level(logging.DEBUG, "essentia_maest"):
         collect(tmp_path, long_seconds=long_seconds)
-    told = [one.getMessage() for one in caplog.records if one.name.endswith("decoding.audio")]
+    told = [one.getMessage() for one in caplog.records if one.name.endswith("decoding.opening")]
     assert sorted(told) == [
-        f"{tmp_path}/in/a.wav: decoded by Essentia, 16000 samples",
-        f"{opus}: decoded by libsndfile, {len(maest.load_audio(opus))} samples",
+        f"{tmp_path}/in/a.wav: pcm_s16le in wav, decoded by {_core.ffmpeg_version()}",
+        f"{opus}: opus in ogg, decoded by {_core.sndfile_version()}",
     ]
     caplog.clear()
     with caplog.at_level(logging.DEBUG, "essentia_maest"):
@@ -97,7 +97,7 @@ def test_verbose_tells_on_stderr_and_leaves_no_handler(tmp_path, capsys):
     assert re.search(
         rf"^\d+-.* essentia_maest\.opened_model: opened {UNTRAINED}", told, re.MULTILINE
     )
-    assert f"{path}: decoded by Essentia, 8000 samples" in told
+    assert f"{path}: pcm_s16le in wav, decoded by FFmpeg" in told
     assert (log.LOGGER.handlers, log.LOGGER.level) == before
     assert main([*command, "--block", "1"]) == 0
     assert "decoded by" not in capsys.readouterr().err

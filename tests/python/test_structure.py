@@ -91,7 +91,7 @@ def test_importing_the_package_loads_nothing_that_makes_models() -> None:
 def test_the_core_knows_neither_python_nor_essentia() -> None:
     included = {
         name
-        for path in (ROOT / "cpp" / "core").iterdir()
+        for path in (ROOT / "cpp" / "core").rglob("*.[ch]*")
         for name in re.findall(r'#include [<"]([^>"]+)', path.read_text(encoding="utf-8"))
     }
     assert "vector" in included

@@ -6,7 +6,7 @@ import dataclasses
 import errno
 from typing import Any
 
-from ..decoding.audio import printable_path
+from ..decoding.paths import printable_path
 from ..errors import in_words
 
 FLAGS = ("truncated", "damaged", "silent", "short")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..decoding.audio import printable_path
+from ..decoding.paths import printable_path
 from ..errors import InvalidArgumentError, StoppedEarlyError, ends_all_work
 from ..files import UNFINISHED, write_json, write_whole
 

@@ -168,7 +168,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
 
 def _check_found(found: Scan, paths: list[str]) -> None:
     from ..collection.scan import audio_endings
-    from ..decoding.audio import printable_path
+    from ..decoding.paths import printable_path
 
     if found.tracks:
         return

@@ -8,9 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .audio_file import AudioFile
-from .paths import printable_path
-
-__all__ = ["load_audio", "printable_path"]
 
 
 def load_audio(path: str | os.PathLike[str]) -> npt.NDArray[np.float32]:

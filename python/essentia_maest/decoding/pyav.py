@@ -82,7 +82,8 @@ class PyAvReader:
         try:
             self._opened = av.open(self._file)
         except (av.FFmpegError, ValueError) as error:
-            raise DecodeError(f"PyAV cannot open it: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise DecodeError(f"PyAV cannot open it: {reason}") from error
         if not self._opened.streams.audio:
             raise DecodeError("no audio stream in it")
         self._blocks = self._decoded()
@@ -103,7 +104,7 @@ class PyAvReader:
                 return
             except self._error as error:
                 self._faults += 1
-                self.damage = self.damage or f"PyAV: {error}"
+                self.damage = self.damage or f"PyAV: {error.strerror}"
                 if self._faults > 1000:
                     return
                 continue
