@@ -94,7 +94,7 @@ std::string find_fault(const FfmpegLibrary& library) {
   const std::vector<std::uint8_t> sound = test_sound();
   FfmpegBytes bytes(library, sound.data(), sound.size());
   try {
-    FfmpegInput input(library, bytes, "wav", "", "a test sound");
+    FfmpegInput input(library, bytes, "wav", "");
     return fault_of(input);
   } catch (const AudioError& error) {
     return error.what();
