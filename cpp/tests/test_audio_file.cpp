@@ -31,6 +31,7 @@ struct Make {
   std::int64_t promised;
   std::string damage;
   bool seeks = false;
+  bool skips = false;
   std::size_t block = 1152;
 };
 
@@ -65,6 +66,15 @@ class Chirp : public maest::Source {
     part_ = 0;
     at_ = static_cast<std::size_t>(sample);  // anywhere, also past the end
     return true;
+  }
+  std::int64_t skip(std::int64_t samples) override {
+    if (!make_.skips || part_ == make_.parts.size()) return 0;
+    // By whole blocks.
+    const auto block = static_cast<std::int64_t>(make_.block);
+    const auto left = static_cast<std::int64_t>(make_.parts[part_].samples - at_);
+    const std::int64_t some = std::min(samples, left) / block * block;
+    at_ += static_cast<std::size_t>(some);
+    return some;
   }
   const std::string& damage() const override { return damage_; }
 
@@ -156,6 +166,30 @@ TEST(AudioFile, SeekingPastTheEndFindsTheEnd) {
   }
 }
 
+TEST(AudioFile, SkippingGivesTheRestOfTheWhole) {
+  for (const bool skips : {true, false}) {
+    for (const int rate : {8000, 16000, 22050, 44100}) {
+      Make make({{static_cast<std::size_t>(2 * rate), rate}}, 2 * rate);
+      make.skips = skips;
+      const std::vector<float> all = whole(make);
+      AudioFile file = open(make);
+      EXPECT_EQ(file.promised_exactly(), static_cast<std::int64_t>(all.size()));
+      for (const std::size_t start : {0, 1, 5000, 5900, 6801, 20000, 31000}) {
+        EXPECT_TRUE(file.skip_to(static_cast<std::int64_t>(start)));
+        EXPECT_EQ(file.position(), static_cast<std::int64_t>(start));
+        EXPECT_EQ(
+            read(file, start == 0 ? 1 : 900),
+            std::vector<float>(all.begin() + start,
+                               all.begin() + std::min(start + (start == 0 ? 1 : 900), all.size())));
+      }
+      EXPECT_FALSE(file.skip_to(100));
+      EXPECT_FALSE(file.skip_to(100000));
+      file.restart();
+      EXPECT_EQ(rest(file), all);
+    }
+  }
+}
+
 TEST(AudioFile, EachRateIsResampledAsWhatItIs) {
   const Make first({{22050, 22050}});
   const Make second({{44100, 44100}});
@@ -177,7 +211,9 @@ TEST(AudioFile, EndingsAreTold) {
     AudioFile file = open(make, cut);
     EXPECT_EQ(file.ending(), Ending::unknown);
     rest(file);
-    if (!make.damage.empty()) EXPECT_EQ(file.damage(), make.damage);
+    if (!make.damage.empty()) {
+      EXPECT_EQ(file.damage(), make.damage);
+    }
     return file.ending();
   };
   EXPECT_EQ(ending_of(Make({{second, 44100}})), Ending::complete);
@@ -199,7 +235,7 @@ TEST(AudioFile, CanBeInterrupted) {
   struct Stop {};
   const Make make({{441000, 44100}});
   int calls = 0;
-  AudioFile file([make] { return std::make_unique<Chirp>(make); }, false,
+  AudioFile file([make] { return std::make_unique<Chirp>(make); }, maest::FileHeader{},
                  [&] {
                    if (++calls == 3) throw Stop();
                  });

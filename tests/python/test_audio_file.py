@@ -339,6 +339,34 @@ def test_analyzing_a_file_is_analyzing_its_samples(tmp_path, model, ending, patc
         )
 
 
+@pytest.mark.parametrize("hop", [None, 5.0, 10.0, 13.0])
+@pytest.mark.parametrize("tail", ["repeat", "pad", "discard"])
+@pytest.mark.parametrize(("ending", "rate"), [("wav", 44100), ("flac", 22050), ("wav", 16000)])
+def test_what_nobody_hears_changes_nothing(tmp_path, model, hop, tail, ending, rate):
+    """With patchout in time most samples bear on nothing, and are not decoded."""
+    path = write_audio(tmp_path / f"a.{ending}", 33.3, rate)
+    audio = load_audio(path)
+    for patchout in ("F3T5", "F4T10"):
+        options = {"patchout": patchout, "hop": hop, "tail": tail, "block": 1}
+        found = model.analyze_file(path, outputs=["embeddings"], **options)
+        np.testing.assert_array_equal(found.embeddings, model.embed(audio, **options))
+        assert found.seconds == len(audio) / 16000
+        assert found.ending == "complete"
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.55, 0.77, 0.98])
+@pytest.mark.parametrize("ending", ["wav", "flac"])
+def test_a_file_shorter_than_promised_is_analyzed_as_what_it_is(tmp_path, model, ending, kept):
+    path = write_audio(tmp_path / f"a.{ending}", 33.3)
+    data = path.read_bytes()
+    path.write_bytes(data[: round(len(data) * kept)])
+    found = model.analyze_file(path, outputs=["embeddings"], patchout="F4T10", block=1)
+    wanted = model.embed(load_audio(path), patchout="F4T10", block=1)
+    np.testing.assert_array_equal(found.embeddings, wanted)
+    assert found.ending == "truncated"
+    assert found.seconds_promised == pytest.approx(33.3, abs=0.01)
+
+
 def test_analyzing_a_file_gives_what_is_asked(tmp_path, model):
     path = write_audio(tmp_path / "a.wav", 12.0)
     found = model.analyze_file(path, outputs=["embeddings"], tokens=("cls",), hop=2.0)

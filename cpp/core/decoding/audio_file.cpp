@@ -165,6 +165,46 @@ bool AudioFile::seek_at_once(std::int64_t sample) {
   return true;
 }
 
+bool AudioFile::skip_to(std::int64_t sample) {
+  if (sample < position_) return false;
+  const auto left = static_cast<std::int64_t>(ready_.size() - used_);
+  Resampler there = *resampler_;
+  const std::int64_t first = sample - position_ > left ? there.start_at(sample) : 0;
+  if (sample - position_ <= left || !one_rate_ || first < resampler_->next_sample()) {
+    discard_until(sample);
+    return position_ == sample;
+  }
+  if (!leave_out(first - resampler_->next_sample())) return false;
+  resampler_ = std::move(there);
+  ready_.clear();
+  used_ = 0;
+  position_ = sample;
+  return true;
+}
+
+// Of the source's samples, as many; false where they end before, or another rate begins.
+bool AudioFile::leave_out(std::int64_t samples) {
+  while (samples > 0) {
+    if (block_.count == 0) {
+      samples -= source_->skip(samples);
+      if (samples == 0) break;
+      block_ = source_->next();
+      if (block_.count == 0 || block_.rate != resampler_->rate()) return false;
+    }
+    const std::int64_t some = std::min(samples, static_cast<std::int64_t>(block_.count));
+    block_.samples += some;
+    block_.count -= static_cast<std::size_t>(some);
+    samples -= some;
+    if (between_) between_();
+  }
+  return true;
+}
+
+std::int64_t AudioFile::promised_exactly() const {
+  if (facts_.promised < 0 || !one_rate_) return -1;
+  return resampler_->count_of(facts_.promised);
+}
+
 std::int64_t AudioFile::promised() const {
   if (facts_.promised < 0) return -1;
   if (facts_.rate <= 0) return -1;

@@ -56,8 +56,17 @@ class AudioFile {
   // As seek(), but only where nothing has to be decoded for it; else nothing changes.
   bool seek_at_once(std::int64_t sample);
 
+  // Goes forward; what lies between is not decoded where the source can leave it out. False where
+  // it cannot be done: the file ends before, or its rate changes. Then only restart() goes on.
+  bool skip_to(std::int64_t sample);
+
+  // Begins anew, as if it had just been opened.
+  void restart() { begin(); }
+
   // Samples at 16 kHz that the file promises, to one or two; -1: it does not say.
   std::int64_t promised() const;
+  // Exactly as many as come if the file keeps its promise.
+  std::int64_t promised_exactly() const;
 
   // What is known once the end was reached, whatever was done since.
   Ending ending() const { return ending_; }
@@ -70,6 +79,7 @@ class AudioFile {
   bool next_block();
   void reach_end();
   void discard_until(std::int64_t sample);
+  bool leave_out(std::int64_t samples);
 
   Open open_;
   FileHeader header_;

@@ -23,6 +23,9 @@ class Resampler {
   // How many resampled samples a signal of `samples` gives.
   std::int64_t count_of(std::int64_t samples) const;
 
+  // The sample of the signal that the next push() begins with.
+  std::int64_t next_sample() const { return pushed_; }
+
   int rate() const { return rate_; }
 
  private:
