@@ -106,7 +106,7 @@ def test_what_breaks_off_is_not_complete(tmp_path, ending):
     with AudioFile(path) as file:
         part = file.read()
         assert 0.5 < len(part) / 16000 < 3
-        assert file.ending == "truncated"
+        assert file.ending in ("truncated", "damaged")
 
 
 @pytest.mark.parametrize("frames", [1, 100, 1151, 1152, 1153, 4095, 4096, 4097, 44100, 100000])
