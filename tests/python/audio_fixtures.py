@@ -86,6 +86,14 @@ def promise_more_flac_samples(path: Path) -> None:
     path.write_bytes(data)
 
 
+def forget_flac_samples(path: Path) -> None:
+    """Let a FLAC header say that the length is not known, as encoders do that write to a pipe."""
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+
+
 def wav_header(frames: int, channels: int, sample_rate: int, data_bytes: int) -> bytes:
     """A 16-bit WAV header that promises `data_bytes`, whatever follows."""
     rate = sample_rate * channels * 2

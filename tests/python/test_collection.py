@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from essentia_maest.collection.scan import scan
 from essentia_maest.errors import InvalidArgumentError
 from essentia_maest.files import sha256_of
 from essentia_maest.making.conversion import convert_random
+from worker_helpers import worker_pids
 
 
 @pytest.fixture(scope="module")
@@ -416,6 +418,40 @@ def test_options_that_do_not_bear_on_the_output_do_not_undo_resume(tmp_path, mod
     two = AnalysisOptions.of(output="predictions", block=2)
     analyze(model, [tmp_path / "in"], tmp_path / "out", one)
     assert analyze(model, [tmp_path / "in"], tmp_path / "out", two, resume=True).resumed == 1
+
+
+class KillWorkers(SilentReporter):
+    """Kill a worker, idle or busy, whenever a track is done, a few times."""
+
+    def __init__(self, times: int) -> None:
+        self.killed = 0
+        self._times = times
+
+    def done(self) -> None:
+        pids = worker_pids()
+        if pids and self.killed < self._times:
+            os.kill(pids[self.killed % len(pids)], signal.SIGKILL)
+            self.killed += 1
+
+
+@pytest.mark.slow
+def test_killed_workers_cost_at_most_what_they_held(tmp_path, model):
+    for index in range(24):
+        write_audio(tmp_path / "in" / f"{index}.flac", 3.0, seed=index)
+    killer = KillWorkers(6)
+    report = analyze(
+        model, [tmp_path / "in"], tmp_path / "out", reporter=killer, workers=2, threads=2
+    )
+    assert killer.killed == 6
+    assert report.stopped is None
+    assert report.analyzed + len(report.failures) == 24
+    assert len(report.failures) <= 6
+    assert {one.reason for one in report.failures} <= {"the decoder crashed (SIGKILL)"}
+    # What failed is done by the next run.
+    again = analyze(model, [tmp_path / "in"], tmp_path / "out", resume=True)
+    assert again.resumed + again.analyzed == 24
+    assert again.resumed == report.analyzed
+    assert not list(tmp_path.rglob(".maest-*"))
 
 
 class InterruptAfter(SilentReporter):

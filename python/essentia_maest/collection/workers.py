@@ -19,7 +19,9 @@ TASKS_PER_WORKER = 500
 """Files after which a worker is replaced, whatever the decoders may have leaked meanwhile."""
 
 _START_SECONDS = 120.0
+# Starts that fail one after the other: what ends by itself ends again, what is killed may be lucky.
 _MOST_FAILED_STARTS = 3
+_MOST_KILLED_STARTS = 12
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,8 @@ class Workers:
             self._idle.remove(worker)
         if self._starting.pop(worker, None) is not None:
             self._failed_starts += 1
-            if self._failed_starts >= _MOST_FAILED_STARTS:
+            killed = how.startswith("SIG")
+            if self._failed_starts >= (_MOST_KILLED_STARTS if killed else _MOST_FAILED_STARTS):
                 raise _none(f"{how} (what they printed is above)")
         asked = self._busy.pop(worker, None)
         if asked is None:
