@@ -7,6 +7,7 @@ are named question by question. Discogs' ``Genre---Style`` answers one question 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -104,11 +105,19 @@ def strongest_by_family(
         of `labels`.
     """
     found: dict[str, dict[str, float]] = {family: {} for family in families}
-    for index in np.argsort(-activations, kind="stable"):
-        family, _, name = labels[index].partition(SEPARATOR)
+    split = _split(tuple(labels))
+    for index in np.argsort(-activations, kind="stable").tolist():
+        family, name = split[index]
         if len(found[family]) < count:
             found[family][name] = round(float(activations[index]), digits)
     return found
+
+
+@lru_cache(maxsize=8)
+def _split(labels: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Split labels into families and names: once, not for each of a collection's segments."""
+    parted = (label.partition(SEPARATOR) for label in labels)
+    return [(family, name) for family, _, name in parted]
 
 
 def family_lines(strongest: dict[str, dict[str, float]]) -> list[str]:
