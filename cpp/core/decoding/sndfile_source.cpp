@@ -133,7 +133,6 @@ class SndfileSource : public Source {
     facts_.codec = container.codec;
     facts_.decoder = sndfile_version();
     mpeg_ = container.container == "mpeg";
-    seeks_ = seeks_exactly(container.codec);
     auto file =
         std::make_shared<FileBytes>(path, kWindow, std::numeric_limits<std::int64_t>::max());
     if (mpeg_) {
@@ -153,6 +152,7 @@ class SndfileSource : public Source {
     facts_.rate = stream_->info().rate;
     facts_.channels = stream_->info().channels;
     if (facts_.codec.empty()) facts_.codec = codec_of_format(stream_->info().format);
+    if (!mpeg_) seeks_ = seeks_exactly(facts_.codec);
   }
 
   const SourceFacts& facts() const override { return facts_; }
