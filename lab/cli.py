@@ -14,11 +14,14 @@ COMMANDS = {
     "corpus example": Command(
         "lab.corpus.example_clip", "make_example_clip", "the clip that ships with the package"
     ),
+    "formats": Command(
+        "lab.formats.command", "measure_formats", "what reads which audio file right"
+    ),
     "quality": Command(
         "lab.quality.command", "quality", "what a model is worth, on held-out music"
     ),
 }
 
 main = CommandLine(
-    "python -m lab", "Make corpora out of packages, and measure models.", COMMANDS
+    "python -m lab", "Make corpora out of packages, and measure models and decoders.", COMMANDS
 ).main

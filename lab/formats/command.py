@@ -1,0 +1,68 @@
+"""`python -m lab formats`: the command itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from essentia_maest.files import write_whole
+from essentia_maest.machine import machine, versions
+
+from .decoders import DECODERS
+from .measuring import make_files, measure
+from .recipes import all_recipes
+from .tables import details, summary
+
+_REFERENCES = ("ffmpeg", "PyAV", "own", "libsndfile")
+
+
+def measure_formats(
+    output: Path,
+    only: str | None = None,
+    decoders: str | None = None,
+) -> Path:
+    """Make files of every kind, let decoders read them one by one, and write tables.
+
+    Measurements are kept: repeated with other decoders, only those measure.
+
+    Parameters
+    ----------
+    output : path
+        Folder for the files (100 MB), measurements (formats.json) and tables (formats.md).
+    only : str, optional
+        A regular expression: names of the files that are measured; default: all.
+    decoders : str, optional
+        Names in `lab.formats.decoders.DECODERS`, with commas between; default: all. Those that
+        others are compared with are always added.
+
+    Returns
+    -------
+    path
+        The tables.
+    """
+    recipes = [recipe for recipe in all_recipes() if re.search(only or "", recipe.name)]
+    names = list(dict.fromkeys([*(decoders.split(",") if decoders else DECODERS), *_REFERENCES]))
+    refused = make_files(recipes, output / "files")
+    made = [recipe for recipe in recipes if recipe.name not in refused]
+    kept = output / "formats.json"
+    results = json.loads(kept.read_text()) if kept.exists() else {}
+    for name, records in measure(made, output / "files", names, _REFERENCES).items():
+        results.setdefault(name, {}).update(records)
+    write_whole(kept, json.dumps(results, indent=1))
+    everything = [recipe for recipe in all_recipes() if recipe.name in results]
+    shown = [name for name in DECODERS if any(name in of_file for of_file in results.values())]
+    text = "\n".join(
+        [
+            f"Machine: {machine()}; {versions()}.\n",
+            summary(everything, results, shown),
+            "Files that not every decoder reads right:\n",
+            details(everything, results, shown, only_bad=True),
+            "Not made:\n",
+            *(f"- {name}: {words}" for name, words in refused.items()),
+            "",
+        ]
+    )
+    tables = output / "formats.md"
+    write_whole(tables, text)
+    return tables

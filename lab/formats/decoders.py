@@ -1,0 +1,228 @@
+"""Decoders one by one: a file in, its samples out, none of them helped by another.
+
+Each runs in a process of its own (`worker.py`): what crashes it costs one file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SECONDS = 20
+
+
+class Sound(NamedTuple):
+    """What a decoder gives."""
+
+    samples: NDArray[np.float32]
+    """float32 [frames, channels]."""
+
+    rate: int
+    """In Hz."""
+
+    told: str = ""
+    """What the decoder says beside it."""
+
+
+class RefusedError(Exception):
+    """The decoder says that it cannot read the file."""
+
+
+def maest_file(path: str) -> Sound:
+    """Decode with this project, whichever decoder it chooses."""
+    from essentia_maest import AudioFile
+    from essentia_maest.errors import MaestError
+
+    pieces = []
+    try:
+        with AudioFile(path) as file:
+            while len(piece := file.read(1 << 15)):
+                pieces.append(piece)
+            told = f"{file.decoder} {file.ending}"
+    except MaestError as error:
+        raise RefusedError(str(error)) from error
+    return _mono(np.concatenate(pieces) if pieces else np.zeros(0, np.float32), told)
+
+
+def maest_before(path: str) -> Sound:
+    """Decode with `load_audio`."""
+    from essentia_maest import load_audio
+    from essentia_maest.errors import MaestError
+
+    try:
+        return _mono(load_audio(path))
+    except MaestError as error:
+        raise RefusedError(str(error)) from error
+
+
+def monoloader(path: str) -> Sound:
+    """Decode with the installed Essentia, its linear resampling included."""
+    import wave
+
+    from essentia_maest.essentia_algorithms import quiet_essentia
+
+    with quiet_essentia() as essentia, tempfile.TemporaryDirectory(prefix="formats-") as folder:
+        # Its destructor crashes if the first file that it ever opens is refused.
+        silence = os.path.join(folder, "silence.wav")
+        with wave.open(silence, "wb") as file:
+            file.setparams((1, 2, 16000, 0, "NONE", "not compressed"))
+            file.writeframes(bytes(16))
+        loader = essentia.Algorithm("MonoLoader")
+        try:
+            loader.__configure__(filename=silence)
+            loader.__configure__(filename=path, sampleRate=16000.0, resampleQuality=4)
+            return _mono(np.asarray(loader.__compute__(), dtype=np.float32))
+        except RuntimeError as error:
+            raise RefusedError(str(error)) from error
+
+
+def libsndfile(path: str) -> Sound:
+    """Decode with libsndfile."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            blocks = [np.zeros((0, file.channels), np.float32)]
+            while len(block := file.read(1 << 14, dtype="float32", always_2d=True)):
+                blocks.append(block)
+            return Sound(np.concatenate(blocks), file.samplerate)
+    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+        raise RefusedError(str(error)) from error
+
+
+def pyav(path: str) -> Sound:
+    """Decode with PyAV, its FFmpeg newer than the program."""
+    import av
+
+    blocks: list[NDArray[np.float32]] = []
+    rate = 0
+    try:
+        with av.open(path) as container:
+            if not container.streams.audio:
+                raise RefusedError("no audio stream")
+            with contextlib.suppress(av.error.EOFError):
+                for frame in container.decode(container.streams.audio[0]):
+                    if rate not in (0, frame.sample_rate):
+                        raise RefusedError("its rate changes")
+                    rate = frame.sample_rate
+                    planes = frame.to_ndarray()
+                    if not frame.format.is_planar:
+                        planes = planes.reshape(-1, frame.layout.nb_channels).T
+                    blocks.append(_to_float(planes).T)
+    except (av.error.FFmpegError, ValueError) as error:
+        raise RefusedError(str(error)) from error
+    if not blocks:
+        raise RefusedError("no samples")
+    return Sound(np.concatenate(blocks), rate)
+
+
+def ffmpeg(path: str) -> Sound:
+    """Decode with the program ffmpeg, at the file's own rate and channels."""
+    with tempfile.TemporaryDirectory(prefix="formats-") as folder:
+        out = os.path.join(folder, "out.wav")
+        _run(["ffmpeg", "-v", "error", "-i", path, "-map", "0:a:0", "-c:a", "pcm_f32le", out])
+        return libsndfile(out)
+
+
+# What the formats' own decoders are called with, by the ending of the file; "{}" is what they write.
+_OWN: dict[str, tuple[str, ...]] = {
+    ".flac": ("flac", "-s", "-d", "-f", "-o", "{out}", "{in}"),
+    ".oga": ("flac", "-s", "-d", "-f", "--ogg", "-o", "{out}", "{in}"),
+    ".ogg": ("oggdec", "-Q", "-o", "{out}", "{in}"),
+    ".opus": ("opusdec", "--quiet", "--float", "{in}", "{out}"),
+    ".mp3": ("mpg123", "-q", "-e", "f32", "-w", "{out}", "{in}"),
+    ".mp2": ("mpg123", "-q", "-e", "f32", "-w", "{out}", "{in}"),
+    ".mp1": ("mpg123", "-q", "-e", "f32", "-w", "{out}", "{in}"),
+    ".wv": ("wvunpack", "-q", "-y", "{in}", "-o", "{out}"),
+    ".aac": ("faad", "-q", "-b", "4", "-o", "{out}", "{in}"),
+    ".m4a": ("faad", "-q", "-b", "4", "-o", "{out}", "{in}"),
+    ".mpc": ("mpcdec", "{in}", "{out}"),
+    ".spx": ("speexdec", "{in}", "{out}"),
+}
+
+
+def own(path: str) -> Sound:
+    """Decode with the format's own program, or with SoX."""
+    command = _OWN.get(Path(path).suffix, ("sox", "{in}", "-e", "floating-point", "{out}"))
+    if shutil.which(command[0]) is None:
+        raise RefusedError(f"there is no {command[0]}")
+    with tempfile.TemporaryDirectory(prefix="formats-") as folder:
+        out = os.path.join(folder, "out.wav")
+        _run([word.format(out=out, **{"in": path}) for word in command])
+        if not os.path.exists(out):
+            raise RefusedError(f"{command[0]} wrote nothing")
+        return libsndfile(out)._replace(told=command[0])
+
+
+DECODERS: dict[str, Callable[[str], Sound]] = {
+    "AudioFile": maest_file,
+    "load_audio": maest_before,
+    "MonoLoader": monoloader,
+    "libsndfile": libsndfile,
+    "PyAV": pyav,
+    "ffmpeg": ffmpeg,
+    "own": own,
+}
+"""By the name in the table."""
+
+
+def mixed(sound: Sound) -> NDArray[np.float32]:
+    """Mix to mono, and resample to 16 kHz as MonoLoader does.
+
+    Parameters
+    ----------
+    sound : Sound
+
+    Returns
+    -------
+    float32 [samples]
+    """
+    from essentia_maest.decoding.resampling import resample_whole
+
+    samples = sound.samples
+    if samples.shape[1] == 1:
+        mono = samples[:, 0]
+    elif samples.shape[1] == 2:
+        mono = (samples[:, 0] + samples[:, 1]) * np.float32(0.5)
+    else:
+        mono = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+    mono = np.ascontiguousarray(mono)
+    if sound.rate == 16000 or not len(mono):
+        return mono
+    return resample_whole(mono, sound.rate)
+
+
+def _mono(samples: NDArray[np.float32], told: str = "") -> Sound:
+    return Sound(samples[:, None], 16000, told)
+
+
+def _to_float(planes: NDArray[np.generic]) -> NDArray[np.float32]:
+    if planes.dtype == np.uint8:
+        return ((planes.astype(np.float32)) - 128) / np.float32(128)
+    if planes.dtype.kind == "i":
+        return planes.astype(np.float32) / np.float32(2.0 ** (8 * planes.itemsize - 1))
+    return planes.astype(np.float32)
+
+
+def _run(command: list[str]) -> bytes:
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RefusedError(f"{command[0]} does not end") from error
+    if done.returncode < 0:
+        raise RefusedError(f"{command[0]} died of signal {-done.returncode}")
+    if done.returncode:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        raise RefusedError(f"{command[0]}: {words[-1] if words else done.returncode}")
+    return done.stdout

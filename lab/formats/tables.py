@@ -1,0 +1,108 @@
+"""Measurements as tables."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .recipe import Recipe
+from .verdicts import verdict
+
+
+def summary(
+    recipes: Sequence[Recipe],
+    results: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    decoders: Sequence[str],
+) -> str:
+    """Tell for each container and codec what each decoder made of it.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+    results : mapping
+        See `lab.formats.measuring.measure`.
+    decoders : sequence of str
+
+    Returns
+    -------
+    str
+        A Markdown table.
+    """
+    groups: dict[tuple[str, str], list[Recipe]] = defaultdict(list)
+    for recipe in recipes:
+        if recipe.name in results:
+            groups[recipe.container, recipe.codec].append(recipe)
+    lines = [
+        "| container | codec | files | " + " | ".join(decoders) + " |",
+        "|-|-|-|" + "-|" * len(decoders),
+    ]
+    for (container, codec), members in groups.items():
+        cells = [_cell([dict(results[m.name].get(name, {})) for m in members]) for name in decoders]
+        lines.append(f"| {container} | {codec} | {len(members)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(records: list[dict[str, Any]]) -> str:
+    records = [record for record in records if record]
+    if not records:
+        return ""
+    counts = Counter(verdict(record) for record in records)
+    good = [record for record in records if verdict(record) == "ok"]
+    words = ["ok" if len(counts) == 1 and good else f"{n} {word}" for word, n in counts.items()]
+    offsets = [record["offset"] for record in good]
+    if any(offsets):
+        low, high = min(offsets), max(offsets)
+        words.append(f"late {low}" if low == high else f"late {low} to {high}")
+    return ", ".join(words)
+
+
+def details(
+    recipes: Sequence[Recipe],
+    results: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    decoders: Sequence[str],
+    *,
+    only_bad: bool = False,
+) -> str:
+    """List every file.
+
+    Parameters
+    ----------
+    recipes, results, decoders
+        See `summary`.
+    only_bad : bool
+        Leave files out that every decoder reads right.
+
+    Returns
+    -------
+    str
+        A Markdown table. `late` is in samples at 16 kHz against what was encoded; `r` the
+        correlation with it; `diff` the largest difference from a second decoder.
+    """
+    lines = ["| file | " + " | ".join(decoders) + " |", "|-|" + "-|" * len(decoders)]
+    for recipe in recipes:
+        of_file = results.get(recipe.name)
+        if of_file is None:
+            continue
+        records = [dict(of_file[name]) for name in decoders if name in of_file]
+        if only_bad and all(verdict(record) == "ok" for record in records):
+            continue
+        cells = [_detail(dict(of_file.get(name, {}))) for name in decoders]
+        lines.append(f"| {recipe.name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _detail(record: dict[str, Any]) -> str:
+    if not record:
+        return ""
+    words = [verdict(record)]
+    if record["outcome"] == "samples":
+        if words[0] != "ok":
+            words.append(f"{record['seconds']:.2f} s of {record['wanted']:.2f}")
+        if record["offset"]:
+            words.append(f"late {record['offset']}")
+        if words[0] != "ok" or record["correlation"] < 0.99:
+            words.append(f"r {record['correlation']:.3f}")
+        if "difference" in record:
+            words.append(f"diff {record['difference']:.1e}")
+    return ", ".join(words)

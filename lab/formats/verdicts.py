@@ -1,0 +1,33 @@
+"""What a measurement means, in a word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_CORRELATION_LOST = 0.02
+_SECONDS_SHORT, _SECONDS_LONG = 0.06, 0.35
+_EMPTY = 0.05  # correlation below which a signal has nothing to do with another
+
+
+def verdict(record: dict[str, Any]) -> str:
+    """Judge what a decoder made of a file.
+
+    Parameters
+    ----------
+    record : dict
+        See `lab.formats.measuring.measure`.
+
+    Returns
+    -------
+    str
+        ``ok``, ``short``, ``long``, ``wrong``, ``refused``, ``crashed`` or ``hung``.
+    """
+    if record["outcome"] != "samples":
+        return str(record["outcome"])
+    if record["seconds"] < record["wanted"] - _SECONDS_SHORT:
+        return "short"
+    if record["seconds"] > record["wanted"] + _SECONDS_LONG:
+        return "long"
+    if record["best"] > _EMPTY and record["correlation"] < record["best"] - _CORRELATION_LOST:
+        return "wrong"
+    return "ok"
