@@ -13,6 +13,9 @@ RATE = 16000
 _REACH = 8000
 """Samples by which one signal may begin before or after the other."""
 
+_UNLIKE = 0.05
+"""Correlation of signals that have nothing to do with each other."""
+
 
 class Likeness(NamedTuple):
     """How a signal compares with what it ought to be."""
@@ -39,15 +42,20 @@ def likeness(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> Likenes
     if len(found) < 2 or len(wanted) < 2 or not np.isfinite(found).all():
         return Likeness(0, 0.0)
     size = 1 << (len(found) + len(wanted)).bit_length()
-    products = np.fft.irfft(
-        np.fft.rfft(found.astype(np.float64), size)
-        * np.conj(np.fft.rfft(wanted.astype(np.float64), size)),
-        size,
+    spectrum = np.fft.rfft(found.astype(np.float64), size) * np.conj(
+        np.fft.rfft(wanted.astype(np.float64), size)
     )
+    products = np.fft.irfft(spectrum, size)
     lags = np.concatenate([products[-_REACH:], products[: _REACH + 1]])
     offset = int(np.argmax(lags)) - _REACH
     one, other = aligned(found, wanted, offset)
-    return Likeness(offset, _correlation(one, other))
+    power = np.sqrt((one.astype(np.float64) ** 2).sum() * (other.astype(np.float64) ** 2).sum())
+    # The delay need not be whole samples at this rate.
+    angles = 2j * np.pi * np.arange(len(spectrum)) / size
+    between = [np.exp(angles * (offset + shift)) for shift in np.linspace(-0.5, 0.5, 17)]
+    best = max(float((spectrum * turn).real.sum()) * 2 / size for turn in between)
+    correlation = min(best / power, 1.0) if power > 0 else 0.0
+    return Likeness(offset, correlation) if correlation > _UNLIKE else Likeness(0, correlation)
 
 
 def likeness_of_parts(
@@ -94,9 +102,3 @@ def largest_difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> 
         return 0.0
     difference = np.clip(one[:length], -1, 1) - np.clip(other[:length], -1, 1)
     return float(np.abs(difference).max())
-
-
-def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    one, other = one.astype(np.float64), other.astype(np.float64)
-    power = np.sqrt((one**2).sum() * (other**2).sum())
-    return float((one * other).sum() / power) if power > 0 else 0.0

@@ -117,39 +117,74 @@ def measure(
     try:
         with tempfile.TemporaryDirectory(prefix="formats-") as scratch:
             for recipe in tracked(recipes, "decoded"):
-                results[recipe.name] = _of_file(
-                    recipe, folder / recipe.name, workers, references, Path(scratch)
+                answers, signals = _answers(
+                    folder / recipe.name, workers, references, Path(scratch)
                 )
+                results[recipe.name] = compared(recipe, answers, signals, references)
     finally:
         for worker in workers.values():
             worker.close()
     return results
 
 
-def _of_file(
-    recipe: Recipe,
-    path: Path,
-    workers: dict[str, Worker],
-    references: Sequence[str],
-    scratch: Path,
-) -> dict[str, Record]:
-    wanted = wanted_sound(recipe)
-    records: dict[str, Record] = {}
+def _answers(
+    path: Path, workers: dict[str, Worker], references: Sequence[str], scratch: Path
+) -> tuple[dict[str, Record], dict[str, NDArray[np.float32]]]:
+    """Let all decoders read a file; what references made of it is kept beside the files."""
+    answers: dict[str, Record] = {}
     signals: dict[str, NDArray[np.float32]] = {}
+    kept = {name: path.parent.parent / "decoded" / name / path.name for name in references}
+    places = {name: kept.get(name, scratch / name) for name in workers}
+    known = {
+        name: json.loads(Path(f"{place}.json").read_text())
+        for name, place in kept.items()
+        if Path(f"{place}.json").exists()
+    }
     for name, worker in workers.items():
-        worker.begin(path, scratch / f"{name}.npy")
+        if name not in known:
+            places[name].parent.mkdir(parents=True, exist_ok=True)
+            worker.begin(path, Path(f"{places[name]}.npy"))
     for name, worker in workers.items():
-        record = worker.finish()
-        if record["outcome"] == "samples":
-            signals[name] = found = np.load(scratch / f"{name}.npy")
-            there = likeness_of_parts(found, wanted)
-            record |= {
-                "seconds": len(found) / RATE,
-                "offset": there.offset,
-                "correlation": there.correlation,
-                "gain": _gain(found, wanted),
-            }
-        records[name] = record
+        answers[name] = known[name] if name in known else worker.finish()
+        if name in kept:
+            Path(f"{kept[name]}.json").write_text(json.dumps(answers[name]))
+        if answers[name]["outcome"] == "samples":
+            signals[name] = np.load(f"{places[name]}.npy")
+    return answers, signals
+
+
+def compared(
+    recipe: Recipe,
+    answers: dict[str, Record],
+    signals: dict[str, NDArray[np.float32]],
+    references: Sequence[str],
+) -> dict[str, Record]:
+    """Compare what decoders made of a file with what was encoded, and with one another.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    answers : dict
+        Decoder -> outcome and words.
+    signals : dict
+        Decoder -> float32 [samples], mono at 16 kHz.
+    references : sequence of str
+
+    Returns
+    -------
+    dict
+        See `measure`, of one file.
+    """
+    wanted = wanted_sound(recipe)
+    records = {name: dict(answer) for name, answer in answers.items()}
+    for name, found in signals.items():
+        there = likeness_of_parts(found, wanted)
+        records[name] |= {
+            "seconds": len(found) / RATE,
+            "offset": there.offset,
+            "correlation": there.correlation,
+            "gain": _gain(found, wanted),
+        }
     _compare_with_references(records, signals, references)
     for record in records.values():
         record["wanted"] = sum(len(part) for part in wanted) / RATE
@@ -167,11 +202,14 @@ def _compare_with_references(
     signals: dict[str, NDArray[np.float32]],
     references: Sequence[str],
 ) -> None:
-    best = max((records[name]["correlation"] for name in signals), default=0.0)
+    best = max(
+        (record["correlation"] for record in records.values() if 0.5 < record.get("gain", 0) < 2),
+        default=0.0,
+    )
     good = [
         name
         for name in references
-        if name in signals and records[name]["correlation"] > best - 0.005
+        if name in signals and abs(records[name]["correlation"] - best) < 0.005
     ]
     for name, found in signals.items():
         record = records[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .handmade import handmade
 from .recipe import Recipe, by_ffmpeg, by_libsndfile, by_program, family
 
 LOW, USUAL, HIGH = (8000, 11025, 16000, 22050), (32000, 44100, 48000), (88200, 96000, 192000)
@@ -25,6 +26,7 @@ def all_recipes() -> list[Recipe]:
     rooms = (
         _mp3, _flac, _ogg, _mp4, _matroska, _wav, _wav_relatives, _aiff, _au, _caf,
         _adts_and_dolby, _windows_media, _lossless, _old_mpeg, _speech, _video, _sndfile_only,
+        handmade,
     )  # fmt: skip
     found = [recipe for room in rooms for recipe in room()]
     return list({recipe.name: recipe for recipe in found}.values())
@@ -252,6 +254,14 @@ def _adts_and_dolby() -> Iterator[Recipe]:
     rates = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
     yield from family("adts", "aac", ".aac", aac, rates=rates, channels=MONO_STEREO)
     yield from family("adts", "aac", ".aac", aac, channels=UP_TO_SEVEN)
+    for profile, name in ((5, "HE"), (29, "HE v2"), (23, "LD"), (39, "ELD")):
+        maker = by_program("fdkaac", "-p", str(profile), "-b", "48", "-o", "{out}", "{in}")
+        spread = {"channels": (2,) if profile == 29 else (1, 2), "rates": (32000, 44100, 48000)}
+        yield from family("mp4", "aac", ".m4a", maker, name, **spread)
+        if profile in (5, 29):
+            maker = by_program("fdkaac", "-p", str(profile), "-f", "2", "-b", "48", "-o", "{out}",
+                               "{in}")  # fmt: skip
+            yield from family("adts", "aac", ".aac", maker, name, **spread)
     yield from family("loas", "aac", ".latm", by_ffmpeg("-c:a", "aac", "-f", "latm"))
     for codec in ("ac3", "eac3"):
         maker = by_ffmpeg("-c:a", codec)
@@ -286,6 +296,12 @@ def _lossless() -> Iterator[Recipe]:
         maker = by_ffmpeg("-c:a", "tta", "-sample_fmt", form)
         yield from family("tta", "tta", ".tta", maker, f"{depth} bit", rates=(44100, 96000),
                           channels=(1, 2, 6))  # fmt: skip
+    for level in ("1000", "2000", "3000", "5000"):
+        mac = by_program("mac", "{in}", "{out}", f"-c{level}")
+        yield from family("ape", "ape", ".ape", mac, f"level {level}", rates=(44100, 96000),
+                          channels=MONO_STEREO)  # fmt: skip
+    mac = by_program("mac", "{in}", "{out}", "-c2000", subtype="PCM_24")
+    yield from family("ape", "ape", ".ape", mac, "24 bit")
     mpc = by_program("mpcenc", "--silent", "--overwrite", "{in}", "{out}")
     yield from family("musepack", "musepack", ".mpc", mpc, "SV8", rates=USUAL, channels=MONO_STEREO)
 

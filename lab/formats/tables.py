@@ -10,6 +10,10 @@ from .recipe import Recipe
 from .verdicts import verdict
 
 
+_SAME = 1e-6
+"""A difference that is not told."""
+
+
 def summary(
     recipes: Sequence[Recipe],
     results: Mapping[str, Mapping[str, Mapping[str, Any]]],
@@ -79,7 +83,7 @@ def details(
         A Markdown table. `late` is in samples at 16 kHz against what was encoded; `r` the
         correlation with it; `diff` the largest difference from a second decoder.
     """
-    lines = ["| file | " + " | ".join(decoders) + " |", "|-|" + "-|" * len(decoders)]
+    rows: dict[tuple[str, ...], list[Recipe]] = defaultdict(list)
     for recipe in recipes:
         of_file = results.get(recipe.name)
         if of_file is None:
@@ -88,21 +92,44 @@ def details(
         if only_bad and all(verdict(record) == "ok" for record in records):
             continue
         cells = [_detail(dict(of_file.get(name, {}))) for name in decoders]
-        lines.append(f"| {recipe.name} | " + " | ".join(cells) + " |")
+        rows[(recipe.container, recipe.codec, *cells)].append(recipe)
+    lines = [
+        "| container | codec | files | " + " | ".join(decoders) + " |",
+        "|-|-|-|" + "-|" * len(decoders),
+    ]
+    for (container, codec, *cells), members in rows.items():
+        spread = "; ".join(f"{name} {_spread(name, members)}" for name in _variants(members))
+        lines.append(f"| {container} | {codec} | {spread} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _variants(members: list[Recipe]) -> list[str]:
+    return list(dict.fromkeys(member.variant for member in members))
+
+
+def _spread(variant: str, members: list[Recipe]) -> str:
+    """Tell rates and channels of the files of one variant."""
+    own = [member for member in members if member.variant == variant]
+    rates = ", ".join(str(rate) for rate in sorted({member.rate for member in own}))
+    channels = ", ".join(str(count) for count in sorted({member.channels for member in own}))
+    kinds = {member.quiet for member in own}
+    loudness = " quiet" if kinds == {True} else " loud" if kinds == {False} else ""
+    return f"{rates} Hz {channels} ch{loudness}".strip()
 
 
 def _detail(record: dict[str, Any]) -> str:
     if not record:
         return ""
     words = [verdict(record)]
+    if record["outcome"] == "refused":
+        words.append(" ".join(record["words"].split()).replace("|", "/")[:60])
     if record["outcome"] == "samples":
         if words[0] != "ok":
-            words.append(f"{record['seconds']:.2f} s of {record['wanted']:.2f}")
+            words.append(f"{record['seconds']:.1f} s of {record['wanted']:.1f}")
         if record["offset"]:
             words.append(f"late {record['offset']}")
         if words[0] != "ok" or record["correlation"] < 0.99:
-            words.append(f"r {record['correlation']:.3f}")
-        if "difference" in record:
+            words.append(f"r {record['correlation']:.2f}")
+        if record.get("difference", 0) > _SAME:
             words.append(f"diff {record['difference']:.1e}")
     return ", ".join(words)

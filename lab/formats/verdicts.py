@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+_LOST = 0.2
+"""Of what a correlation lacks to 1: the share by which it may lack more than the best one."""
+
 _CORRELATION_LOST = 0.02
 _SECONDS_SHORT, _SECONDS_LONG = 0.06, 0.35
 _EMPTY = 0.05  # correlation below which a signal has nothing to do with another
+_GAINS = (0.6, 1.6)
 
 
 def verdict(record: dict[str, Any]) -> str:
@@ -28,6 +32,9 @@ def verdict(record: dict[str, Any]) -> str:
         return "short"
     if record["seconds"] > record["wanted"] + _SECONDS_LONG:
         return "long"
-    if record["best"] > _EMPTY and record["correlation"] < record["best"] - _CORRELATION_LOST:
+    allowed = _CORRELATION_LOST + _LOST * (1 - record["best"])
+    if record["best"] > _EMPTY and record["correlation"] < record["best"] - allowed:
+        return "wrong"
+    if record["best"] > _EMPTY and not _GAINS[0] < record["gain"] < _GAINS[1]:
         return "wrong"
     return "ok"
