@@ -14,8 +14,11 @@ COMMANDS = {
     "corpus example": Command(
         "lab.corpus.example_clip", "make_example_clip", "the clip that ships with the package"
     ),
-    "formats": Command(
+    "formats measure": Command(
         "lab.formats.command", "measure_formats", "what reads which audio file right"
+    ),
+    "formats damage": Command(
+        "lab.formats.damage", "damage_formats", "what comes of damaged audio files"
     ),
     "quality": Command(
         "lab.quality.command", "quality", "what a model is worth, on held-out music"

@@ -14,7 +14,7 @@ from .measuring import make_files, measure
 from .recipes import all_recipes
 from .tables import details, summary
 
-_REFERENCES = ("ffmpeg", "PyAV", "own", "libsndfile")
+_REFERENCES = ("ffmpeg", "PyAV", "program", "libsndfile")
 
 
 def measure_formats(

@@ -10,12 +10,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from essentia_maest.essentia_algorithms import quiet_essentia
 
 _SECONDS = 20
 
@@ -47,7 +50,7 @@ def maest_file(path: str) -> Sound:
         with AudioFile(path) as file:
             while len(piece := file.read(1 << 15)):
                 pieces.append(piece)
-            told = f"{file.decoder} {file.ending}"
+            told = f"{file.decoder}; {file.ending}; {file.seconds} s promised; {file.damage}"
     except MaestError as error:
         raise RefusedError(str(error)) from error
     return _mono(np.concatenate(pieces) if pieces else np.zeros(0, np.float32), told)
@@ -66,10 +69,6 @@ def maest_before(path: str) -> Sound:
 
 def monoloader(path: str) -> Sound:
     """Decode with the installed Essentia, its linear resampling included."""
-    import wave
-
-    from essentia_maest.essentia_algorithms import quiet_essentia
-
     with quiet_essentia() as essentia, tempfile.TemporaryDirectory(prefix="formats-") as folder:
         # Its destructor crashes if the first file that it ever opens is refused.
         silence = os.path.join(folder, "silence.wav")
@@ -135,7 +134,7 @@ def ffmpeg(path: str) -> Sound:
 
 
 # What the formats' own decoders are called with, by the ending of the file; "{}" is what they write.
-_OWN: dict[str, tuple[str, ...]] = {
+_PROGRAMS: dict[str, tuple[str, ...]] = {
     ".flac": ("flac", "-s", "-d", "-f", "-o", "{out}", "{in}"),
     ".oga": ("flac", "-s", "-d", "-f", "--ogg", "-o", "{out}", "{in}"),
     ".ogg": ("oggdec", "-Q", "-o", "{out}", "{in}"),
@@ -151,9 +150,9 @@ _OWN: dict[str, tuple[str, ...]] = {
 }
 
 
-def own(path: str) -> Sound:
+def program(path: str) -> Sound:
     """Decode with the format's own program, or with SoX."""
-    command = _OWN.get(Path(path).suffix, ("sox", "{in}", "-e", "floating-point", "{out}"))
+    command = _PROGRAMS.get(Path(path).suffix, ("sox", "{in}", "-e", "floating-point", "{out}"))
     if shutil.which(command[0]) is None:
         raise RefusedError(f"there is no {command[0]}")
     with tempfile.TemporaryDirectory(prefix="formats-") as folder:
@@ -171,9 +170,13 @@ DECODERS: dict[str, Callable[[str], Sound]] = {
     "libsndfile": libsndfile,
     "PyAV": pyav,
     "ffmpeg": ffmpeg,
-    "own": own,
+    "program": program,
 }
 """By the name in the table."""
+
+
+OWN = ("AudioFile", "load_audio")
+"""Those of this project: what they give changes with it."""
 
 
 def mixed(sound: Sound) -> NDArray[np.float32]:
@@ -187,8 +190,6 @@ def mixed(sound: Sound) -> NDArray[np.float32]:
     -------
     float32 [samples]
     """
-    from essentia_maest.decoding.resampling import resample_whole
-
     samples = sound.samples
     if samples.shape[1] == 1:
         mono = samples[:, 0]
@@ -199,7 +200,12 @@ def mixed(sound: Sound) -> NDArray[np.float32]:
     mono = np.ascontiguousarray(mono)
     if sound.rate == 16000 or not len(mono):
         return mono
-    return resample_whole(mono, sound.rate)
+    with quiet_essentia() as essentia:
+        resampler = essentia.Algorithm("Resample")
+        resampler.__configure__(
+            inputSampleRate=float(sound.rate), outputSampleRate=16000.0, quality=4
+        )
+        return np.asarray(resampler.__compute__(mono), dtype=np.float32)
 
 
 def _mono(samples: NDArray[np.float32], told: str = "") -> Sound:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .recipe import Maker, NotMadeError, Recipe, by_ffmpeg, by_program, family
-from .signals import signal
 
 _DSD_RATE = 64 * 44100
 _BLOCK = 4096  # bytes of one channel in a DSF file
@@ -177,9 +176,7 @@ def _ape_tag() -> bytes:
 
 def _bits(recipe: Recipe) -> list[NDArray[np.uint8]]:
     """Turn the sound into one bit at 64 times the rate, channel by channel."""
-    sound = signal(recipe.rate, recipe.channels, recipe.quiet)
-    return [_sigma_delta(sound[:, channel].astype(np.float64) * 0.75) for channel in range(
-        recipe.channels)]  # fmt: skip
+    return [_sigma_delta(channel.astype(np.float64) * 0.75) for channel in recipe.sound.T]
 
 
 def _sigma_delta(samples: NDArray[np.float64]) -> NDArray[np.uint8]:

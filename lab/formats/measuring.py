@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from essentia_maest.progress import tracked
 
 from .comparison import RATE, largest_difference, likeness_of_parts
-from .decoders import Sound, mixed
+from .decoders import OWN, Sound, mixed
 from .recipe import NotMadeError, Recipe
 from .signals import signal
 
@@ -89,7 +89,10 @@ def make_files(recipes: Iterable[Recipe], folder: Path) -> dict[str, str]:
 def wanted_sound(recipe: Recipe) -> list[NDArray[np.float32]]:
     """Give what was encoded, mono at 16 kHz, part by part."""
     parts = recipe.parts or ((recipe.rate, recipe.channels),)
-    return [mixed(Sound(signal(rate, channels, recipe.quiet), rate)) for rate, channels in parts]
+    return [
+        mixed(Sound(signal(rate, channels, recipe.quiet, recipe.seconds), rate))
+        for rate, channels in parts
+    ]
 
 
 def measure(
@@ -117,9 +120,7 @@ def measure(
     try:
         with tempfile.TemporaryDirectory(prefix="formats-") as scratch:
             for recipe in tracked(recipes, "decoded"):
-                answers, signals = _answers(
-                    folder / recipe.name, workers, references, Path(scratch)
-                )
+                answers, signals = _answers(folder / recipe.name, workers, Path(scratch))
                 results[recipe.name] = compared(recipe, answers, signals, references)
     finally:
         for worker in workers.values():
@@ -128,12 +129,13 @@ def measure(
 
 
 def _answers(
-    path: Path, workers: dict[str, Worker], references: Sequence[str], scratch: Path
+    path: Path, workers: dict[str, Worker], scratch: Path
 ) -> tuple[dict[str, Record], dict[str, NDArray[np.float32]]]:
-    """Let all decoders read a file; what references made of it is kept beside the files."""
+    """Let all decoders read a file; what others than our own made of it is kept."""
     answers: dict[str, Record] = {}
     signals: dict[str, NDArray[np.float32]] = {}
-    kept = {name: path.parent.parent / "decoded" / name / path.name for name in references}
+    others = [name for name in workers if name not in OWN]
+    kept = {name: path.parent.parent / "decoded" / name / path.name for name in others}
     places = {name: kept.get(name, scratch / name) for name in workers}
     known = {
         name: json.loads(Path(f"{place}.json").read_text())
@@ -186,6 +188,7 @@ def compared(
             "gain": _gain(found, wanted),
         }
     _compare_with_references(records, signals, references)
+    _compare_with_monoloader(records, signals)
     for record in records.values():
         record["wanted"] = sum(len(part) for part in wanted) / RATE
     return records
@@ -222,3 +225,14 @@ def _compare_with_references(
             record["longer"] = len(found) - len(signals[reference])
             if not record["shift"]:
                 record["difference"] = largest_difference(found, signals[reference])
+
+
+def _compare_with_monoloader(
+    records: dict[str, Record], signals: dict[str, NDArray[np.float32]]
+) -> None:
+    """Tell how far our own samples are from those that the installed Essentia gives."""
+    for name in OWN:
+        if name in signals and "MonoLoader" in signals:
+            own, other = signals[name], signals["MonoLoader"]
+            records[name]["from MonoLoader"] = largest_difference(own, other)
+            records[name]["longer than MonoLoader"] = len(own) - len(other)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
-from .signals import signal
+from .signals import SECONDS, signal
 
 _SECONDS = 60
 
@@ -43,6 +45,8 @@ class Recipe:
         60 dB less.
     parts : tuple of (int, int)
         Rate and channels of each part in a file that joins several; empty: there is one.
+    seconds : float
+        Length of each part.
     """
 
     container: str
@@ -54,6 +58,12 @@ class Recipe:
     make: Maker
     quiet: bool = False
     parts: tuple[tuple[int, int], ...] = ()
+    seconds: float = SECONDS
+
+    @property
+    def sound(self) -> NDArray[np.float32]:
+        """What is encoded, float32 [frames, channels]; of files that are joined, the first part."""
+        return signal(self.rate, self.channels, self.quiet, self.seconds)
 
     @property
     def name(self) -> str:
@@ -108,7 +118,7 @@ def by_libsndfile(form: str, subtype: str, endian: str = "FILE") -> Maker:
     """Let libsndfile write the file."""
 
     def make(recipe: Recipe, path: Path) -> None:
-        sound = signal(recipe.rate, recipe.channels, recipe.quiet)
+        sound = recipe.sound
         try:
             soundfile.write(path, sound, recipe.rate, subtype, endian, form)
         except (soundfile.LibsndfileError, ValueError, TypeError) as error:
@@ -134,8 +144,7 @@ class _as_wave:  # noqa: N801 - used as a function
         self._folder = tempfile.TemporaryDirectory(prefix="formats-")
         self._path = Path(self._folder.name, "sound.wav")
         form = "WAVEX" if recipe.channels > 2 else "WAV"
-        sound = signal(recipe.rate, recipe.channels, recipe.quiet)
-        soundfile.write(self._path, sound, recipe.rate, subtype, format=form)
+        soundfile.write(self._path, recipe.sound, recipe.rate, subtype, format=form)
 
     def __enter__(self) -> str:
         return str(self._path)

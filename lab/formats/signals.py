@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from essentia_maest.example import example_audio
 
 SECONDS = 2.5
-"""Length of every file, unless its recipe joins several."""
+"""Length of a file, unless its recipe says another or joins several."""
 
 QUIET = 10 ** (-60 / 20)
 """Factor of the quiet variants: what is guessed from bytes is guessed otherwise there."""
@@ -28,7 +28,9 @@ def _clip() -> tuple[NDArray[np.float64], int]:
 
 
 @cache
-def signal(rate: int, channels: int, quiet: bool = False) -> NDArray[np.float32]:
+def signal(
+    rate: int, channels: int, quiet: bool = False, seconds: float = SECONDS
+) -> NDArray[np.float32]:
     """Make the sound of a file.
 
     Parameters
@@ -38,6 +40,8 @@ def signal(rate: int, channels: int, quiet: bool = False) -> NDArray[np.float32]
     channels : int
     quiet : bool
         60 dB less.
+    seconds : float
+        Length.
 
     Returns
     -------
@@ -48,8 +52,8 @@ def signal(rate: int, channels: int, quiet: bool = False) -> NDArray[np.float32]
     parts = []
     for channel in range(channels):
         begin = round((_START + channel * _CHANNELS_APART) * clip_rate)
-        part = clip[begin : begin + round(SECONDS * clip_rate)]
-        parts.append(_resampled(part, round(SECONDS * rate)) * 0.8**channel)
+        part = clip[begin : begin + round(seconds * clip_rate)]
+        parts.append(_resampled(part, round(seconds * rate)) * 0.8**channel)
     sound = np.stack(parts, axis=1)
     sound *= _PEAK / np.abs(sound).max()
     return (sound * (QUIET if quiet else 1)).astype(np.float32)

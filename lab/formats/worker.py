@@ -31,10 +31,9 @@ def main() -> None:
 
 def _warm_up(name: str) -> None:
     """Import once what every fork needs."""
-    modules = {"PyAV": "av", "libsndfile": "soundfile", "own": "soundfile"}
+    modules = {"PyAV": "av", "libsndfile": "soundfile", "program": "soundfile"}
     with suppress(ImportError):
         __import__(modules.get(name, "essentia_maest"))
-    import essentia_maest.decoding.resampling
     from essentia import _essentia  # noqa: F401
 
 
