@@ -14,13 +14,12 @@ from .measuring import make_files, measure
 from .recipes import all_recipes
 from .tables import details, summary
 
-_REFERENCES = ("ffmpeg", "PyAV", "program", "libsndfile")
-
 
 def measure_formats(
     output: Path,
     only: str | None = None,
     decoders: str | None = None,
+    references: str = "ffmpeg,PyAV,program,libsndfile",
 ) -> Path:
     """Make files of every kind, let decoders read them one by one, and write tables.
 
@@ -35,6 +34,8 @@ def measure_formats(
     decoders : str, optional
         Names in `lab.formats.decoders.DECODERS`, with commas between; default: all. Those that
         others are compared with are always added.
+    references : str
+        Those that others are compared with, likewise; the first that reads a file counts.
 
     Returns
     -------
@@ -42,12 +43,13 @@ def measure_formats(
         The tables.
     """
     recipes = [recipe for recipe in all_recipes() if re.search(only or "", recipe.name)]
-    names = list(dict.fromkeys([*(decoders.split(",") if decoders else DECODERS), *_REFERENCES]))
+    compared_with = references.split(",")
+    names = list(dict.fromkeys([*(decoders.split(",") if decoders else DECODERS), *compared_with]))
     refused = make_files(recipes, output / "files")
     made = [recipe for recipe in recipes if recipe.name not in refused]
     kept = output / "formats.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}
-    for name, records in measure(made, output / "files", names, _REFERENCES).items():
+    for name, records in measure(made, output / "files", names, compared_with).items():
         results.setdefault(name, {}).update(records)
     write_whole(kept, json.dumps(results, indent=1))
     everything = [recipe for recipe in all_recipes() if recipe.name in results]

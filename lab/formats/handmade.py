@@ -100,7 +100,8 @@ def _tagged() -> Iterator[Recipe]:
     ):  # fmt: skip
         cut = _copied(by_ffmpeg("-c:a", name), *copy)
         rate = 48000 if codec == "opus" else 44100
-        yield from family(container, codec, ending, cut, "cut without encoding", rates=(rate,))
+        for recipe in family(container, codec, ending, cut, "cut", rates=(rate,)):
+            yield replace(recipe, cut=0.4)
 
 
 def _streamed() -> Iterator[Recipe]:

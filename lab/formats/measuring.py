@@ -89,8 +89,9 @@ def make_files(recipes: Iterable[Recipe], folder: Path) -> dict[str, str]:
 def wanted_sound(recipe: Recipe) -> list[NDArray[np.float32]]:
     """Give what was encoded, mono at 16 kHz, part by part."""
     parts = recipe.parts or ((recipe.rate, recipe.channels),)
+    begin = round(recipe.cut * RATE)
     return [
-        mixed(Sound(signal(rate, channels, recipe.quiet, recipe.seconds), rate))
+        mixed(Sound(signal(rate, channels, recipe.quiet, recipe.seconds), rate))[begin:]
         for rate, channels in parts
     ]
 

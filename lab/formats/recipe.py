@@ -47,6 +47,8 @@ class Recipe:
         Rate and channels of each part in a file that joins several; empty: there is one.
     seconds : float
         Length of each part.
+    cut : float
+        Seconds that the file lacks at its beginning.
     """
 
     container: str
@@ -59,6 +61,7 @@ class Recipe:
     quiet: bool = False
     parts: tuple[tuple[int, int], ...] = ()
     seconds: float = SECONDS
+    cut: float = 0.0
 
     @property
     def sound(self) -> NDArray[np.float32]:
