@@ -17,6 +17,9 @@ COMMANDS = {
     "formats measure": Command(
         "lab.formats.command", "measure_formats", "what reads which audio file right"
     ),
+    "formats routes": Command(
+        "lab.formats.routes_table", "print_routes", "who decodes what, for docs/formats.md"
+    ),
     "formats damage": Command(
         "lab.formats.damage", "damage_formats", "what comes of damaged audio files"
     ),

@@ -104,7 +104,7 @@ def damage_formats(
     table = output / "damage.md"
     for name in FORMATS:
         if re.fullmatch(only or ".*", name):
-            results[name] = _damage(name, output, count, seed, workers)
+            results[name] = damage_format(name, output, count, seed, workers)
             write_whole(table, _report(results, seed))
     return table
 
@@ -117,7 +117,20 @@ def _report(results: dict[str, Outcomes], seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _damage(name: str, output: Path, count: int, seed: int, workers: int) -> Outcomes:
+def damage_format(name: str, output: Path, count: int, seed: int, workers: int = 1) -> Outcomes:
+    """Decode damaged files of one format.
+
+    Parameters
+    ----------
+    name : str
+        In `FORMATS`.
+    output, count, seed, workers
+        See `damage_formats`.
+
+    Returns
+    -------
+    Outcomes
+    """
     folder = output / "sound" / name
     recipes = [
         replace(recipe, seconds=_SECONDS_OF_SOUND)

@@ -117,17 +117,28 @@ def by_ffmpeg(*arguments: str) -> Maker:
     return make
 
 
-def by_libsndfile(form: str, subtype: str, endian: str = "FILE") -> Maker:
-    """Let libsndfile write the file."""
+@dataclass(frozen=True)
+class ByLibsndfile:
+    """Lets libsndfile write the file.
 
-    def make(recipe: Recipe, path: Path) -> None:
-        sound = recipe.sound
+    Parameters
+    ----------
+    form, subtype, endian : str
+        In soundfile's words.
+    """
+
+    form: str
+    subtype: str
+    endian: str = "FILE"
+
+    def __call__(self, recipe: Recipe, path: Path) -> None:
+        """Write it."""
         try:
-            soundfile.write(path, sound, recipe.rate, subtype, endian, form)
+            soundfile.write(
+                path, recipe.sound, recipe.rate, self.subtype, self.endian, self.form
+            )
         except (soundfile.LibsndfileError, ValueError, TypeError) as error:
             raise NotMadeError(str(error)) from error
-
-    return make
 
 
 def by_program(*command: str, subtype: str = "PCM_16") -> Maker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .handmade import handmade
-from .recipe import Recipe, by_ffmpeg, by_libsndfile, by_program, family
+from .recipe import ByLibsndfile, Recipe, by_ffmpeg, by_program, family
 
 LOW, USUAL, HIGH = (8000, 11025, 16000, 22050), (32000, 44100, 48000), (88200, 96000, 192000)
 ALL_RATES = (8000, 11025, 12000, 16000, 22050, 24000, *USUAL, *HIGH)
@@ -56,7 +56,7 @@ def _mp3() -> Iterator[Recipe]:
         yield from family("mp3", "mp3", ".mp3", by_ffmpeg("-c:a", name), name, rates=USUAL)
     bare = by_ffmpeg("-c:a", "libmp3lame", "-write_xing", "0", "-id3v2_version", "0")
     yield from family("mp3", "mp3", ".mp3", bare, "libmp3lame bare", rates=(22050, 44100))
-    yield from family("mp3", "mp3", ".mp3", by_libsndfile("MP3", "MPEG_LAYER_III"), "libsndfile")
+    yield from family("mp3", "mp3", ".mp3", ByLibsndfile("MP3", "MPEG_LAYER_III"), "libsndfile")
 
 
 def _flac() -> Iterator[Recipe]:
@@ -77,7 +77,7 @@ def _flac() -> Iterator[Recipe]:
     yield from family(
         "ogg", "flac", ".oga", by_program("flac", "-s", "--ogg", "-o", "{out}", "{in}"), "own"
     )
-    yield from family("flac", "flac", ".flac", by_libsndfile("FLAC", "PCM_16"), "libsndfile")
+    yield from family("flac", "flac", ".flac", ByLibsndfile("FLAC", "PCM_16"), "libsndfile")
 
 
 def _ogg() -> Iterator[Recipe]:
@@ -98,7 +98,7 @@ def _ogg() -> Iterator[Recipe]:
     yield from family("ogg", "opus", ".opus", voice, "opusenc speech", channels=MONO_STEREO)
     libopus = by_ffmpeg("-c:a", "libopus")
     yield from family("ogg", "opus", ".opus", libopus, "ffmpeg", rates=(48000,), channels=(1, 2, 6))
-    yield from family("ogg", "opus", ".opus", by_libsndfile("OGG", "OPUS"), "libsndfile",
+    yield from family("ogg", "opus", ".opus", ByLibsndfile("OGG", "OPUS"), "libsndfile",
                       rates=(48000,))  # fmt: skip
     speex = by_program("speexenc", "{in}", "{out}")
     yield from family("ogg", "speex", ".spx", speex, "speexenc", rates=(8000, 16000, 32000),
@@ -178,11 +178,11 @@ def _wav() -> Iterator[Recipe]:
                         "NMS_ADPCM_24", "NMS_ADPCM_32", "MPEG_LAYER_III"):  # fmt: skip
             if subtype not in soundfile_subtypes(form):
                 continue
-            maker = by_libsndfile(form, subtype)
+            maker = ByLibsndfile(form, subtype)
             yield from family(container, subtype, ".wav", maker, "libsndfile",
                               channels=(1, 2, 6), loudness=BOTH)  # fmt: skip
     for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"):
-        maker = by_libsndfile("WAV", subtype, "BIG")
+        maker = ByLibsndfile("WAV", subtype, "BIG")
         yield from family("rifx", subtype, ".wav", maker, channels=(1, 2, 6), loudness=BOTH)
 
 
@@ -201,7 +201,7 @@ def _wav_relatives() -> Iterator[Recipe]:
         yield from family("w64", name, ".w64", maker, "ffmpeg", channels=(1, 2, 6), loudness=BOTH)
     for form in ("RF64", "W64"):
         for subtype in soundfile_subtypes(form):
-            maker = by_libsndfile(form, subtype)
+            maker = ByLibsndfile(form, subtype)
             yield from family(form.lower(), subtype, f".{form.lower()}", maker, "libsndfile",
                               channels=(1, 2, 6))  # fmt: skip
 
@@ -214,7 +214,7 @@ def _aiff() -> Iterator[Recipe]:
         yield from family("aiff", name, ".aiff", maker, "ffmpeg", rates=rates,
                           channels=(1, 2, 6), loudness=BOTH)  # fmt: skip
     for subtype in soundfile_subtypes("AIFF"):
-        maker = by_libsndfile("AIFF", subtype)
+        maker = ByLibsndfile("AIFF", subtype)
         yield from family("aiff", subtype, ".aiff", maker, "libsndfile", channels=(1, 2, 6),
                           loudness=BOTH)  # fmt: skip
 
@@ -226,7 +226,7 @@ def _au() -> Iterator[Recipe]:
         yield from family("au", name, ".au", maker, "ffmpeg", channels=(1, 2, 6), loudness=BOTH)
     for endian in ("BIG", "LITTLE"):
         for subtype in soundfile_subtypes("AU"):
-            maker = by_libsndfile("AU", subtype, endian)
+            maker = ByLibsndfile("AU", subtype, endian)
             variant = f"libsndfile {endian.lower()}"
             yield from family("au", subtype, ".au", maker, variant, channels=(1, 2))
 
@@ -239,12 +239,12 @@ def _caf() -> Iterator[Recipe]:
         yield from family("caf", name, ".caf", maker, "ffmpeg", rates=rates, channels=(1, 2, 6),
                           loudness=BOTH)  # fmt: skip
     for subtype in soundfile_subtypes("CAF"):
-        maker = by_libsndfile("CAF", subtype)
+        maker = ByLibsndfile("CAF", subtype)
         rates = FEW_RATES if subtype in ("PCM_16", "ALAC_16") else (44100,)
         yield from family("caf", subtype, ".caf", maker, "libsndfile", rates=rates,
                           channels=(1, 2, 6), loudness=BOTH)  # fmt: skip
         if subtype[:3] in ("PCM", "FLO", "DOU"):
-            maker = by_libsndfile("CAF", subtype, "LITTLE")
+            maker = ByLibsndfile("CAF", subtype, "LITTLE")
             yield from family("caf", subtype, ".caf", maker, "libsndfile little",
                               channels=(1, 2), loudness=BOTH)  # fmt: skip
 
@@ -357,5 +357,5 @@ def _sndfile_only() -> Iterator[Recipe]:
     for form, ending in endings.items():
         for subtype in soundfile_subtypes(form):
             rates = (8000,) if form == "WVE" else (44100,)
-            yield from family(form.lower(), subtype, ending, by_libsndfile(form, subtype),
+            yield from family(form.lower(), subtype, ending, ByLibsndfile(form, subtype),
                               "libsndfile", rates=rates, channels=MONO_STEREO)  # fmt: skip

@@ -302,23 +302,3 @@ def test_cut_files_are_told(tmp_path):
         cut = _core.identify(str(made(path, data[: len(data) // 2])))
         assert cut.cut
         assert cut.promised == 44100
-
-
-def _rows() -> list[tuple[str, str, tuple[str, ...]]]:
-    names = {"Essentia": "ffmpeg", "libsndfile": "sndfile", "PyAV": "extra"}
-    rows = []
-    for line in (ROOT / "docs/formats.md").read_text().splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if not line.startswith("| `"):
-            continue
-        readers = tuple(names[name] for name in cells[2].split(", ") if name in names)
-        rows += [
-            (container, codec, readers)
-            for container in re.findall(r"`([^`]+)`", cells[0])
-            for codec in re.findall(r"`([^`]+)`", cells[1])
-        ]
-    return rows
-
-
-def test_the_documented_table_is_the_engines():
-    assert _rows() == [(route.container, route.codec, route.readers) for route in _core.routes()]
