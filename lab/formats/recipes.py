@@ -356,6 +356,8 @@ def _sndfile_only() -> Iterator[Recipe]:
     }  # fmt: skip
     for form, ending in endings.items():
         for subtype in soundfile_subtypes(form):
-            rates = (8000,) if form == "WVE" else (44100,)
+            # An 8-bit VOC file cannot tell every rate.
+            low = form == "WVE" or (form, subtype) == ("VOC", "PCM_U8")
+            rates = (8000,) if low else (44100,)
             yield from family(form.lower(), subtype, ending, ByLibsndfile(form, subtype),
                               "libsndfile", rates=rates, channels=MONO_STEREO)  # fmt: skip
