@@ -58,9 +58,7 @@ def likeness(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> Likenes
     return Likeness(offset, correlation) if correlation > _UNLIKE else Likeness(0, correlation)
 
 
-def likeness_of_parts(
-    found: NDArray[np.float32], parts: Sequence[NDArray[np.float32]]
-) -> Likeness:
+def likeness_of_parts(found: NDArray[np.float32], parts: Sequence[NDArray[np.float32]]) -> Likeness:
     """Find several signals, one after the other, in one.
 
     Parameters

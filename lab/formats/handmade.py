@@ -63,9 +63,7 @@ def _joined() -> Iterator[Recipe]:
         ):
             name = f"{variant} {number}: " + " ".join(f"{rate}x{count}" for rate, count in parts)
             rate, count = parts[0]
-            yield Recipe(
-                container, codec, name, ending, rate, count, _joining(make), parts=parts
-            )
+            yield Recipe(container, codec, name, ending, rate, count, _joining(make), parts=parts)
 
 
 def _joining(make: Maker) -> Maker:
@@ -225,5 +223,3 @@ def _write_dff(recipe: Recipe, path: Path) -> None:
 
 def _chunk(name: bytes, content: bytes) -> bytes:
     return name + struct.pack(">Q", len(content)) + content + bytes(len(content) % 2)
-
-

@@ -134,9 +134,7 @@ class ByLibsndfile:
     def __call__(self, recipe: Recipe, path: Path) -> None:
         """Write it."""
         try:
-            soundfile.write(
-                path, recipe.sound, recipe.rate, self.subtype, self.endian, self.form
-            )
+            soundfile.write(path, recipe.sound, recipe.rate, self.subtype, self.endian, self.form)
         except (soundfile.LibsndfileError, ValueError, TypeError) as error:
             raise NotMadeError(str(error)) from error
 

@@ -66,7 +66,9 @@ def _flac() -> Iterator[Recipe]:
         )
         rates = ALL_RATES if depth in (16, 24) else (44100,)
         yield from family("flac", "flac", ".flac", maker, f"{depth} bit", rates=rates)
-        yield from family("flac", "flac", ".flac", maker, f"{depth} bit", channels=(1, *range(3, 9)))
+        yield from family(
+            "flac", "flac", ".flac", maker, f"{depth} bit", channels=(1, *range(3, 9))
+        )
     for depth, form in ((16, "s16"), (24, "s32")):
         maker = by_ffmpeg("-c:a", "flac", "-sample_fmt", form)
         spread = {"channels": (1, 2, 6), "loudness": BOTH}
@@ -142,7 +144,9 @@ def _matroska() -> Iterator[Recipe]:
         name = "webm" if ending == ".webm" else "matroska"
         yield from family(name, "opus", ending, opus, rates=(48000,), channels=(1, 2, 6))
         yield from family(name, "opus", ending, opus, rates=(16000,))
-        yield from family(name, "vorbis", ending, by_ffmpeg("-c:a", "libvorbis"), channels=(1, 2, 6))
+        yield from family(
+            name, "vorbis", ending, by_ffmpeg("-c:a", "libvorbis"), channels=(1, 2, 6)
+        )
     for codec, *arguments in (
         ("aac", "aac"), ("mp3", "libmp3lame"), ("mp2", "mp2"), ("ac3", "ac3"), ("eac3", "eac3"),
         ("dts", "dca", "-strict", "-2"), ("alac", "alac"), ("tta", "tta"), ("wavpack", "wavpack"),
@@ -316,7 +320,9 @@ def _old_mpeg() -> Iterator[Recipe]:
 
 
 def _speech() -> Iterator[Recipe]:
-    yield from family("gsm", "gsm", ".gsm", by_ffmpeg("-c:a", "libgsm"), rates=(8000,), channels=(1,))
+    yield from family(
+        "gsm", "gsm", ".gsm", by_ffmpeg("-c:a", "libgsm"), rates=(8000,), channels=(1,)
+    )
     yield from family("amr", "amr_nb", ".amr", by_program("sox", "{in}", "{out}"), rates=(8000,),
                       channels=(1,))  # fmt: skip
     yield from family("amr", "amr_wb", ".awb", by_program("sox", "{in}", "{out}"), rates=(16000,),
