@@ -142,7 +142,7 @@ def _matroska() -> Iterator[Recipe]:
     for ending in (".webm", ".mka"):
         opus = by_ffmpeg("-c:a", "libopus")
         name = "webm" if ending == ".webm" else "matroska"
-        yield from family(name, "opus", ending, opus, rates=(48000,), channels=(1, 2, 6))
+        yield from family(name, "opus", ending, opus, rates=(48000,), channels=(1, 2, 6, 8))
         yield from family(name, "opus", ending, opus, rates=(16000,))
         yield from family(
             name, "vorbis", ending, by_ffmpeg("-c:a", "libvorbis"), channels=(1, 2, 6)

@@ -15,6 +15,8 @@ from ..front_end import SAMPLE_RATE
 _PIECE = 10 * SAMPLE_RATE
 # Less than this may be missing of what a file promises: codecs' delay and padding.
 _TOLERATED_SECONDS = 0.1
+# FFmpeg's packed sample formats.
+_TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
 class PyAvReader:
@@ -42,8 +44,12 @@ class PyAvReader:
         self._faults = 0
         self._start()
         stream = self._opened.streams.audio[0]
-        self.codec = known.codec or str(stream.codec_context.name)
-        self.sample_rate, self.channels = int(stream.rate), int(stream.codec_context.channels)
+        # PyAV gives a stream no context whose codec it does not know.
+        context = stream.codec_context
+        if context is None or not context.sample_rate:
+            raise DecodeError("PyAV cannot decode it: it is not told, or not known, how it is coded")
+        self.codec = known.codec or str(context.name)
+        self.sample_rate, self.channels = int(context.sample_rate), int(context.channels)
         self.seconds = _seconds(stream, known)
         self._ready = self._next_resampled()
         if not self._ready.size:
@@ -142,15 +148,24 @@ def _seconds(stream: Any, known: _core.Container) -> float | None:
 def _mixed(frame: Any) -> npt.NDArray[np.float32]:
     """Mix a frame's channels as the engine does: the mean, in float32 for two."""
     channels = len(frame.layout.channels)
-    samples = frame.to_ndarray()  # [channels, samples], or all of one frame in one row
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, channels).T
-    samples = _to_float(samples)
+    samples = _to_float(_channels_of(frame, channels))
     if channels == 1:
         return np.ascontiguousarray(samples[0])
     if channels == 2:
         return np.asarray((samples[0] + samples[1]) * np.float32(0.5))
     return np.asarray(samples.mean(axis=0, dtype=np.float64).astype(np.float32))
+
+
+def _channels_of(frame: Any, channels: int) -> npt.NDArray[Any]:
+    """Give a frame's samples, [channels, samples].
+
+    Not by its ``to_ndarray``: of eight planes that reads a ninth, which is not there (av 18.1).
+    """
+    kind, count = _TYPES[frame.format.packed.name], frame.samples
+    planes = frame.planes[:channels]
+    if frame.format.is_planar:
+        return np.stack([np.frombuffer(plane, kind, count) for plane in planes])
+    return np.frombuffer(planes[0], kind, count * channels).reshape(-1, channels).T
 
 
 def _to_float(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
