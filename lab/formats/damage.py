@@ -1,4 +1,4 @@
-"""`python -m lab formats damage`: many damaged files of every main format, and what came of them."""
+"""`python -m lab formats damage`: damaged files of every main format, and what came of them."""
 
 from __future__ import annotations
 
@@ -30,16 +30,18 @@ _MUCH_MEMORY = 64 << 20
 _AT_ONCE = 500  # files that one process decodes
 
 FORMATS = {
-    "mp3": r"^mp3_mp3_((default|vbr-V2)_(22050|44100)_|cbr-128|abr|vbr-V5|free|joined.*0|behind-ID3)",
+    "mp3": r"^mp3_mp3_((default|vbr-V2)_(22050|44100)_|cbr-128|abr|vbr-V5|free|joined.*0"
+    r"|behind-ID3)",
     "flac": r"^flac_flac_((16|24)-bit_44100_(1|2|6)ch|16-bit_96000|streamed|behind-ID3)",
     "ogg": r"^ogg_(vorbis_oggenc_(22050|44100)_[126]ch.ogg|flac_16|vorbis_chained-[12])",
     "opus": r"^ogg_opus_(opusenc_(16000|44100)_[126]ch.opus|chained-1|opusenc-speech)",
-    "m4a": r"^mp4_(aac_(_44100_[126]ch.m4a|frag|index|HE.*_44100)|alac_(16|24)-bit_44100_[126]ch.m4a)",
+    "m4a": r"^mp4_(aac_(_44100_[126]ch.m4a|frag|index|HE.*_44100)"
+    r"|alac_(16|24)-bit_44100_[126]ch.m4a)",
     "wav": r"^(wav|rifx|w64|rf64)_(PCM_16|PCM_24|FLOAT|pcm_u8|ULAW|IMA|MS_|GSM)\w*_44100_[12]ch",
     "aiff": r"^aiff_(PCM_16|PCM_24|FLOAT|ULAW|pcm_s16le)_\w+_44100_[126]ch.aiff",
     "caf": r"^caf_(PCM_16|PCM_24|FLOAT|ULAW|ALAC_16)_libsndfile_44100_[126]ch.caf",
-    "others": r"^(asf_wmav2__|matroska_(opus|flac|aac|vorbis)_|adts_aac__44100|wavpack_.*PCM_16_44100"
-    r"|tta_|ac3_|au_PCM_16|musepack)",
+    "others": r"^(asf_wmav2__|matroska_(opus|flac|aac|vorbis)_|adts_aac__44100"
+    r"|wavpack_.*PCM_16_44100|tta_|ac3_|au_PCM_16|musepack)",
 }
 """The files of each format that are damaged, by their names."""
 

@@ -133,7 +133,7 @@ def ffmpeg(path: str) -> Sound:
         return libsndfile(out)
 
 
-# What the formats' own decoders are called with, by the ending of the file; "{}" is what they write.
+# What the formats' own decoders are called with, by the ending of the file.
 _PROGRAMS: dict[str, tuple[str, ...]] = {
     ".flac": ("flac", "-s", "-d", "-f", "-o", "{out}", "{in}"),
     ".oga": ("flac", "-s", "-d", "-f", "--ogg", "-o", "{out}", "{in}"),

@@ -105,13 +105,18 @@ def _tagged() -> Iterator[Recipe]:
 def _streamed() -> Iterator[Recipe]:
     """Give files that were written into a pipe: their headers do not know how long they are."""
     for container, codec, ending, form, name in (
-        ("wav", "pcm_s16le", ".wav", "wav", "pcm_s16le"), ("flac", "flac", ".flac", "flac", "flac"),
-        ("caf", "pcm_s16le", ".caf", "caf", "pcm_s16le"), ("au", "pcm_s16be", ".au", "au", "pcm_s16be"),
-        ("mp3", "mp3", ".mp3", "mp3", "libmp3lame"), ("aiff", "pcm_s16be", ".aiff", "aiff", "pcm_s16be"),
-        ("matroska", "opus", ".mka", "matroska", "libopus"), ("w64", "pcm_s16le", ".w64", "w64", "pcm_s16le"),
-        ("tta", "tta", ".tta", "tta", "tta"), ("wavpack", "wavpack", ".wv", "wv", "wavpack"),
+        ("wav", "pcm_s16le", ".wav", "wav", "pcm_s16le"),
+        ("flac", "flac", ".flac", "flac", "flac"),
+        ("caf", "pcm_s16le", ".caf", "caf", "pcm_s16le"),
+        ("au", "pcm_s16be", ".au", "au", "pcm_s16be"),
+        ("mp3", "mp3", ".mp3", "mp3", "libmp3lame"),
+        ("aiff", "pcm_s16be", ".aiff", "aiff", "pcm_s16be"),
+        ("matroska", "opus", ".mka", "matroska", "libopus"),
+        ("w64", "pcm_s16le", ".w64", "w64", "pcm_s16le"),
+        ("tta", "tta", ".tta", "tta", "tta"),
+        ("wavpack", "wavpack", ".wv", "wv", "wavpack"),
         ("asf", "wmav2", ".wma", "asf", "wmav2"),
-    ):  # fmt: skip
+    ):
         maker = by_program(
             "sh", "-c", f"ffmpeg -v error -i {{in}} -c:a {name} -f {form} - | cat >{{out}}"
         )
@@ -149,7 +154,9 @@ def _copied(make: Maker, *arguments: str) -> Maker:
             whole = Path(folder, "whole" + recipe.ending)
             make(recipe, whole)
             begin = ["ffmpeg", "-v", "error", "-y", *arguments[:2], "-i", str(whole)]
-            done = subprocess.run([*begin, *arguments[2:], str(path)], capture_output=True)
+            done = subprocess.run(
+                [*begin, *arguments[2:], str(path)], capture_output=True, check=False
+            )
             if done.returncode:
                 raise NotMadeError(done.stderr.decode(errors="replace").strip()[-200:])
 

@@ -140,7 +140,7 @@ class ByLibsndfile:
 
 
 def by_program(*command: str, subtype: str = "PCM_16") -> Maker:
-    """Let a program write the file: ``{in}`` is a WAV file of that subtype, ``{out}`` the result."""
+    """Let a program write the file ``{out}``; ``{in}`` is a WAV file of that subtype."""
 
     def make(recipe: Recipe, path: Path) -> None:
         with _as_wave(recipe, subtype) as source:

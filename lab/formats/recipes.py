@@ -133,7 +133,8 @@ def _mp4() -> Iterator[Recipe]:
                         ("vorbis", "libvorbis")):  # fmt: skip
         yield from family("mp4", codec, ".mp4", by_ffmpeg("-c:a", name))
     for name in ("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le",
-                 "pcm_f64be", "pcm_u8", "pcm_s8", "pcm_alaw", "pcm_mulaw", "adpcm_ima_qt"):  # fmt: skip
+                 "pcm_f64be", "pcm_u8", "pcm_s8", "pcm_alaw", "pcm_mulaw",
+                 "adpcm_ima_qt"):  # fmt: skip
         maker = by_ffmpeg("-c:a", name)
         yield from family("mov", name, ".mov", maker, channels=MONO_STEREO)
 

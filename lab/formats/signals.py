@@ -46,7 +46,7 @@ def signal(
     Returns
     -------
     float32 [frames, channels]
-        Band-limited at the rate; each channel plays another part of the clip, the later ones softer.
+        Band-limited; each channel plays another part of the clip, the later ones softer.
     """
     clip, clip_rate = _clip()
     parts = []

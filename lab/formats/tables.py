@@ -9,7 +9,6 @@ from typing import Any
 from .recipe import Recipe
 from .verdicts import verdict
 
-
 _SAME = 1e-6
 """A difference that is not told."""
 
