@@ -47,7 +47,7 @@ class PyAvReader:
         # PyAV gives a stream no context whose codec it does not know.
         context = stream.codec_context
         if context is None or not context.sample_rate:
-            raise DecodeError("PyAV cannot decode it: it is not told, or not known, how it is coded")
+            raise DecodeError("PyAV cannot decode it: how it is coded is not known")
         self.codec = known.codec or str(context.name)
         self.sample_rate, self.channels = int(context.sample_rate), int(context.channels)
         self.seconds = _seconds(stream, known)
