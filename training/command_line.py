@@ -1,7 +1,7 @@
 """A command line out of functions: arguments, exit codes, one line for what is wrong.
 
-Exit codes: 0 done, 1 done but for what a report names as refused, or the disk is full, 2 bad usage
-or data, 128 + n ended by signal n (130: Ctrl-C).
+Exit codes: 0 done, 1 done but for what a report names as refused, 2 bad usage or data, 3 stopped
+early by the machine (a full disk, no more processes), 128 + n ended by signal n (130: Ctrl-C).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from essentia_maest.errors import MaestError
+from essentia_maest.errors import MaestError, ends_all_work
 from essentia_maest.files import is_full_disk
 from training.errors import TrainingError
 
-DONE, REFUSALS, BAD_USAGE = 0, 1, 2
+DONE, REFUSALS, BAD_USAGE, STOPPED_EARLY = 0, 1, 2, 3
 
 
 class Command(NamedTuple):
@@ -92,13 +92,17 @@ class CommandLine:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return REFUSALS
         except (TrainingError, MaestError, ArgumentError, ImportError, OSError) as error:
-            code = REFUSALS if is_full_disk(error) else BAD_USAGE
-            return self.complain(_one_line(error), code)
+            return self._complain_of(error)
 
     def complain(self, message: str, code: int) -> int:
         """Print a line on stderr, and give the exit code back."""
         print(f"{self.program}: {message}", file=sys.stderr)
         return code
+
+    def _complain_of(self, error: BaseException) -> int:
+        if is_full_disk(error) or ends_all_work(error):
+            return self.complain(f"stopped early: {_one_line(error)}", STOPPED_EARLY)
+        return self.complain(_one_line(error), BAD_USAGE)
 
     def _has(self, name: str) -> bool:
         return name in self.commands

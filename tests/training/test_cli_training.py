@@ -11,6 +11,7 @@ import sys
 import time
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -22,6 +23,7 @@ from run_fixtures import make_dataset, make_experiment
 from training.cli import COMMANDS, main
 from training.command_line import Command, CommandLine
 from training.data.report import Report
+from training.errors import DataError
 from training.run.config_file import write_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,12 +160,36 @@ def test_a_full_disk_in_a_checkpoint_is_one_line(tmp_path: Path) -> None:
         preexec_fn=limit, cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stderr.splitlines()[-1] == (
-        f"python -m training: [Errno {errno.EFBIG}] File too large: '{last}'"
+        f"python -m training: stopped early: [Errno {errno.EFBIG}] File too large: '{last}'"
     )
     assert "Traceback" not in done.stderr
     assert not list(last.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOSPC, 3), (errno.EDQUOT, 3), (errno.EAGAIN, 3), (errno.EISDIR, 2)]
+)
+def test_what_the_machine_lacks_ends_with_3(
+    number: int,
+    code: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        try:
+            raise OSError(number, os.strerror(number), "a/file")
+        except OSError as error:
+            raise DataError(f"set: cannot be written: {error}") from error
+
+    module = SimpleNamespace(function=fail)
+    monkeypatch.setattr(training.command_line, "import_module", lambda name: module)
+    monkeypatch.setitem(COMMANDS, "table", Command("x", "function", "test"))
+    told = run(capsys, "table")
+    assert told.code == code
+    assert only_line(told).startswith("python -m training: stopped early: ") == (code == 3)
+    assert "a/file" in only_line(told)
 
 
 def test_refusals_end_with_1(
