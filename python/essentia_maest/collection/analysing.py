@@ -205,7 +205,7 @@ class Analysing(Generic[Result]):
         if arriving.over is not None and samples == arriving.written:
             facts = arriving.over.facts  # type: ignore[union-attr]
         work.busy = True
-        threads.begin(partial(self._hear, work, samples, parts, facts, threads.stopping.is_set))
+        threads.begin(partial(self._hear, work, samples, parts, facts, threads))
 
     def _hear(
         self,
@@ -213,7 +213,7 @@ class Analysing(Generic[Result]):
         samples: int,
         parts: Sequence[Array],
         facts: Facts | None,
-        stopping: Callable[[], bool],
+        threads: SideBySide[_Heard[Result]],
     ) -> _Heard[Result]:
         if work.analysis is None:
             work.analysis = GuardedAnalysis(
@@ -221,14 +221,17 @@ class Analysing(Generic[Result]):
                     TrackAnalysis, self._model, self._options, work.at_once, work.arriving.starts
                 )
             )
-        for part in parts:
-            work.analysis.push(part, stopping)
-        if facts is None or stopping():
-            return _Heard(work, samples, None)
         track = work.arriving.track
         try:
-            analysis = work.analysis.finish()
+            with threads.ended_by(work.analysis.stop):
+                for part in parts:
+                    work.analysis.push(part, threads.stopping.is_set)
+                if facts is None or threads.stopping.is_set():
+                    return _Heard(work, samples, None)
+                analysis = work.analysis.finish()
         except Exception as error:
+            if threads.stopping.is_set():
+                return _Heard(work, samples, None)
             return _Heard(work, samples, Failure.of(track.path, "analyze", error))
         seconds = work.analysis.seconds
         seconds.decode = work.arriving.decode_seconds

@@ -123,6 +123,10 @@ class TrackAnalysis:
             starts = start_seconds(self._starts)
         return Analysis(arrays, starts, plan.segment_seconds)
 
+    def stop(self) -> None:
+        """End what another thread is in; see `Stream.stop`."""
+        self._stream.stop()
+
     @property
     def seconds(self) -> StageSeconds:
         """Where the time went so far."""
@@ -158,6 +162,11 @@ class GuardedAnalysis:
     def seconds(self) -> StageSeconds:
         """Where the time went so far."""
         return StageSeconds() if self._analysis is None else self._analysis.seconds
+
+    def stop(self) -> None:
+        """End what another thread is in; see `Stream.stop`."""
+        if self._analysis is not None:
+            self._analysis.stop()
 
     def push(self, samples: Array, stopping: Callable[[], bool]) -> None:
         """Take the next samples; after an error, let them go.

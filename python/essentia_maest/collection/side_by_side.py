@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -37,6 +38,8 @@ class SideBySide(Generic[Result]):
         self._ended: queue.SimpleQueue[Future[Result]] = queue.SimpleQueue()
         self._executor = ThreadPoolExecutor(at_once, thread_name_prefix="analysis")
         self.stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._ends: list[Callable[[], None]] = []
 
     def __enter__(self) -> SideBySide[Result]:
         """Begin."""
@@ -49,8 +52,32 @@ class SideBySide(Generic[Result]):
         trace: TracebackType | None,
     ) -> None:
         """End, as soon as the work that is being done lets it."""
-        self.stopping.set()
+        with self._lock:
+            self.stopping.set()
+            ends = list(self._ends)
+        for end in ends:
+            end()
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+    @contextlib.contextmanager
+    def ended_by(self, end: Callable[[], None]) -> Iterator[None]:
+        """Within a piece of work: what ends it from another thread.
+
+        Parameters
+        ----------
+        end : callable
+            Called if the `SideBySide` is left before this context is.
+        """
+        with self._lock:
+            self._ends.append(end)
+            late = self.stopping.is_set()
+        try:
+            if late:
+                end()
+            yield
+        finally:
+            with self._lock:
+                self._ends.remove(end)
 
     def begin(self, work: Callable[[], Result]) -> None:
         """Have a piece of work done, as soon as there is a thread for it.
