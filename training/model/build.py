@@ -60,6 +60,7 @@ def _maest(config: ModelConfig, classes: int) -> MAEST:
         segment_frames=segment_frames(config.seconds),
         head=config.head,
         patchout=config.patchout,
+        narrow_stream=config.narrow_stream,
     )
 
 

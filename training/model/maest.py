@@ -54,6 +54,8 @@ class MAEST(Network):
         What training drops.
     mlp_ratio : int
         Width of a block's hidden layer, in widths of a token.
+    narrow_stream : bool
+        In mixed precision, tokens are 16 bits wide between blocks too, not within them only.
 
     Raises
     ------
@@ -72,6 +74,7 @@ class MAEST(Network):
         head: Literal["mean", "separated"] = "mean",
         patchout: PatchoutConfig | None = None,
         mlp_ratio: int = 4,
+        narrow_stream: bool = False,
     ) -> None:
         super().__init__()
         if min(dim, depth, heads, classes, mlp_ratio) < 1 or dim % heads:
@@ -90,6 +93,7 @@ class MAEST(Network):
         self.dim, self.depth, self.heads, self.classes = dim, depth, heads, classes
         self.segment_frames = segment_frames
         self.head_type = head
+        self.narrow_stream = narrow_stream
 
         self.cls_token = nn.Parameter(torch.empty(1, 1, dim))
         self.dist_token = nn.Parameter(torch.empty(1, 1, dim))
@@ -119,11 +123,12 @@ class MAEST(Network):
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile what training computes, in place; arguments as `torch.compile`.
 
-        Patchout is drawn outside, so that a new draw compiles nothing anew; evaluation, whose
-        shapes are others, is left as it is. State dicts keep their names.
+        Patchout is drawn outside, so that a new draw compiles nothing anew, and shapes are taken as
+        fixed, as they are in a run. Evaluation, whose shapes are others, is left as it is. State
+        dicts keep their names.
         """
         # Not bound to this instance: a copy, as weight averaging makes, must compute with its own.
-        self._compiled = torch.compile(MAEST._predict, *args, **kwargs)
+        self._compiled = torch.compile(MAEST._predict, *args, **({"dynamic": False} | kwargs))
 
     def forward(
         self,
@@ -243,7 +248,10 @@ class MAEST(Network):
         time = functional.embedding(encoding, self.time_new_pos_embed[0, :, 0].T)
         patches = self.patch_embed(mel, row, column) + (frequency + time)
         pair = torch.cat([self.cls_token, self.dist_token], dim=1) + self.new_pos_embed
-        return torch.cat([pair.expand(len(mel), -1, -1), patches], dim=1)
+        tokens = torch.cat([pair.expand(len(mel), -1, -1), patches], dim=1)
+        if self.narrow_stream and torch.is_autocast_enabled(mel.device.type):
+            return tokens.to(torch.get_autocast_dtype(mel.device.type))
+        return tokens
 
     def _predict(self, mel: Tensor, row: Tensor, column: Tensor, encoding: Tensor) -> Predictions:
         tokens = self._embed(mel, row, column, encoding)

@@ -30,8 +30,11 @@ class Mix(NamedTuple):
         A target that is unknown (NaN) in either of the two is unknown in the blend: a known half
         says nothing about the other.
         """
-        share = self.share.to(values.device).reshape(-1, *[1] * (values.ndim - 1))
-        return values * share + values[self.partner.to(values.device)] * (1.0 - share)
+        # Not waited for: a few bytes, which the driver takes at once.
+        share = self.share.to(values.device, non_blocking=True)
+        partner = self.partner.to(values.device, non_blocking=True)
+        share = share.reshape(-1, *[1] * (values.ndim - 1))
+        return values * share + values[partner] * (1.0 - share)
 
 
 def annotation_kinds(targets: Tensor) -> NDArray[np.int64]:

@@ -27,7 +27,7 @@ from training.recipe.spec_augment import SpecAugment
 
 
 def make_fabric(run: RunConfig) -> Fabric:
-    """Choose devices and precision.
+    """Choose devices and precision; how GPUs multiply float32 is set for the whole process.
 
     Raises
     ------
@@ -40,6 +40,8 @@ def make_fabric(run: RunConfig) -> Fabric:
         raise ConfigError(f"run.devices is {run.devices}, this machine has {available} GPUs")
     if not gpu and run.precision == "16-mixed":
         raise ConfigError("run.precision 16-mixed is for GPUs, and this machine has none")
+    if gpu:
+        torch.set_float32_matmul_precision(run.matmul_precision)
     return Fabric(
         accelerator="cuda" if gpu else "cpu",
         devices=run.devices,

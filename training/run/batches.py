@@ -105,14 +105,41 @@ def read_batches(
             process.join()
 
 
-def _batches(iterator: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+def _read(iterator: Iterator[Batch]) -> Iterator[Batch]:
     while True:
         try:
-            batch = next(iterator)
+            yield next(iterator)
         except StopIteration:
             return
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
                 raise
             raise DataError(f"a process that reads spectrograms ended: {error}") from error
-        yield {name: value.to(device, non_blocking=True) for name, value in batch.items()}
+
+
+def _batches(iterator: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+    if device.type != "cuda":
+        for batch in _read(iterator):
+            yield {name: value.to(device) for name, value in batch.items()}
+        return
+    # The next batch is on its way while the present one is computed.
+    aside = torch.cuda.Stream(device)
+    coming: tuple[Batch, torch.cuda.Event] | None = None
+    for batch in _read(iterator):
+        with torch.cuda.stream(aside):
+            moved = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
+            ready = aside.record_event()
+        if coming is not None:
+            yield _arrived(*coming)
+        coming = moved, ready
+    if coming is not None:
+        yield _arrived(*coming)
+
+
+def _arrived(batch: Batch, ready: torch.cuda.Event) -> Batch:
+    """Let what is computed from now on wait for a batch, and keep its memory until then."""
+    stream = torch.cuda.current_stream()
+    stream.wait_event(ready)
+    for value in batch.values():
+        value.record_stream(stream)
+    return batch
