@@ -245,9 +245,9 @@ class RunConfig:
     precision : {"32-true", "bf16-mixed", "16-mixed"}
         Numbers of the forward and backward pass; weights are float32 always.
     matmul_precision : {"highest", "high"}
-        How a GPU multiplies float32 matrices: in float32, or in TF32, which has float32's range and
-        10 bits of its fraction: with 32-true several times faster, and finer than the 7 bits of
-        bf16-mixed. CPUs always multiply in float32.
+        How a GPU multiplies float32 matrices: in float32, or on its matrix units in TF32, which has
+        float32's range and 10 bits of its fraction (bf16-mixed has 7). CPUs always multiply in
+        float32.
     accelerator : {"auto", "cpu", "cuda"}
     devices : int
         GPUs, or processes on the CPU.

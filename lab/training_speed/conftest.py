@@ -29,7 +29,7 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     machine_info["load_before"] = os.getloadavg()[0]
     machine_info["packages"] = _installed(PACKAGES)
     if torch.cuda.is_available():
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
         machine_info["gpu"] = (
-            f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}, "
-            f"cuDNN {torch.backends.cudnn.version()}"
+            f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}, cuDNN {cudnn}"
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import torch
@@ -36,7 +36,7 @@ def kind_of(kernel: str) -> str:
 
 def table(kernels: Iterable[tuple[str, float]], steps: int) -> list[str]:
     """Give rows of time, calls and share by kind, from every kernel's name and microseconds."""
-    time: Counter[str] = Counter()
+    time: defaultdict[str, float] = defaultdict(float)
     calls: Counter[str] = Counter()
     for name, microseconds in kernels:
         time[kind_of(name)] += microseconds
@@ -45,7 +45,7 @@ def table(kernels: Iterable[tuple[str, float]], steps: int) -> list[str]:
     rows = ["| kernels | ms a step | share | calls a step |", "|-|-|-|-|"]
     rows += [
         f"| {kind} | {spent / steps / 1e3:.2f} | {spent / total:.1%} | {calls[kind] / steps:.0f} |"
-        for kind, spent in time.most_common()
+        for kind, spent in sorted(time.items(), key=lambda item: -item[1])
     ]
     return [
         *rows,
@@ -71,7 +71,7 @@ def main() -> None:
     kernels = [
         (event.name, float(event.device_time))
         for event in found.events() or ()
-        if event.device_type == torch.autograd.DeviceType.CUDA
+        if event.device_type.name == "CUDA"
     ]
     print("\n".join(table(kernels, STEPS)))
 

@@ -131,7 +131,7 @@ def matrix_rate(device: str, precision: torch.dtype) -> float:
     size = 8192 if device == "cuda" else 1536
     a, b = (torch.randn(size, size, device=device, dtype=precision) for _ in range(2))
     best = float("inf")
-    for _ in range(8):
+    for _ in range(24):
         wait_for(device)
         start = time.perf_counter()
         a @ b

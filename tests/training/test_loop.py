@@ -23,6 +23,8 @@ from training.data.store import SpectrogramStore
 from training.data.tracks import Tracks
 from training.errors import ConfigError, DataError, TrainingError
 from training.recipe.metrics import score
+from training.run import assembly
+from training.run.assembly import make_fabric
 from training.run.batches import micro_batches, share_of
 from training.run.checkpoint import load_checkpoint
 from training.run.config_file import read_experiment, write_experiment
@@ -275,6 +277,24 @@ def test_more_gpus_than_there_are(dataset: Path, tmp_path: Path) -> None:
     experiment = make_experiment(dataset, tmp_path / "run", batch=8 * (there + 1))
     with pytest.raises(ConfigError, match=f"this machine has {there} GPUs"):
         fit(with_run(experiment, accelerator="cuda", devices=there + 1))
+
+
+@pytest.mark.parametrize(("accelerator", "wanted"), [("cuda", "high"), ("cpu", "highest")])
+def test_only_gpus_multiply_float32_in_tf32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accelerator: str, wanted: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(assembly, "Fabric", lambda **settings: settings)
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("highest")
+        experiment = with_run(make_experiment(tmp_path, tmp_path), accelerator=accelerator)
+        make_fabric(experiment.run)
+        assert torch.get_float32_matmul_precision() == wanted
+        make_fabric(with_run(experiment, matmul_precision="highest").run)
+        assert torch.get_float32_matmul_precision() == "highest"
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @pytest.mark.slow

@@ -123,7 +123,7 @@ def _batches(iterator: Iterator[Batch], device: torch.device) -> Iterator[Batch]
             yield {name: value.to(device) for name, value in batch.items()}
         return
     # The next batch is on its way while the present one is computed.
-    aside = torch.cuda.Stream(device)
+    aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     coming: tuple[Batch, torch.cuda.Event] | None = None
     for batch in _read(iterator):
         with torch.cuda.stream(aside):
