@@ -22,6 +22,7 @@ from essentia_maest.collection.results import ResultFolder
 from essentia_maest.collection.runner import CollectionRun
 from essentia_maest.collection.scan import scan
 from essentia_maest.commands.cli import main
+from essentia_maest.decoding.libraries import use_libraries
 from untrained import UNTRAINED
 
 
@@ -68,6 +69,7 @@ def test_what_worker_processes_log_is_logged_here(tmp_path, caplog, long_seconds
     with caplog.at_level(logging.DEBUG, "essentia_maest"):
         collect(tmp_path, long_seconds=long_seconds)
     told = [one.getMessage() for one in caplog.records if one.name.endswith("decoding.opening")]
+    use_libraries()
     assert sorted(told) == [
         f"{tmp_path}/in/a.wav: pcm_s16le in wav, decoded by {_core.ffmpeg_version()}",
         f"{opus}: opus in ogg, decoded by {_core.sndfile_version()}",
