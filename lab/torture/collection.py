@@ -144,7 +144,7 @@ def check_whole(figures: Figures, label: str, out: Path, collection: Collection)
     for name, content in found.items():
         if name not in collection.results:
             figures.fault("scraps", f"{label}: {name} is no result")
-        elif content != collection.results[name]:
+        elif not _same(name, content, collection.results[name]):
             figures.fault("losses", f"{label}: {name} {_difference(content, name, collection)}")
         elif name.endswith(".json"):
             for array in json.loads(content)["arrays"].values():
@@ -287,6 +287,19 @@ def shared_memory() -> set[str]:
         return set(os.listdir("/dev/shm"))
     except OSError:
         return set()
+
+
+def _same(name: str, content: bytes, right: bytes) -> bool:
+    """Compare files of results; what computed them is told by the machine, which may be hidden."""
+    if content == right or not name.endswith(".json"):
+        return content == right
+    try:
+        one, other = json.loads(content), json.loads(right)
+    except ValueError:
+        return False
+    for value in (one, other):
+        value.pop("provenance", None)
+    return bool(one == other)
 
 
 def _difference(content: bytes, name: str, collection: Collection) -> str:

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from lab.torture.child import Child, Ended
 from lab.torture.collection import (
@@ -88,7 +87,7 @@ class _Try:
 
 
 def _small_files(trial: _Try) -> Ended:
-    """No file may be larger than so many bytes."""
+    """Allow no file larger than so many bytes."""
     largest = max(map(len, trial.collection.results.values()))
     size = trial.chance.randrange(1, int(1.2 * largest))
     trial.how = f"files of {size} bytes"
@@ -96,7 +95,7 @@ def _small_files(trial: _Try) -> Ended:
 
 
 def _small_disk(trial: _Try) -> Ended:
-    """The folder of results is a disk that has room for some, or nearly all."""
+    """Make the folder of results a disk that has room for some, or nearly all."""
     size = trial.chance.randrange(_BLOCK, int(1.3 * trial.needed)) // 1024
     trial.how = f"disk of {size} kB for {trial.needed // 1024}"
     disk = trial.place / "disk"
@@ -106,7 +105,7 @@ def _small_disk(trial: _Try) -> Ended:
 
 
 def _small_temporary(trial: _Try) -> Ended:
-    """The folder for temporary files is a disk with next to no room."""
+    """Make the folder for temporary files a disk with next to no room."""
     size = trial.chance.choice((4, 8, 64, 1024))
     trial.how = f"temporary files on a disk of {size} kB"
     disk = trial.place / "disk"
@@ -116,7 +115,7 @@ def _small_temporary(trial: _Try) -> Ended:
 
 
 def _read_only(trial: _Try) -> Ended:
-    """The disk of results becomes read-only, as Linux makes it after errors."""
+    """Make the disk of results read-only, as Linux does after errors."""
     trial.how = f"after {trial.moment:.2f} s"
     disk = trial.place / "disk"
     disk.mkdir()
@@ -127,7 +126,7 @@ def _read_only(trial: _Try) -> Ended:
 
 
 def _vanishing(trial: _Try) -> Ended:
-    """The folder of results goes away, and perhaps something else has its name then."""
+    """Take the folder of results away, and perhaps give its name to something else."""
     then = trial.chance.choice(("nothing", "file", "link"))
     trial.how = f"after {trial.moment:.2f} s, {then} in its place"
     child = Child(

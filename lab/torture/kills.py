@@ -111,7 +111,11 @@ def _judge(
         lost = len(summary.get("failures", ()))
         lost += summary.get("counts", {}).get("not_reached", 0)
         if lost > hit:
-            figures.fault("losses", f"{label}: {hit} killed, {lost} tracks not done; {ended.last_words}", lost - hit)
+            figures.fault(
+                "losses",
+                f"{label}: {hit} killed, {lost} tracks not done; {ended.last_words}",
+                lost - hit,
+            )
         return
     # A signal may come before the command is there to take it, or after all is done.
     told = {signal.SIGKILL: -sent, signal.SIGTERM: 143, signal.SIGINT: 130}[sent]

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-
 @functools.cache
 def can_mount() -> bool:
     """Whether commands can be given mounts of their own here; it takes root, as containers lack."""

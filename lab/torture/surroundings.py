@@ -84,9 +84,7 @@ _LOCK = (
 _WITH_MOUNTS = [
     Surrounding(_ANALYZE, mounts=_LOCK.format("/tmp")),
     Surrounding(f"env -u TMPDIR {_ANALYZE}", mounts=_LOCK.format("/tmp /var/tmp")),
-    Surrounding(
-        f"env -u TMPDIR {_ANALYZE}", (0, 2, 3), _LOCK.format("/tmp /var/tmp /dev/shm")
-    ),
+    Surrounding(f"env -u TMPDIR {_ANALYZE}", (0, 2, 3), _LOCK.format("/tmp /var/tmp /dev/shm")),
     Surrounding(f"cd /; env -u TMPDIR {_ANALYZE}", (0, 2, 3), _LOCK.format("/")),
     Surrounding(_ANALYZE, mounts=_LOCK.format("/")),
     Surrounding(_ANALYZE, (0, 2, 3), "mount -t tmpfs -o size=4k tmpfs /dev/shm"),
@@ -112,12 +110,11 @@ def surroundings(work: Work) -> Figures:
     if not can_mount():
         work.tell("surroundings: nothing can be mounted here (it takes root)")
     collection = make_collection(work.folder, 4, long=False)
-    order = list(range(len(known)))
+    numbers = list(range(len(known)))
     if work.short:  # another choice with each seed
-        order = sorted(work.chance("order").sample(order, 14))
-    for number in work.tries(len(order), figures):
-        one = known[order[number] if number < len(order) else number]
-        _try(figures, number, one, work, collection)
+        numbers = sorted(work.chance("choice").sample(numbers, 14))
+    for number in work.tries(numbers, figures):
+        _try(figures, number, known[number], work, collection)
     return figures
 
 

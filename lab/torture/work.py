@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,13 +54,13 @@ class Work:
         """
         return random.Random(f"{self.seed} {self.part} {number}")
 
-    def tries(self, count: int, figures: Figures) -> Iterator[int]:
+    def tries(self, numbers: int | Sequence[int], figures: Figures) -> Iterator[int]:
         """Count tries until there are enough, or the time is over.
 
         Parameters
         ----------
-        count : int
-            How many there are to be.
+        numbers : int or sequence of int
+            How many there are to be, from 0; or which.
         figures : Figures
             Its `inputs` is counted up, and how far it is, is told.
 
@@ -69,7 +69,9 @@ class Work:
         int
             The number of the try.
         """
-        wanted = range(count) if self.only is None else self.only
+        wanted = range(numbers) if isinstance(numbers, int) else numbers
+        if self.only is not None:
+            wanted = self.only
         told = time.monotonic()
         for done, number in enumerate(wanted):
             now = time.monotonic()
