@@ -71,7 +71,7 @@ def _try(figures: Figures, number: int, work: Work, collection: Collection) -> N
     ended = child.ended(RUN_TIMEOUT)
     label = f"try {number} ({sent.name} to {target} after {times[0]:.2f} s)"
     faults = figures.faults
-    _judge(figures, label, out, ended, target, sent, hit, collection)
+    _judge(figures, label, out, ended, target=target, sent=sent, hit=hit, collection=collection)
     resume(figures, label, out, temporary, collection)
     if figures.faults == faults:
         shutil.rmtree(place)
@@ -99,6 +99,7 @@ def _judge(
     label: str,
     out: Path,
     ended: Ended,
+    *,
     target: str,
     sent: signal.Signals,
     hit: int,
@@ -111,11 +112,8 @@ def _judge(
         lost = len(summary.get("failures", ()))
         lost += summary.get("counts", {}).get("not_reached", 0)
         if lost > hit:
-            figures.fault(
-                "losses",
-                f"{label}: {hit} killed, {lost} tracks not done; {ended.last_words}",
-                lost - hit,
-            )
+            words = f"{label}: {hit} killed, {lost} tracks lost; {ended.last_words}"
+            figures.fault("losses", words, lost - hit)
         return
     # A signal may come before the command is there to take it, or after all is done.
     told = {signal.SIGKILL: -sent, signal.SIGTERM: 143, signal.SIGINT: 130}[sent]
