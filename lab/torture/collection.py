@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 
 from essentia_maest.collection.results import SUMMARY
+from essentia_maest.files import UNFINISHED
 from essentia_maest.making.conversion import convert_random
 from lab.torture.child import MAEST, Ended, run
 from lab.torture.figures import Figures
@@ -122,7 +123,7 @@ def files_of(out: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(out)): path.read_bytes()
         for path in sorted(out.rglob("*"))
-        if path.is_file() and path != out / SUMMARY and not path.name.startswith(".maest-")
+        if path.is_file() and path != out / SUMMARY and not path.match(UNFINISHED)
     }
 
 
@@ -238,7 +239,7 @@ def scraps_of(*folders: Path) -> list[Path]:
     return sorted(
         path
         for folder in folders
-        for pattern in (".maest-*", "maest-*", "pymp-*", "tmp*")
+        for pattern in (UNFINISHED, ".maest-*.tmp", "maest-*", "pymp-*", "tmp*")
         for path in folder.rglob(pattern)
     )
 

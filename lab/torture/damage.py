@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 
-_INTERESTING = (b"\0", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff",
-                b"\xff\xff\xff\x7f", b"\x80\0\0\0", b"\xff" * 8, b"\x01" + bytes(7))  # fmt: skip
+_INTERESTING = (
+    b"\0", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff",
+    b"\xff\xff\xff\x7f", b"\x80\0\0\0", b"\xff" * 8, b"\x01" + bytes(7),
+)  # fmt: skip
 
 
 def damaged(content: bytes, chance: random.Random, head: int = 4096) -> bytes:

@@ -112,9 +112,9 @@ def _check_good(figures: Figures, good: list[str], summary: dict[str, Any], out:
             if len(values) != len(result["segments"]) or not np.isfinite(values).all():
                 figures.fault("losses", f"{result['track']!r}: {array} is not what is told")
     failed = {failure["path"]: failure["reason"] for failure in summary.get("failures", ())}
-    for path in good:
-        if path not in analysed:
-            figures.fault("losses", f"good file {path!r}: {failed.get(path, 'nothing is told')}")
+    for track in good:
+        if track not in analysed:
+            figures.fault("losses", f"good file {track!r}: {failed.get(track, 'nothing is told')}")
 
 
 def _same_failures(one: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Files of every kind: from packages, made by ffmpeg and libsndfile, broken, and no files at all."""
+"""Files of every kind: of packages, made by ffmpeg and libsndfile, broken, and none at all."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from pathlib import Path
 import soundfile
 
 from lab.torture.damage import damaged
-from lab.torture.odd_names import odd_folders, odd_names
+from lab.torture.odd_names import LONGEST, odd_folders, odd_names
 from lab.torture.sound import music
 
 ROOT = Path(__file__).resolve().parents[2]
 _MUTAGEN = "mutagen==1.47.0"
 
+_RF64 = ("-f", "wav", "-rf64", "always")
 # ending, ffmpeg's encoder, what else it needs
 _ENCODINGS = (
     ("m4a", "aac", ()), ("aac", "aac", ()), ("m4a", "alac", ()), ("caf", "alac", ()),
     ("opus", "libopus", ()), ("webm", "libopus", ()), ("mka", "libvorbis", ()),
     ("oga", "flac", ()), ("ac3", "ac3", ()), ("mp2", "mp2", ()), ("mp3", "libmp3lame", ()),
     ("wma", "wmav2", ()), ("wma", "wmav1", ()), ("tta", "tta", ()), ("wv", "wavpack", ()),
-    ("spx", "libspeex", ()), ("w64", "pcm_s16le", ()), ("rf64", "pcm_s24le", ("-f", "wav", "-rf64", "always")),
+    ("spx", "libspeex", ()), ("w64", "pcm_s16le", ()), ("rf64", "pcm_s24le", _RF64),
     ("aiff", "pcm_s16be", ()), ("aifc", "pcm_f32be", ("-f", "aiff")), ("au", "pcm_mulaw", ()),
     ("caf", "pcm_f32le", ()), ("wav", "adpcm_ms", ()), ("wav", "adpcm_ima_wav", ()),
-    ("wav", "pcm_f64le", ()), ("wav", "pcm_u8", ()), ("mka", "pcm_s16le", ()), ("wav", "libgsm_ms", ()),
+    ("wav", "pcm_f64le", ()), ("wav", "pcm_u8", ()), ("mka", "pcm_s16le", ()),
+    ("wav", "libgsm_ms", ()),
     ("mp4", "aac", ()), ("mka", "dca", ("-strict", "-2")), ("mka", "truehd", ("-strict", "-2")),
 )  # fmt: skip
 _RATES = (8000, 11025, 22050, 44100, 48000, 96000, 192000)
@@ -132,15 +134,16 @@ def sound_ones(folder: Path, chance: random.Random, count: int) -> list[str]:
     """
     folder.mkdir(parents=True)
     paths = []
-    for number, name in enumerate(odd_names(chance, count, b"")):
+    for number, name in enumerate(odd_names(chance, count, LONGEST - len(b".flac"))):
         ending = ("wav", "flac", "mp3", "ogg")[number % 4]
-        file = os.path.join(os.fsencode(folder), name[: 255 - 5] + b"." + ending.encode())
+        file = os.path.join(os.fsencode(folder), name + b"." + ending.encode())
         seconds = (1.0, 0.05, 5.5, 2.0)[number // 4 % 4]
         sound = music(seconds, 44100, 1 + number % 2, number)
         with open(file, "wb") as opened:
             soundfile.write(opened, sound, 44100, format=ending.upper())
-        # macOS's own beside a file, which nobody wants, and what is hidden are left out or not
-        if not os.path.basename(file).startswith(b"._"):
+        # What macOS leaves beside a file, and what is all dots but for its ending, is no track.
+        base = os.path.basename(file)
+        if not base.startswith(b"._") and os.path.splitext(base)[1]:
             paths.append(os.fsdecode(file))
     return paths
 

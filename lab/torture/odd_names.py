@@ -12,18 +12,19 @@ LONGEST = 255
 _PLAIN = (
     b"with space", b" leading", b"trailing ", b"-dash", b"--output", b"~tilde", b"$HOME", b"`id`",
     b"$(id)", b"a;b", b"a|b", b"a&b", b"a'b", b'a"b', b"a\\b", b"a\nb", b"a\rb", b"a\tb", b"\x07",
-    b"\x1b[31mred\x1b[0m", b"\x1b]0;title\x07", b"%s%n%d", b"{0}", b"100%", b"a:b", b"a*b?", b"[ab]",
-    b"#hash", b"!bang", b"a,b", b"a=b", b"@at", b"dots...", b"...", b".hidden", b"._apple", b"con",
-    b"nul", b"summary", b"SUMMARY", b"summary.json", b"x.json", b"x.predictions.npy", b".maest-x",
-    b"x.part", b"\xff\xfe", b"caf\xe9", b"\x80" * 20, b"\xc3\x28", b"\xed\xa0\x80", b"e\xcc\x81",
-    b"\xc3\xa9", b"\xe2\x80\xae3pm.gnos", b"\xe2\x80\x8bzero", b"\xef\xbb\xbfbom", b"\xf0\x9f\x8e\xb5",
-    b"\xe9\x9f\xb3\xe6\xa5\xbd", b"\xd9\x85\xd9\x88\xd8\xb3\xd9\x8a\xd9\x82\xd9\x89", b"stra\xc3\x9fe",
-    b"STRASSE", b"a", b"A", b"\xc4\xb0", b"i\xcc\x87", b"0", b"x" * 251,
+    b"\x1b[31mred\x1b[0m", b"\x1b]0;title\x07", b"%s%n%d", b"{0}", b"100%", b"a:b", b"a*b?",
+    b"[ab]", b"#hash", b"!bang", b"a,b", b"a=b", b"@at", b"dots...", b"...", b".hidden",
+    b"._apple", b"con", b"nul", b"summary", b"SUMMARY", b"summary.json", b"x.json", b"x.part",
+    b"x.predictions.npy", b".maest-x", b"\xff\xfe", b"caf\xe9", b"\x80" * 20, b"\xc3\x28",
+    b"\xed\xa0\x80", b"e\xcc\x81", b"\xc3\xa9", b"\xe2\x80\xae3pm.gnos", b"\xe2\x80\x8bzero",
+    b"\xef\xbb\xbfbom", b"\xf0\x9f\x8e\xb5", b"\xe9\x9f\xb3\xe6\xa5\xbd",
+    b"\xd9\x85\xd9\x88\xd8\xb3", b"stra\xc3\x9fe", b"STRASSE", b"a", b"A",
+    b"\xc4\xb0", b"i\xcc\x87", b"0", b"x" * 251,
     b"y" * 230 + b"\xc3\xa9" * 10, b"\xe9" * 251,
 )  # fmt: skip
 
 
-def odd_names(chance: random.Random, count: int, ending: bytes) -> list[bytes]:
+def odd_names(chance: random.Random, count: int, longest: int) -> list[bytes]:
     """Give names that differ, the known ones first, then any bytes.
 
     Parameters
@@ -32,22 +33,22 @@ def odd_names(chance: random.Random, count: int, ending: bytes) -> list[bytes]:
         What the others are made with.
     count : int
         How many.
-    ending : bytes
-        Of each.
+    longest : int
+        Bytes of a name at the most; some have that many.
 
     Returns
     -------
     list of bytes
-        Each of at most `LONGEST` bytes, without a slash or a zero.
+        Without a slash or a zero.
     """
-    names = dict.fromkeys(one + ending for one in _PLAIN if len(one + ending) <= LONGEST)
+    names = dict.fromkeys(one[:longest] for one in _PLAIN)
     while len(names) < count:
-        length = chance.choice((1, 3, 12, 80, LONGEST - len(ending)))
+        length = chance.choice((1, 3, 12, 80, longest))
         if chance.random() < 0.5:
             letters = bytes(chance.choice(range(1, 256)) for _ in range(length))
         else:
             letters = _letters(chance, length)
-        names[letters.replace(b"/", b"_") + ending] = None
+        names[letters.replace(b"/", b"_")] = None
     return list(names)[:count]
 
 

@@ -1,4 +1,4 @@
-"""Mounts that a command sees and nobody else: small disks, folders that nothing can be written to."""
+"""Mounts that a command sees and nobody else: small disks, folders that cannot be written to."""
 
 from __future__ import annotations
 

@@ -47,8 +47,8 @@ class Surrounding:
 
 
 _LOST_LOGS = (
-    ">&-", "2>&-", "<&-", ">&- 2>&-", ">&- 2>&- <&-", "2>/dev/full", ">/dev/full 2>&1", "2> >(true)",
-    "2> >(head -1 >/dev/null)", "2> >(head -c 1 >/dev/null)",
+    ">&-", "2>&-", "<&-", ">&- 2>&-", ">&- 2>&- <&-", "2>/dev/full", ">/dev/full 2>&1",
+    "2> >(true)",    "2> >(head -1 >/dev/null)", "2> >(head -c 1 >/dev/null)",
 )  # fmt: skip
 
 _SURROUNDINGS = [
