@@ -26,6 +26,9 @@ COMMANDS = {
     "quality": Command(
         "lab.quality.command", "quality", "what a model is worth, on held-out music"
     ),
+    "torture": Command(
+        "lab.torture.command", "torture", "what the product withstands", takes_parser=True
+    ),
 }
 
 main = CommandLine(

@@ -57,7 +57,9 @@ def checkpoints(work: Work) -> Figures:
     return figures
 
 
-def _try(figures: Figures, number: int, work: Work, place: Path, good: Path, asked: Asked) -> bool:
+def _try(
+    figures: Figures, number: int, work: Work, *, place: Path, good: Path, asked: Asked
+) -> bool:
     """Convert one; False if the process that is asked is lost."""
     chance = work.chance(number)
     canary, out = place / "canary", place / "out"

@@ -14,8 +14,8 @@ from typing import Any
 from lab.torture.damage import damaged
 
 _NUMBERS = (
-    "NaN", "Infinity", "-Infinity", "1e999", "-1", "0", "1e-320", "9" * 5000, "9" * 25, "2147483648",
-    "null", "true", '"x"', "[]", "{}", '"\\u001b[31m"', f'"{"x" * 100_000}"',
+    "NaN", "Infinity", "-Infinity", "1e999", "-1", "0", "1e-320", "9" * 5000, "9" * 25,
+    "2147483648", "null", "true", '"x"', "[]", "{}", '"\\u001b[31m"', f'"{"x" * 100_000}"',
 )  # fmt: skip
 _DEEP = ("[" * 100_000, '{"a":' * 100_000, "[" * 100_000 + "]" * 100_000)
 _TEXT = b"\x1b]0;owned\x07\x1b[31mred \xff\xfe"
