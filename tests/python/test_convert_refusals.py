@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -97,6 +98,11 @@ def cut(save, name):
     return damage
 
 
+def save_compressed(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(1 << 24))
+
+
 REFUSED = {
     "empty file": ("a.ckpt", lambda p, s: p.write_bytes(b""), "found an empty file"),
     "lfs": (
@@ -154,6 +160,17 @@ REFUSED = {
         edited(**{"norm.bias": torch.full((DIM,), torch.nan)}),
         "norm_bias: 128 of 128 values are NaN or infinite",
     ),
+    "one number for all": (
+        "a.pt",
+        edited(**{"norm.bias": torch.zeros(1).expand(1 << 31, 1 << 31)}),
+        "'norm.bias' of shape .* has more elements than the file has bytes",
+    ),
+    "compressed": (
+        "a.ckpt",
+        lambda p, s: save_compressed(p),
+        "which is not compressed; found an archive of .* unpacks to 16777216",
+    ),
+    "no pickle": ("a.pt", lambda p, s: p.write_bytes(b"\x80\x02q\x00."), "damaged file"),
     "two models": (
         "a.pt",
         lambda p, s: torch.save(

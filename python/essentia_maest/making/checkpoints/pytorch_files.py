@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,11 +63,12 @@ def load_pytorch_file(path: Path) -> Any:
             f"{path.name} is a PyTorch file, a pickle; reading it needs the package torch: "
             "pip install 'essentia-maest[torch]'"
         ) from error
+    _refuse_compressed(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         return _load_with_placeholders(path)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a pickle that was made to harm can fail in any way
         raise _damaged(path, error) from error
 
 
@@ -83,14 +85,33 @@ def state_dict_arrays(content: Any, path: Path) -> dict[str, NDArray[Any]]:
     Raises
     ------
     ModelError
-        If there is no state dict.
+        If there is no state dict, or a tensor has more elements than the file has bytes.
     """
     import torch
 
+    most = path.stat().st_size
     return {
-        name: _array(value) for name, value in _state_dict(content, path).items()
+        name: _array(name, value, most, path)
+        for name, value in _state_dict(content, path).items()
         if isinstance(value, torch.Tensor)
-    }  # fmt: skip
+    }
+
+
+def _refuse_compressed(path: Path) -> None:
+    """Refuse an archive that unpacks to more than it is: PyTorch compresses nothing.
+
+    A few megabytes could fill the memory otherwise.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return  # no archive, or a damaged one: for torch to say
+    if unpacked > path.stat().st_size:
+        raise ModelError(
+            f"{path}: wanted a PyTorch checkpoint, which is not compressed; found an archive of "
+            f"{path.stat().st_size} bytes that unpacks to {unpacked}"
+        )
 
 
 def _damaged(path: Path, error: Exception) -> ModelError:
@@ -98,13 +119,22 @@ def _damaged(path: Path, error: Exception) -> ModelError:
     return ModelError(f"{path}: wanted a PyTorch checkpoint, found a damaged file ({reason})")
 
 
-def _array(tensor: Any) -> NDArray[Any]:
+def _array(name: str, tensor: Any, most: int, path: Path) -> NDArray[Any]:
     import torch
 
+    # Strides of zero let one number stand for any count of them.
+    if tensor.numel() > most:
+        raise ModelError(
+            f"{path}: '{name}' of shape {list(tensor.shape)} has more elements than the file has "
+            f"bytes ({most})"
+        )
     values = tensor.detach()
     if values.is_floating_point():
         values = values.to(torch.float32)
-    return values.numpy()  # type: ignore[no-any-return]
+    try:
+        return values.numpy()  # type: ignore[no-any-return]
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
 
 
 def _state_dict(content: Any, path: Path) -> Mapping[str, Any]:
