@@ -62,7 +62,8 @@ PARTS = (
     Part("together", "lab.torture.two_runs", "two_runs", "runs into one folder at once", 2),
     Part("models", "lab.torture.models", "models", "changed model files", 6),
     Part(
-        "checkpoints", "lab.torture.checkpoints", "checkpoints", "hostile checkpoints and folders", 4
+        "checkpoints", "lab.torture.checkpoints", "checkpoints",
+        "hostile checkpoints and folders", 4,
     ),
     Part(
         "sanitizers", "lab.torture.sanitizers", "sanitizers",

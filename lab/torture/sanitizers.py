@@ -1,4 +1,4 @@
-"""Core and Python module built with ASan and UBSan: models and files that are hostile, once more."""
+"""Core and Python module built with ASan and UBSan: hostile models and files, once more."""
 
 from __future__ import annotations
 

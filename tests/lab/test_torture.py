@@ -1,0 +1,407 @@
+"""The torture: its short form finds nothing, and what is wrong it would find."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+import pytest
+
+from essentia_maest.making.conversion import convert_random
+from lab.torture.asked import Asked, DiedError, HungError
+from lab.torture.child import Child, Ended, processes_of, run
+from lab.torture.collection import (
+    Collection,
+    check_all,
+    check_end,
+    check_summary,
+    check_whole,
+    let_age,
+    make_collection,
+    scraps_of,
+    shared_memory,
+)
+from lab.torture.command import torture
+from lab.torture.damage import damaged
+from lab.torture.figures import COUNTS, FAULTS, Figures
+from lab.torture.hostile_pickles import PICKLES
+from lab.torture.model_changes import _CHANGES, changed
+from lab.torture.odd_files import no_sound, sound_ones
+from lab.torture.odd_names import odd_folders, odd_names
+from lab.torture.parts import PARTS
+from lab.torture.tables import page
+from lab.torture.work import Work
+from untrained import UNTRAINED
+
+ROOT = Path(__file__).resolve().parents[2]
+ENDED = Ended(0, "", (), 1.0)
+
+
+def command(*arguments: str | Path, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lab", "torture", *map(str, arguments)],
+        cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+
+
+# --- the short form -----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", [part.name for part in PARTS if part.short])
+def test_the_short_form_finds_nothing(part, tmp_path):
+    """All parts together take less than five minutes; each is a test of its own."""
+    seed = os.environ.get("MAEST_TEST_SEED", "0")
+    done = command("--short", "--only", part, "--seed", seed, "-o", tmp_path, "--minutes", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "torture.json").read_text())["parts"][part]
+    assert found["inputs"] > 0
+    assert {name: found[name] for name in FAULTS} == dict.fromkeys(FAULTS, 0)
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def fake_part(figures: Figures, monkeypatch):
+    monkeypatch.setattr("lab.torture.kills.kills", lambda work: figures)
+
+
+@pytest.fixture
+def ask(tmp_path):
+    import argparse
+
+    def asked(*arguments: str) -> int:
+        parser = argparse.ArgumentParser()
+        told = lambda line, code: print(line) or code  # noqa: E731
+        kept = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+        try:
+            return torture(
+                parser, ["-o", str(tmp_path), "--cache", str(tmp_path), *arguments], told
+            )
+        finally:
+            signal.signal(signal.SIGINT, kept[0])
+            signal.signal(signal.SIGTERM, kept[1])
+
+    return asked
+
+
+def test_the_exit_code_says_whether_all_is_zero(ask, monkeypatch, tmp_path, capsys):
+    fake_part(Figures(inputs=7), monkeypatch)
+    assert ask("--only", "kills") == 0
+    assert "| 7 | 0 | 0 | 0 | 0 | 0 | 0 |" in capsys.readouterr().out
+    bad = Figures(inputs=7)
+    bad.fault("losses", "try 3: a.npy <is> \x1b[31m missing", 2)
+    fake_part(bad, monkeypatch)
+    assert ask("--only", "kills") == 1
+    written = (tmp_path / "torture.md").read_text()
+    assert "| 7 | 0 | 0 | 2 | 0 | 0 | 0 |" in written
+    assert "losses: try 3: a.npy &lt;is> ?[31m missing" in written
+    # What was done before stays, unless the seed is another.
+    fake_part(Figures(inputs=1), monkeypatch)
+    assert ask("--only", "kills", "--resume") == 1
+    assert ask("--only", "kills", "--resume", "--seed", "1") == 0
+
+
+def test_a_part_that_fails_is_no_zero(ask, monkeypatch):
+    def fail(work):
+        raise RuntimeError("no undisturbed run")
+
+    monkeypatch.setattr("lab.torture.kills.kills", fail)
+    assert ask("--only", "kills") == 1
+
+
+@pytest.mark.parametrize("word", ["nothing", "kills:x"])
+def test_parts_that_do_not_exist(ask, word, capsys):
+    assert ask("--only", word) == 2
+    assert f"no part '{word}'" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_told(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr("lab.torture.kills.kills", lambda work: work.tell("ffmpeg is not here"))
+
+    def nothing(part, work):
+        part.do(work)
+        return Figures()
+
+    monkeypatch.setattr("lab.torture.command._figures_of", nothing)
+    ask("--only", "kills")
+    written = (tmp_path / "torture.md").read_text()
+    assert "Not there: ffmpeg is not here" in written
+    assert "Not done: odd" in written
+
+
+def test_tries_can_be_had_again(tmp_path):
+    work = Work("models", 3, tmp_path, tmp_path, only=range(5, 6))
+    figures = Figures()
+    assert list(work.tries(100, figures)) == [5]
+    assert figures.inputs == 1
+    assert work.chance(5).random() == Work("models", 3, tmp_path, tmp_path).chance(5).random()
+    late = Work("models", 3, tmp_path, tmp_path, deadline=0.0)
+    assert list(late.tries(100, figures)) == []
+
+
+def test_figures_come_back_from_json():
+    figures = Figures(inputs=3)
+    for number in range(50):
+        figures.fault("hangs", f"{number}")
+    kept = Figures.from_json(json.loads(json.dumps(figures.as_json())))
+    assert (kept.inputs, kept.hangs, kept.faults) == (3, 50, 50)
+    assert kept.notes[-1] == "and 10 more"
+    other = Figures()
+    other.add(figures, "part ")
+    assert other.notes[0] == "part hangs: 0"
+    assert set(COUNTS) == {"inputs", *FAULTS}
+
+
+def test_the_page_names_every_part():
+    parts = {part.name: {**Figures(inputs=1000).as_json(), "seconds": 90.0} for part in PARTS}
+    about = {"description": "a machine", "versions": "Python"}
+    written = page({"machine": about, "seed": 4, "short": False, "parts": parts})
+    assert "| kills: runs with killed processes, resumed | 1,000 | 0 |" in written
+    assert f"| all | {1000 * len(PARTS):,} |" in written
+    assert "Seed 4, long form" in written
+
+
+# --- what judges --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory) -> Collection:
+    return make_collection(tmp_path_factory.mktemp("torture"), 2, long=False)
+
+
+@pytest.fixture
+def out(collection, tmp_path) -> Path:
+    for name, content in collection.results.items():
+        path = tmp_path / "out" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return tmp_path / "out"
+
+
+def found_by(check, *arguments) -> dict[str, int]:
+    figures = Figures()
+    check(figures, "try", *arguments)
+    assert len(figures.notes) == bool(figures.faults) or figures.faults > 0
+    return {name: getattr(figures, name) for name in FAULTS if getattr(figures, name)}
+
+
+def test_whole_results_have_no_fault(collection, out):
+    assert collection.tracks == 2
+    assert found_by(check_all, out, collection) == {}
+
+
+def test_losses_are_found(collection, out):
+    array = next(out.rglob("*.npy"))
+    content = array.read_bytes()
+    array.write_bytes(content[:-4])
+    assert found_by(check_whole, out, collection) == {"losses": 1}
+    array.write_bytes(content[:-4] + b"\0\0\x80\x3f")
+    assert found_by(check_whole, out, collection) == {"losses": 1}
+    array.unlink()  # its JSON speaks for it
+    assert found_by(check_whole, out, collection) == {"losses": 1}
+    for path in out.rglob("*.json"):
+        path.unlink()
+    assert found_by(check_whole, out, collection) == {}
+    assert found_by(check_all, out, collection)["losses"] == 3
+
+
+def test_what_computed_a_result_may_be_told_otherwise(collection, out):
+    path = next(out.rglob("*.json"))
+    result = json.loads(path.read_text())
+    path.write_text(json.dumps({**result, "provenance": {}}))
+    assert found_by(check_all, out, collection) == {}
+    path.write_text(json.dumps({**result, "duration": 1}))
+    assert found_by(check_all, out, collection) == {"losses": 1}
+
+
+def test_scraps_are_found(tmp_path):
+    names = [".maest-0123456789abcdef.part", "maest-abc", "deep/.maest-x.tmp"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "song.maest-x.json").touch()
+    found = scraps_of(tmp_path)
+    assert sorted(str(path.relative_to(tmp_path)) for path in found) == sorted(names)
+    let_age(found)
+    assert all(path.stat().st_mtime < (tmp_path / "deep").stat().st_mtime - 3600 for path in found)
+
+
+SUMMARY = {
+    "stopped": None,
+    "failures": [],
+    "counts": {"found": 2, "analyzed": 2, "resumed": 0, "not_reached": 0, "failed": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "fault"),
+    [
+        ({}, 0, False),
+        ({"stopped": "full"}, 3, False),
+        ({"stopped": "full"}, 0, True),
+        ({"stopped": "interrupted"}, 130, False),
+        ({}, 143, True),
+        ({"failures": [{"stage": "decode"}]}, 1, True),
+        ({"counts": {**SUMMARY["counts"], "analyzed": 1}}, 0, True),
+        ({"counts": {**SUMMARY["counts"], "found": 3, "not_reached": 1}}, 0, True),
+    ],
+)
+def test_summaries_that_hide_something(tmp_path, changes, code, fault):
+    (tmp_path / "summary.json").write_text(json.dumps({**SUMMARY, **changes}))
+    found = found_by(check_summary, tmp_path, Ended(code, "", (), 1.0))
+    assert ("untold" in found) == fault
+
+
+def test_no_summary(tmp_path):
+    assert found_by(check_summary, tmp_path, ENDED) == {"untold": 1}
+
+
+@pytest.mark.parametrize(
+    ("ended", "kinds"),
+    [
+        (ENDED, set()),
+        (Ended(None, "", (), 9.0), {"hangs"}),
+        (Ended(-11, "", (), 1.0), {"crashes"}),
+        (Ended(-9, "", (), 1.0), set()),
+        (Ended(2, "", (), 1.0), {"untold"}),
+        (Ended(0, "Traceback (most recent call last)", (), 1.0), {"crashes"}),
+        (Ended(0, "==1==ERROR: AddressSanitizer: heap", (), 1.0), {"crashes"}),
+        (Ended(0, "", (7,), 1.0), {"hangs"}),
+    ],
+)
+def test_ends_that_may_not_be(ended, kinds):
+    assert set(found_by(check_end, ended, [0, -9])) == kinds
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+
+def test_what_is_left_behind_is_found_and_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("lab.torture.child._LEAVE_SECONDS", 0.2)
+    ended = run(["sh", "-c", "sleep 100 & echo words >&2; exit 3"], tmp_path, 60)
+    assert (ended.code, ended.words, len(ended.left)) == (3, "words\n", 1)
+    assert not Path(f"/proc/{ended.left[0]}").exists() or not processes_of(ended.left[0])
+
+
+def test_what_hangs_is_ended(tmp_path):
+    child = Child(["sh", "-c", "sleep 100"], tmp_path)
+    ended = child.ended(0.2)
+    assert ended.hung
+    assert not child.running()
+
+
+def test_shared_memory_is_listed():
+    path = Path("/dev/shm") / f"maest-test-{os.getpid()}"
+    path.touch()
+    try:
+        assert path.name in shared_memory()
+    finally:
+        path.unlink()
+
+
+WORKER = """
+import json, os, sys, time
+print(json.dumps({"ready": True}), flush=True)
+for line in sys.stdin:
+    question = json.loads(line)
+    try:
+        if question == "die": os.abort()
+        if question == "wait": time.sleep(60)
+        while question == "hang":
+            try: time.sleep(60)
+            except KeyboardInterrupt: pass
+    except KeyboardInterrupt:
+        question = "interrupted"
+    print(json.dumps({"outcome": question}), flush=True)
+"""
+
+
+def test_a_process_that_is_asked(tmp_path, monkeypatch):
+    (tmp_path / "worker_of_this_test.py").write_text(WORKER)
+    monkeypatch.setattr("lab.torture.asked._INTERRUPT_SECONDS", 1.0)
+    start = lambda: Asked("worker_of_this_test", variables={"PYTHONPATH": str(tmp_path)})  # noqa: E731
+    with start() as asked:
+        assert asked.ask("x", 60) == {"outcome": "x"}
+        assert asked.ask("wait", 0.5) == {"outcome": "interrupted"}
+        with pytest.raises(HungError):
+            asked.ask("hang", 0.5)
+    with start() as asked, pytest.raises(DiedError, match="SIGABRT"):
+        asked.ask("die", 60)
+
+
+# --- what is made -------------------------------------------------------------------------------
+
+
+def test_names_are_odd_and_differ(tmp_path):
+    names = odd_names(random.Random(1), 150, 250)
+    assert len(set(names)) == 150
+    assert max(map(len, names)) == 250
+    for name in names:
+        (tmp_path / os.fsdecode(name + b".wav")).touch()
+    assert len(list(tmp_path.iterdir())) == 150
+    deepest = odd_folders(tmp_path)[-1]
+    assert len(deepest) > 3000
+    assert os.path.isdir(deepest)
+
+
+def test_good_files_are_where_they_are_said_to_be(tmp_path):
+    good = sound_ones(tmp_path / "good", random.Random(1), 60)
+    assert len(good) > 50
+    assert all(os.path.getsize(path) > 40 for path in good)
+    special = no_sound(tmp_path / "none")
+    assert any(Path(path).is_fifo() for path in special)
+
+
+def test_damage_is_the_same_again():
+    content = bytes(range(256)) * 40
+    one = [damaged(content, random.Random(seed)) for seed in range(200)]
+    assert one == [damaged(content, random.Random(seed)) for seed in range(200)]
+    assert sum(data == content for data in one) < 5
+    assert damaged(b"", random.Random(1)) is not None
+
+
+def test_every_kind_of_model_is_made():
+    content = UNTRAINED.read_bytes()
+    kinds = {}
+    for seed in range(120):
+        kind, made = changed(content, random.Random(seed))
+        kinds[kind.partition(",")[0]] = made
+    assert set(kinds) >= {"bytes", *(set(_CHANGES) - {"endless loop"})}
+    for kind, change in _CHANGES.items():
+        model = onnx.load_from_string(content)
+        for seed in range(10):  # a change may hit what cannot be changed
+            change(model, random.Random(seed))
+        assert model.SerializeToString() != content, kind
+
+
+def test_models_that_deceive_would_be_let_in(tmp_path):
+    """The process that opens models tells a wrong result from a right one."""
+    model = convert_random("tiny", tmp_path / "model.onnx", classes=12)
+    with Asked("lab.torture.model_worker") as asked:
+        assert asked.ask(str(model), 60)["outcome"] == "ran"
+        model.write_bytes(b"nonsense")
+        answer = asked.ask(str(model), 60)
+        assert answer["outcome"] == "refused"
+        assert "nonsense" not in answer["words"]
+
+
+def test_hostile_pickles_are_hostile(tmp_path):
+    """Python's own reader runs what they hold: the canary would be seen."""
+    ran = 0
+    for seed in range(40):
+        place, canary = tmp_path / str(seed), tmp_path / f"canary {seed}"
+        place.mkdir()
+        path = PICKLES["pickle that executes"](place, random.Random(seed), canary)
+        if path.read_bytes()[:2] == b"PK":
+            continue
+        code = f"import pickle; pickle.load(open({str(path)!r}, 'rb'))"
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+        ran += canary.exists()
+    assert ran > 5
