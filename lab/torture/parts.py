@@ -69,6 +69,7 @@ PARTS = (
         "sanitizers", "lab.torture.sanitizers", "sanitizers",
         "models and files under ASan and UBSan", 4, short=False,
     ),
+    Part("fuzzers", "lab.torture.fuzzers", "fuzzers", "inputs of fuzzers", 4, short=False),
     Part(
         "audio", "lab.torture.damaged_audio", "damaged_audio",
         "damaged audio files, in every format", 3, short=False,
