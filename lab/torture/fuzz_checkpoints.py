@@ -1,7 +1,8 @@
-"""Checkpoints under atheris: `python -m lab.torture.fuzz_checkpoints [options of libFuzzer] FOLDER`.
+"""Checkpoints under atheris: `python -m lab.torture.fuzz_checkpoints [OPTIONS] FOLDER`.
 
-The first byte of an input says what the rest is: a PyTorch file, a safetensors file, settings of a
-folder, an ONNX file, names of classes. Whatever is not an error of ours is a find.
+Options are those of libFuzzer. The first byte of an input says what the rest is: a PyTorch file, a
+safetensors file, settings of a folder, an ONNX file, names of classes. Whatever is not an error of
+ours is a find.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def _write_seeds(name: str, corpus: Path, chance: random.Random) -> None:
         encoded(corpus / "encoded", chance, 60)
         no_sound(corpus / "none")
         for path in list(corpus.rglob("*")):
-            if path.is_file() and path.stat().st_size <= _LARGEST_SEED:
+            if path.is_file() and not path.is_symlink() and path.stat().st_size <= _LARGEST_SEED:
                 path.rename(corpus / f"{path.parent.name}-{path.name}")
         for folder in ("encoded", "none"):
             shutil.rmtree(corpus / folder)

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import onnx
@@ -29,6 +30,7 @@ from lab.torture.collection import (
 )
 from lab.torture.command import torture
 from lab.torture.damage import damaged
+from lab.torture.damaged_audio import damaged_audio
 from lab.torture.figures import COUNTS, FAULTS, Figures
 from lab.torture.hostile_pickles import PICKLES
 from lab.torture.model_changes import _CHANGES, changed
@@ -405,3 +407,19 @@ def test_hostile_pickles_are_hostile(tmp_path):
         subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
         ran += canary.exists()
     assert ran > 5
+
+
+def test_damaged_audio_files_become_figures(tmp_path, monkeypatch):
+    class Outcomes:
+        files = 20
+        crashes = ({"number": 3, "outcome": "crashed"},)
+        hangs = greedy = odd = ()
+
+    module = types.ModuleType("lab.formats.damage")
+    module.FORMATS = {"mp3": "", "flac": ""}
+    module.damage_format = lambda name, folder, count, seed, workers: Outcomes()
+    monkeypatch.setattr("lab.torture.damaged_audio.find_spec", lambda name: True)
+    monkeypatch.setitem(sys.modules, "lab.formats.damage", module)
+    figures = damaged_audio(Work("audio", 3, tmp_path, tmp_path))
+    assert (figures.inputs, figures.crashes, figures.faults) == (40, 2, 2)
+    assert figures.notes[0] == 'crashes: mp3: {"number": 3, "outcome": "crashed"}'
