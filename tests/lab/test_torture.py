@@ -11,9 +11,11 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
+import essentia_maest as maest
 from essentia_maest.making.conversion import convert_random
 from lab.torture.asked import Asked, DiedError, HungError
 from lab.torture.child import Child, Ended, processes_of, run
@@ -32,6 +34,7 @@ from lab.torture.command import torture
 from lab.torture.damage import damaged
 from lab.torture.damaged_audio import damaged_audio
 from lab.torture.figures import COUNTS, FAULTS, Figures
+from lab.torture.fuzzers import hollow_model
 from lab.torture.hostile_pickles import PICKLES
 from lab.torture.model_changes import _CHANGES, changed
 from lab.torture.odd_files import no_sound, sound_ones
@@ -392,6 +395,15 @@ def test_models_that_deceive_would_be_let_in(tmp_path):
         answer = asked.ask(str(model), 60)
         assert answer["outcome"] == "refused"
         assert "nonsense" not in answer["words"]
+
+
+def test_a_hollow_model_passes_for_a_real_one(tmp_path):
+    path = hollow_model(tmp_path / "hollow.onnx")
+    assert path.stat().st_size < 10_000
+    model = maest.Model(path)
+    assert len(model.labels) == 3
+    with pytest.raises(maest.ModelError):  # what it gives is not what it says
+        model.predict(np.zeros(11 * 16000, np.float32))
 
 
 def test_hostile_pickles_are_hostile(tmp_path):
