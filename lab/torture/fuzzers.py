@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import soundfile
 
 from essentia_maest.making.conversion import convert_random
 from essentia_maest.ort_library import find_library
@@ -89,6 +90,9 @@ def _core_targets(work: Work) -> list[tuple[str, list[str], dict[str, str]]]:
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     }
+    data = Path(soundfile.__file__).parent / "_soundfile_data"
+    for library in data.glob("libsndfile*"):
+        used["MAEST_FUZZ_SNDFILE"] = str(library)
     programs = sorted(path for path in build.glob("fuzz_*") if os.access(path, os.X_OK))
     return [(path.name.removeprefix("fuzz_"), [str(path)], used) for path in programs]
 
