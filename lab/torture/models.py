@@ -29,7 +29,7 @@ def models(work: Work) -> Figures:
     -------
     Figures
     """
-    return run_models(work, work.amount(250, 10_000))
+    return run_models(work, work.amount(200, 10_000))
 
 
 def run_models(

@@ -112,7 +112,7 @@ def surroundings(work: Work) -> Figures:
     collection = make_collection(work.folder, 4, long=False)
     numbers = list(range(len(known)))
     if work.short:  # another choice with each seed
-        numbers = sorted(work.chance("choice").sample(numbers, 14))
+        numbers = sorted(work.chance("choice").sample(numbers, 12))
     for number in work.tries(numbers, figures):
         _try(figures, number, known[number], work, collection)
     return figures
