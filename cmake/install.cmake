@@ -26,6 +26,7 @@ set(public_headers
   cpp/core/cpu.h
   cpp/core/error.h
   cpp/core/extractor.h
+  cpp/core/interruptible.h
   cpp/core/kernels.h
   cpp/core/mel_config.h
   cpp/core/mel_frontend.h
@@ -35,6 +36,7 @@ set(public_headers
   cpp/core/patch_grid.h
   cpp/core/patchout.h
   cpp/core/segmenter.h
+  cpp/core/stop.h
   cpp/core/stream.h
   cpp/core/text_numbers.h
   cpp/core/threads.h

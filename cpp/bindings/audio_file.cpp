@@ -205,8 +205,9 @@ void register_audio_file(py::module_& module) {
   module.def(
       "analyze_file",
       [](std::shared_ptr<Extractor> extractor, const Request& request, GuardedAudioFile& file) {
+        SignalWatch signals;
         Outputs outputs = file.alone([&](AudioFile& audio) {
-          return analyze_file(std::move(extractor), request, audio, check_signals);
+          return analyze_file(std::move(extractor), request, audio, signals.watch());
         });
         return to_arrays(std::move(outputs));
       },

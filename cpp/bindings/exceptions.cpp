@@ -34,6 +34,8 @@ void register_exceptions(py::module_&) {
       raise("OnnxRuntimeError", error);
     } catch (const AudioError& error) {
       raise("AudioFileError", error);
+    } catch (const Stopped& error) {
+      raise("StreamStoppedError", error);
     } catch (const Error& error) {
       raise("MaestError", error);
     }

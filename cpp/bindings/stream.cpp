@@ -21,15 +21,16 @@ namespace {
 class GuardedStream {
  public:
   GuardedStream(std::shared_ptr<const Extractor> extractor, const Request& request)
-      : stream_(std::move(extractor), request, check_signals) {}
+      : stream_(std::move(extractor), request) {}
 
   template <typename Work>
   py::tuple outputs_of(const Work& work) {
     Outputs outputs;
+    SignalWatch signals;
     {
       const Unlocked unlocked;
       const std::lock_guard<std::mutex> lock(mutex_);
-      outputs = work(stream_);
+      outputs = work(stream_, signals.watch());
     }
     return to_arrays(std::move(outputs));
   }
@@ -38,6 +39,12 @@ class GuardedStream {
     const Unlocked unlocked;
     const std::lock_guard<std::mutex> lock(mutex_);
     stream_.reset(lead_frames);
+  }
+
+  // Not queued behind the call that it ends.
+  void stop() {
+    const Unlocked unlocked;
+    stream_.stop();
   }
 
   const Plan& plan() const { return stream_.plan(); }
@@ -58,13 +65,17 @@ void register_stream(py::module_& module) {
            [](GuardedStream& self, const Samples& samples) {
              const float* data = samples.data();
              const auto count = static_cast<std::size_t>(samples.size());
-             return self.outputs_of([&](Stream& stream) { return stream.push(data, count); });
+             return self.outputs_of([&](Stream& stream, const Watch& watch) {
+               return stream.push(data, count, watch);
+             });
            })
       .def("finish",
            [](GuardedStream& self) {
-             return self.outputs_of([](Stream& stream) { return stream.finish(); });
+             return self.outputs_of(
+                 [](Stream& stream, const Watch& watch) { return stream.finish(watch); });
            })
       .def("reset", &GuardedStream::reset, py::arg("lead_frames") = 0)
+      .def("stop", &GuardedStream::stop)
       .def_property_readonly("plan", &GuardedStream::plan)
       .def_property_readonly("seconds", [](const GuardedStream& self) {
         const Spent spent = self.spent();
@@ -76,10 +87,11 @@ void register_stream(py::module_& module) {
       [](std::shared_ptr<Extractor> extractor, const Request& request, const Samples& samples) {
         const float* data = samples.data();
         const auto count = static_cast<std::size_t>(samples.size());
+        SignalWatch signals;
         Outputs outputs;
         {
           const Unlocked unlocked;
-          outputs = extract(std::move(extractor), request, data, count, check_signals);
+          outputs = extract(std::move(extractor), request, data, count, signals.watch());
         }
         return to_arrays(std::move(outputs));
       },

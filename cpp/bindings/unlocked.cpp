@@ -21,6 +21,18 @@ bool interpreter_is_ending() {
 #endif
 }
 
+// signal.set_wakeup_fd, whose C function some builds of CPython do not export.
+int set_wakeup_descriptor(int descriptor) {
+  const py::error_scope kept;
+  try {
+    static const py::handle set =
+        py::object(py::module_::import("signal").attr("set_wakeup_fd")).release();
+    return set(descriptor, py::arg("warn_on_full_buffer") = false).cast<int>();
+  } catch (const py::error_already_set&) {
+    return -1;  // the one before has been closed
+  }
+}
+
 [[noreturn]] void wait_for_ever() {
   for (;;) pause();
 }
@@ -58,6 +70,18 @@ void check_signals() {
   py::error_already_set error;
   PyGILState_Release(state);
   throw error;
+}
+
+SignalWatch::SignalWatch() {
+  const py::object main = py::module_::import("threading").attr("main_thread")();
+  if (main.attr("ident").cast<unsigned long>() != PyThread_get_thread_ident()) return;
+  relay_.emplace(set_wakeup_descriptor, interrupt_);
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+Watch SignalWatch::watch() {
+  if (!relay_) return {};
+  return {check_signals, &interrupt_};
 }
 
 // The end of the interpreter waits for what such threads have begun.

@@ -3,6 +3,11 @@
 
 #include <pybind11/pybind11.h>
 
+#include <optional>
+
+#include "interruptible.h"
+#include "signal_relay.h"
+
 namespace maest::bindings {
 
 // Frees the lock while it lives. A daemon thread that wants it back when the interpreter is ending
@@ -22,5 +27,20 @@ class Unlocked {
 // Lets Ctrl-C end a long call: Python's handlers run only when asked. To be called without the
 // lock.
 void check_signals();
+
+// Lets Ctrl-C end a computation, in a moment, while it lives; to be made and destroyed with the
+// lock. Does nothing in threads other than the main one, where Python has its handlers run.
+class SignalWatch {
+ public:
+  // Throws what a handler raises of a signal that came before.
+  SignalWatch();
+
+  // For the computation, which does not hold the lock.
+  Watch watch();
+
+ private:
+  Stop interrupt_;
+  std::optional<SignalRelay> relay_;
+};
 
 }  // namespace maest::bindings

@@ -40,6 +40,12 @@ class AudioError : public Error {
   using Error::Error;
 };
 
+// Somebody ended the computation before its end.
+class Stopped : public Error {
+ public:
+  using Error::Error;
+};
+
 // Builds a message out of texts, characters and numbers.
 template <typename... Pieces>
 std::string message(const Pieces&... pieces) {

@@ -197,7 +197,8 @@ std::vector<std::int64_t> Extractor::kept_of(const Plan& plan, const Segment& se
 }
 
 std::vector<Tensor> Extractor::run_patches(const Plan& plan, const Segment& segment,
-                                           const std::vector<std::int64_t>& kept) const {
+                                           const std::vector<std::int64_t>& kept,
+                                           const Stops& stops) const {
   const auto count = static_cast<std::int64_t>(kept.size());
   const std::int64_t depth = plan.depth;
   const std::int64_t tap = plan.wants_block ? plan.request.block : 0;
@@ -209,16 +210,17 @@ std::vector<Tensor> Extractor::run_patches(const Plan& plan, const Segment& segm
        {"kept", ElementType::int64, kept.data(), {count}},
        {"depth", ElementType::int64, &depth, {}},
        {"tap", ElementType::int64, &tap, {}}},
-      plan.graph_outputs);
+      plan.graph_outputs, stops);
 }
 
-std::vector<Tensor> Extractor::run_melspectrogram(const Plan& plan, const Segment& segment) const {
+std::vector<Tensor> Extractor::run_melspectrogram(const Plan& plan, const Segment& segment,
+                                                  const Stops& stops) const {
   std::vector<float> values;
   normalize(segment.data, static_cast<std::size_t>(segment.frames) * kMelBands,
             {info_.normalization_mean, info_.normalization_divisor}, values);
   return session_.run(
       {{"melspectrogram", ElementType::float32, values.data(), {1, segment.frames, kMelBands}}},
-      plan.graph_outputs);
+      plan.graph_outputs, stops);
 }
 
 void Extractor::require_promised(const Plan& plan, std::size_t patches,
@@ -234,11 +236,11 @@ void Extractor::require_promised(const Plan& plan, std::size_t patches,
   }
 }
 
-Outputs Extractor::compute(const Plan& plan, const Segment& segment) const {
+Outputs Extractor::compute(const Plan& plan, const Segment& segment, const Stops& stops) const {
   const std::vector<std::int64_t> kept = kept_of(plan, segment);
   const std::vector<Tensor> tensors = info_.kind == GraphKind::patches
-                                          ? run_patches(plan, segment, kept)
-                                          : run_melspectrogram(plan, segment);
+                                          ? run_patches(plan, segment, kept, stops)
+                                          : run_melspectrogram(plan, segment, stops);
   require_promised(plan, kept.size(), tensors);
   Outputs outputs;
   std::size_t next_tensor = plan.wants_block ? 1 : 0;  // the block's tokens come first

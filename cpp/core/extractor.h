@@ -96,8 +96,8 @@ class Extractor {
   Outputs empty_outputs(const Plan& plan) const;
 
   // Computes one segment. Safe to call from several threads. Throws `ModelError` when ONNX Runtime
-  // fails or the result is not finite.
-  Outputs compute(const Plan& plan, const Segment& segment) const;
+  // fails or the result is not finite, `Stopped` when one of `stops` has ended it.
+  Outputs compute(const Plan& plan, const Segment& segment, const Stops& stops = {}) const;
 
  private:
   std::vector<std::int64_t> shape(const Plan& plan, OutputKind kind) const;
@@ -106,8 +106,9 @@ class Extractor {
   void require_promised(const Plan& plan, std::size_t patches,
                         const std::vector<Tensor>& tensors) const;
   std::vector<Tensor> run_patches(const Plan& plan, const Segment& segment,
-                                  const std::vector<std::int64_t>& kept) const;
-  std::vector<Tensor> run_melspectrogram(const Plan& plan, const Segment& segment) const;
+                                  const std::vector<std::int64_t>& kept, const Stops& stops) const;
+  std::vector<Tensor> run_melspectrogram(const Plan& plan, const Segment& segment,
+                                         const Stops& stops) const;
 
   int threads_;
   Session session_;

@@ -19,10 +19,11 @@ constexpr std::int64_t kPiece = 4 * kSampleRate;
 class Analysis {
  public:
   Analysis(std::shared_ptr<const Extractor> extractor, const Request& request, AudioFile& file,
-           std::function<void()> between)
+           const Watch& watch)
       : extractor_(std::move(extractor)),
-        stream_(extractor_, request, std::move(between)),
+        stream_(extractor_, request),
         file_(file),
+        watch_(watch),
         outputs_(extractor_->empty_outputs(stream_.plan())) {}
 
   // Only what the model hears is decoded, where the source can leave samples out. False where the
@@ -49,7 +50,7 @@ class Analysis {
   }
 
   Outputs finish() {
-    append(stream_.finish());
+    append(stream_.finish(watch_));
     return std::move(outputs_);
   }
 
@@ -60,7 +61,7 @@ class Analysis {
     while (file_.position() < end) {
       const auto wanted = static_cast<std::size_t>(std::min(end - file_.position(), kPiece));
       const std::size_t count = file_.read(piece_.data(), wanted);
-      append(stream_.push(piece_.data(), count));
+      append(stream_.push(piece_.data(), count, watch_));
       if (count < wanted) return false;
     }
     return true;
@@ -74,7 +75,7 @@ class Analysis {
     piece_.assign(static_cast<std::size_t>(std::min(left, kPiece)), 0.0F);
     while (left > 0) {
       const std::int64_t some = std::min(left, kPiece);
-      append(stream_.push(piece_.data(), static_cast<std::size_t>(some)));
+      append(stream_.push(piece_.data(), static_cast<std::size_t>(some), watch_));
       left -= some;
     }
     return true;
@@ -87,6 +88,7 @@ class Analysis {
   std::shared_ptr<const Extractor> extractor_;
   Stream stream_;
   AudioFile& file_;
+  const Watch& watch_;
   Outputs outputs_;
   std::vector<float> piece_;
 };
@@ -94,8 +96,8 @@ class Analysis {
 }  // namespace
 
 Outputs analyze_file(std::shared_ptr<const Extractor> extractor, const Request& request,
-                     AudioFile& file, std::function<void()> between) {
-  Analysis analysis(std::move(extractor), request, file, std::move(between));
+                     AudioFile& file, const Watch& watch) {
+  Analysis analysis(std::move(extractor), request, file, watch);
   if (file.position() > 0) file.restart();
   if (!analysis.hear_parts()) analysis.hear_all();
   return analysis.finish();

@@ -1,4 +1,4 @@
-#include "external_data.h"
+#include "graph_check.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kDeepest = 100;  // messages in messages, as protobuf itself allows
 
-// The messages of ONNX that lead to values kept elsewhere.
+// The messages of ONNX that lead to values kept elsewhere, and to loops.
 enum class Message { model, training, function, graph, node, attribute, sparse, tensor, entry };
 
 struct Child {
@@ -76,6 +76,12 @@ std::string real_path(const std::string& path) {
   return found == nullptr ? std::string() : std::string(found.get());
 }
 
+// What is told of a message to the one that it is in.
+struct Told {
+  bool computes = false;   // a node that is an operator's, or a graph that has one
+  bool idle_body = false;  // an attribute that is a graph without one, or a node with such a one
+};
+
 class Walk {
  public:
   explicit Walk(const std::string& path) : path_(path) {
@@ -83,10 +89,17 @@ class Walk {
     folder_ = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   }
 
-  void message_in(std::string_view bytes, Message kind, int depth) const {
+  GraphFacts check(std::string_view bytes) {
+    message_in(bytes, Message::model, 0);
+    if (facts_.loops && renamed_) refuse_loop("functions of its own under operators' names");
+    return facts_;
+  }
+
+ private:
+  Told message_in(std::string_view bytes, Message kind, int depth) {
     if (depth > kDeepest) damaged();
-    std::string_view key;
-    std::string_view value;
+    std::array<std::string_view, 11> texts;  // fields of that number: names, among other things
+    Told told;
     while (!bytes.empty()) {
       const std::uint64_t tag = number(bytes, 5);
       const std::uint64_t field = tag >> 3;
@@ -101,12 +114,14 @@ class Walk {
         case 2: {
           const std::uint64_t length = number(bytes, 10);
           const std::string_view content = taken(bytes, length);
-          if (kind == Message::entry && field == 1) key = content;
-          if (kind == Message::entry && field == 2) value = content;
+          if (field < texts.size()) texts[field] = content;
           for (const Child& child : kChildren) {
-            if (child.parent == kind && child.field == field) {
-              message_in(content, child.message, depth + 1);
-            }
+            if (child.parent != kind || child.field != field) continue;
+            const Told inner = message_in(content, child.message, depth + 1);
+            told.computes |= inner.computes && child.message == Message::node;
+            told.idle_body |=
+                inner.idle_body ||
+                (kind == Message::attribute && child.message == Message::graph && !inner.computes);
           }
           break;
         }
@@ -117,10 +132,30 @@ class Walk {
           damaged();
       }
     }
-    if (key == "location") check(std::string(value));
+    if (kind == Message::entry && texts[1] == "location") check_place(std::string(texts[2]));
+    if (kind == Message::function && is_plain(texts[10])) renamed_ = true;
+    return kind == Message::node ? node(texts[4], texts[7], told.idle_body) : told;
   }
 
- private:
+  Told node(std::string_view type, std::string_view domain, bool idle_body) {
+    if (type == "Loop" || type == "Scan") {
+      facts_.loops = true;
+      if (idle_body)
+        refuse_loop("a body that computes nothing; wanted is one with an operator of ONNX");
+    }
+    // What ONNX Runtime has no turn for: a constant, and what a call may stand for.
+    return {is_plain(domain) && type != "Constant", false};
+  }
+
+  // The domain of ONNX's own operators.
+  static bool is_plain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
+
+  [[noreturn]] void refuse_loop(const char* found) const {
+    throw ModelError(message("model file '", path_,
+                             "' has a Loop or Scan that could not be ended before its end: found ",
+                             found));
+  }
+
   [[noreturn]] void damaged() const {
     throw ModelError(
         message("model file '", path_, "' cannot be loaded: it is damaged, or no ONNX file"));
@@ -143,7 +178,7 @@ class Walk {
     damaged();
   }
 
-  void check(const std::string& location) const {
+  void check_place(const std::string& location) const {
     const std::string folder = real_path(folder_);
     const std::string file = real_path(folder_ + "/" + location);
     const bool relative =
@@ -157,13 +192,15 @@ class Walk {
 
   std::string path_;
   std::string folder_;
+  GraphFacts facts_;
+  bool renamed_ = false;
 };
 
 }  // namespace
 
-void refuse_data_outside(const std::string& path) {
+GraphFacts check_graph(const std::string& path) {
   const Mapping file(path);
-  Walk(path).message_in(file.bytes(), Message::model, 0);
+  return Walk(path).check(file.bytes());
 }
 
 }  // namespace maest

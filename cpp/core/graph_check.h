@@ -1,14 +1,20 @@
-// Files beside an ONNX file that it takes values from.
+// What a model file must not hold, whatever ONNX Runtime takes.
 #pragma once
 
 #include <string>
 
 namespace maest {
 
-// Throws `ModelError` when the ONNX file `path` takes values from a file that is not in its own
-// folder, links followed: such a model could show what other files hold. Some versions of ONNX
-// Runtime open whatever is named. What is not well-formed is refused too, so that nothing hides
-// behind it.
-void refuse_data_outside(const std::string& path);
+struct GraphFacts {
+  bool loops = false;  // has an operator Loop or Scan
+};
+
+// Reads a model file as ONNX Runtime is about to. Throws `ModelError`
+// - when it takes values from a file that is not in its own folder, links followed: such a model
+//   could show what other files hold, and some versions of ONNX Runtime open whatever is named;
+// - when it has loops that, once begun, nobody could end: ONNX Runtime looks between operators
+//   whether it is to stop, so a loop's body must have one;
+// - when it is not well-formed, so that nothing hides behind that.
+GraphFacts check_graph(const std::string& path);
 
 }  // namespace maest

@@ -31,6 +31,8 @@ namespace maest {
 // Values of ONNX Runtime's enumerations, as its C header numbers them.
 inline constexpr int kOrtFail = 1;
 inline constexpr int kOrtLoggingError = 3;
+inline constexpr int kOrtLoggingFatal = 4;
+inline constexpr int kOrtNoOptimization = 0;
 inline constexpr int kOrtArenaAllocator = 1;
 inline constexpr int kOrtMemoryDefault = 0;
 inline constexpr int kOrtTensorFloat = 1;
@@ -50,6 +52,7 @@ inline constexpr int kOrtTensorInt64 = 7;
      OrtValue** outputs))                                                                          \
   X(10, OrtStatus*, CreateSessionOptions, (OrtSessionOptions * *out))                              \
   X(14, OrtStatus*, EnableProfiling, (OrtSessionOptions*, const char* prefix))                     \
+  X(23, OrtStatus*, SetSessionGraphOptimizationLevel, (OrtSessionOptions*, int))                   \
   X(24, OrtStatus*, SetIntraOpNumThreads, (OrtSessionOptions*, int))                               \
   X(26, OrtStatus*, CreateCustomOpDomain, (const char* name, OrtCustomOpDomain** out))             \
   X(27, OrtStatus*, CustomOpDomain_Add, (OrtCustomOpDomain*, const OrtCustomOp*))                  \
@@ -62,6 +65,9 @@ inline constexpr int kOrtTensorInt64 = 7;
     (const OrtSession*, std::size_t, OrtAllocator*, char** out))                                   \
   X(37, OrtStatus*, SessionGetOutputName,                                                          \
     (const OrtSession*, std::size_t, OrtAllocator*, char** out))                                   \
+  X(39, OrtStatus*, CreateRunOptions, (OrtRunOptions * *out))                                      \
+  X(41, OrtStatus*, RunOptionsSetRunLogSeverityLevel, (OrtRunOptions*, int))                       \
+  X(46, OrtStatus*, RunOptionsSetTerminate, (OrtRunOptions*))                                      \
   X(49, OrtStatus*, CreateTensorWithDataAsOrtValue,                                                \
     (const OrtMemoryInfo*, void* data, std::size_t bytes, const std::int64_t* shape,               \
      std::size_t rank, int type, OrtValue** out))                                                  \
@@ -87,6 +93,7 @@ inline constexpr int kOrtTensorInt64 = 7;
   X(94, void, ReleaseMemoryInfo, (OrtMemoryInfo*))                                                 \
   X(95, void, ReleaseSession, (OrtSession*))                                                       \
   X(96, void, ReleaseValue, (OrtValue*))                                                           \
+  X(97, void, ReleaseRunOptions, (OrtRunOptions*))                                                 \
   X(98, void, ReleaseTypeInfo, (OrtTypeInfo*))                                                     \
   X(99, void, ReleaseTensorTypeAndShapeInfo, (OrtTensorTypeAndShapeInfo*))                         \
   X(100, void, ReleaseSessionOptions, (OrtSessionOptions*))                                        \

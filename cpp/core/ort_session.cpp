@@ -11,7 +11,7 @@
 #endif
 
 #include "error.h"
-#include "external_data.h"
+#include "graph_check.h"
 #include "model_file.h"
 #include "ort_api.h"
 #include "ort_operators.h"
@@ -174,7 +174,7 @@ std::unique_ptr<Session::Handles> Session::open() const {
   auto handles = std::make_unique<Handles>();
   handles->file = require_readable_file(path_);
   refuse_tensorflow(path_);
-  refuse_data_outside(path_);
+  const GraphFacts facts = check_graph(path_);
   const OrtApi& api = ort_api();
   const RuntimeUse use;
   const std::string context = load_context(path_);
@@ -183,6 +183,10 @@ std::unique_ptr<Session::Handles> Session::open() const {
   api.check(api.CreateSessionOptions(&raw_options), context);
   const auto options = own(raw_options, api.ReleaseSessionOptions);
   api.check(api.SetIntraOpNumThreads(options.get(), threads_), context);
+  // What is taken out of a loop's body for speed may be all that it has: see graph_check.h.
+  if (facts.loops) {
+    api.check(api.SetSessionGraphOptimizationLevel(options.get(), kOrtNoOptimization), context);
+  }
   // Waiting threads sleep: the engine shares its CPUs with decoders.
   api.check(api.AddSessionConfigEntry(options.get(), "session.intra_op.allow_spinning", "0"),
             context);
@@ -276,7 +280,8 @@ std::optional<std::string> Session::metadata(const std::string& key) const {
 }
 
 std::vector<Tensor> Session::run(const std::vector<TensorView>& inputs,
-                                 const std::vector<std::string>& output_names) const {
+                                 const std::vector<std::string>& output_names,
+                                 const Stops& stops) const {
   const OrtApi& api = ort_api();
   const Handles& handles = this->handles();
   const RuntimeUse use;
@@ -301,11 +306,15 @@ std::vector<Tensor> Session::run(const std::vector<TensorView>& inputs,
   std::vector<const char*> names;
   for (const std::string& name : output_names) names.push_back(name.c_str());
   std::vector<OrtValue*> raw_outputs(names.size(), nullptr);
-  api.check(api.Run(handles.session.get(), nullptr, input_names.data(), input_values.data(),
-                    input_values.size(), names.data(), names.size(), raw_outputs.data()),
-            context);
+  const StoppableRun run(stops);
+  auto failure =
+      own(api.Run(handles.session.get(), run.options(), input_names.data(), input_values.data(),
+                  input_values.size(), names.data(), names.size(), raw_outputs.data()),
+          api.ReleaseStatus);
   std::vector<Owned<OrtValue>> owned_outputs;
   for (OrtValue* value : raw_outputs) owned_outputs.push_back(own(value, api.ReleaseValue));
+  if (failure != nullptr) run.require_going();  // else it is told below
+  api.check(failure.release(), context);
   std::vector<Tensor> outputs;
   outputs.reserve(raw_outputs.size());
   for (auto& value : owned_outputs) {

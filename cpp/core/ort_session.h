@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "stop.h"
 
 namespace maest {
 
@@ -77,9 +78,10 @@ class Session {
 
   // Safe to call from several threads at once. Outputs come in the order of `output_names` and are
   // float32. Throws `ModelError` when ONNX Runtime refuses, or when the file is to be opened anew
-  // but is another one by now.
+  // but is another one by now; `Stopped` when one of `stops` has ended it.
   std::vector<Tensor> run(const std::vector<TensorView>& inputs,
-                          const std::vector<std::string>& output_names) const;
+                          const std::vector<std::string>& output_names,
+                          const Stops& stops = {}) const;
 
  private:
   struct Handles;

@@ -14,4 +14,11 @@ void side_by_side(std::size_t count, std::size_t threads,
                   const std::function<void(std::size_t)>& work,
                   const std::function<void()>& between = {});
 
+// The same, but the calling thread does no work (unless no other thread is to be had): it calls
+// `look` twenty times a second, and once at the end. When that throws, it calls `stop`, which is to
+// end the work that has begun, and throws it in the end.
+void side_by_side_watched(std::size_t count, std::size_t threads,
+                          const std::function<void(std::size_t)>& work,
+                          const std::function<void()>& look, const std::function<void()>& stop);
+
 }  // namespace maest

@@ -6,7 +6,6 @@
 
 #include "error.h"
 #include "mel_config.h"
-#include "side_by_side.h"
 
 namespace maest {
 namespace {
@@ -40,73 +39,77 @@ void append(Outputs& outputs, const Outputs& more) {
 
 }  // namespace
 
-Stream::Stream(std::shared_ptr<const Extractor> extractor, const Request& request,
-               std::function<void()> between)
+Stream::Stream(std::shared_ptr<const Extractor> extractor, const Request& request)
     : extractor_(std::move(extractor)),
       plan_(extractor_->plan(request)),
-      between_(std::move(between)),
       segmenter_(plan_.segment_frames, plan_.hop_frames, kMelBands) {}
 
 std::int64_t Stream::most_gathered() const { return kRounds * plan_.batch_size; }
 
 Spent Stream::spent() const {
-  return {1e-9 * static_cast<double>(spent_->front_end), 1e-9 * static_cast<double>(spent_->model)};
+  return {1e-9 * static_cast<double>(shared_->front_end_nanoseconds),
+          1e-9 * static_cast<double>(shared_->model_nanoseconds)};
 }
 
 // Each segment is a run of its own: a result never depends on its neighbours (int8 ranges are taken
 // over a whole run), nor on the number of threads.
-void Stream::compute_ready(Outputs& outputs, std::int64_t at_least) {
+void Stream::compute(const std::vector<Segment>& segments, Outputs& outputs, const Watch& watch) {
+  std::vector<Outputs> computed(segments.size());
+  const auto compute_one = [&](std::size_t i, const Stops& stops) {
+    const Timed timed(shared_->model_nanoseconds);
+    computed[i] = extractor_->compute(plan_, segments[i], stops);
+  };
+  compute_watched(segments.size(), static_cast<std::size_t>(plan_.batch_size), compute_one,
+                  shared_->stop, watch);
+  for (const Outputs& segment : computed) append(outputs, segment);
+  segments_ += static_cast<std::int64_t>(segments.size());
+}
+
+void Stream::compute_ready(Outputs& outputs, std::int64_t at_least, const Watch& watch) {
   while (segmenter_.ready() >= std::max<std::int64_t>(at_least, 1)) {
     const std::int64_t count = std::min(segmenter_.ready(), most_gathered());
-    std::vector<Outputs> computed(static_cast<std::size_t>(count));
-    const auto compute = [&](std::size_t i) {
-      const Timed timed(spent_->model);
-      computed[i] = extractor_->compute(plan_, segmenter_.segment(static_cast<std::int64_t>(i)));
-    };
-    side_by_side(computed.size(), static_cast<std::size_t>(plan_.batch_size), compute, between_);
-    for (const Outputs& segment : computed) append(outputs, segment);
+    std::vector<Segment> segments;
+    for (std::int64_t i = 0; i < count; ++i) segments.push_back(segmenter_.segment(i));
+    compute(segments, outputs, watch);
     segmenter_.release(count);
-    segments_ += count;
   }
 }
 
-Outputs Stream::push(const float* samples, std::size_t count) {
+Outputs Stream::push(const float* samples, std::size_t count, const Watch& watch) {
+  shared_->stop.require_going();
   front_end_.require_usable(samples, count);
   Outputs outputs = extractor_->empty_outputs(plan_);
   for (std::size_t begin = 0; begin < count; begin += kSlice) {
     {
-      const Timed timed(spent_->front_end);
+      const Timed timed(shared_->front_end_nanoseconds);
       front_end_.push(samples + begin, std::min(kSlice, count - begin), segmenter_.frames());
     }
-    compute_ready(outputs, most_gathered());
+    compute_ready(outputs, most_gathered(), watch);
   }
-  compute_ready(outputs, 1);
+  compute_ready(outputs, 1, watch);
   return outputs;
 }
 
-Outputs Stream::finish() {
+Outputs Stream::finish(const Watch& watch) {
+  shared_->stop.require_going();
   if (front_end_.finished()) {
     throw InvalidArgument("finish() was already called; reset() starts a new signal");
   }
   Outputs outputs = extractor_->empty_outputs(plan_);
   front_end_.finish(segmenter_.frames());
-  compute_ready(outputs, 1);
-  compute_tail(outputs);
+  compute_ready(outputs, 1, watch);
+  compute_tail(outputs, watch);
   if (segments_ == 0) refuse_short();
   return outputs;
 }
 
-void Stream::compute_tail(Outputs& outputs) {
+void Stream::compute_tail(Outputs& outputs, const Watch& watch) {
   // A segment that would only say again what the one before has said is none. A signal that is
   // shorter than a segment has nothing before.
   if (segments_ > 0 && !plan_.request.any_tail && !tail_has_new_patch()) return;
   const Segment segment = segmenter_.tail(plan_.request.tail);
   if (extractor_->info().grid.columns_within(segment.frames) == 0) return;
-  {
-    const Timed timed(spent_->model);
-    append(outputs, extractor_->compute(plan_, segment));
-  }
-  ++segments_;
+  compute({segment}, outputs, watch);
 }
 
 bool Stream::tail_has_new_patch() const {
@@ -132,17 +135,20 @@ void Stream::refuse_short() const {
       padded ? "tail 'repeat' takes any length" : "tail 'repeat' or 'pad' takes shorter audio"));
 }
 
+void Stream::stop() { shared_->stop.stop(); }
+
 void Stream::reset(std::int64_t lead_frames) {
+  shared_->stop.reset();
   segmenter_.reset(lead_frames);
   front_end_.reset();
   segments_ = 0;
 }
 
 Outputs extract(std::shared_ptr<const Extractor> extractor, const Request& request,
-                const float* samples, std::size_t count, std::function<void()> between) {
-  Stream stream(std::move(extractor), request, std::move(between));
-  Outputs outputs = stream.push(samples, count);
-  append(outputs, stream.finish());
+                const float* samples, std::size_t count, const Watch& watch) {
+  Stream stream(std::move(extractor), request);
+  Outputs outputs = stream.push(samples, count, watch);
+  append(outputs, stream.finish(watch));
   return outputs;
 }
 

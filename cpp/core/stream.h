@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "extractor.h"
+#include "interruptible.h"
 #include "mel_frontend.h"
 #include "segmenter.h"
 
@@ -22,19 +23,21 @@ struct Spent {
 
 class Stream {
  public:
-  // `between` is called in the calling thread between segments; what it throws ends the call: a way
-  // to be interrupted. Throws `InvalidArgument` when the request does not fit the model.
-  Stream(std::shared_ptr<const Extractor> extractor, const Request& request,
-         std::function<void()> between = {});
+  // Throws `InvalidArgument` when the request does not fit the model.
+  Stream(std::shared_ptr<const Extractor> extractor, const Request& request);
 
   // Mono samples at 16 kHz. Returns the segments that they complete.
   // Throws `InvalidArgument` for a sample that is not finite, before anything is consumed, and
-  // after finish(). After an error while computing, reset() starts anew.
-  Outputs push(const float* samples, std::size_t count);
+  // after finish(); `Stopped`. After an error while computing, reset() starts anew.
+  Outputs push(const float* samples, std::size_t count, const Watch& watch = {});
 
   // The end of the signal: returns the segments that its last frames complete, and the tail's.
-  // Throws `InvalidArgument` when the whole signal was too short for a single segment.
-  Outputs finish();
+  // Throws `InvalidArgument` when the whole signal was too short for a single segment; `Stopped`.
+  Outputs finish(const Watch& watch = {});
+
+  // For another thread: ends what push() or finish() computes, and refuses further calls until
+  // reset(): they throw `Stopped`.
+  void stop();
 
   const Plan& plan() const { return plan_; }
 
@@ -48,26 +51,28 @@ class Stream {
 
  private:
   std::int64_t most_gathered() const;
-  void compute_ready(Outputs& outputs, std::int64_t at_least);
-  void compute_tail(Outputs& outputs);
+  void compute_ready(Outputs& outputs, std::int64_t at_least, const Watch& watch);
+  void compute_tail(Outputs& outputs, const Watch& watch);
+  void compute(const std::vector<Segment>& segments, Outputs& outputs, const Watch& watch);
   bool tail_has_new_patch() const;
   [[noreturn]] void refuse_short() const;
 
   std::shared_ptr<const Extractor> extractor_;
   Plan plan_;
-  std::function<void()> between_;
   MelFrontend front_end_;
   Segmenter segmenter_;
   std::int64_t segments_ = 0;  // computed since the start
-  struct Nanoseconds {
-    std::atomic<std::int64_t> front_end{0};
-    std::atomic<std::int64_t> model{0};
+  // What other threads use meanwhile, in one place so that streams can be moved.
+  struct Shared {
+    std::atomic<std::int64_t> front_end_nanoseconds{0};
+    std::atomic<std::int64_t> model_nanoseconds{0};
+    Stop stop;
   };
-  std::unique_ptr<Nanoseconds> spent_ = std::make_unique<Nanoseconds>();  // so that streams move
+  std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
 };
 
 // A whole signal: one push and one finish.
 Outputs extract(std::shared_ptr<const Extractor> extractor, const Request& request,
-                const float* samples, std::size_t count, std::function<void()> between = {});
+                const float* samples, std::size_t count, const Watch& watch = {});
 
 }  // namespace maest

@@ -106,22 +106,22 @@ void HeadFunction::require_fits(const ItemShape& item) const {
 }
 
 std::vector<std::vector<float>> HeadFunction::run(const float* values, std::int64_t count,
-                                                  const ItemShape& item) const {
+                                                  const ItemShape& item, const Stops& stops) const {
   require_fits(item);
   std::vector<std::vector<float>> rows;
   rows.reserve(static_cast<std::size_t>(count));
   const std::int64_t batch = input_.shape[0] == 1 ? 1 : count;
   for (std::int64_t begin = 0; begin < count; begin += batch) {
-    run_batch(values + begin * product(item), batch, item, rows);
+    run_batch(values + begin * product(item), batch, item, stops, rows);
   }
   return rows;
 }
 
 void HeadFunction::run_batch(const float* values, std::int64_t count, const ItemShape& item,
-                             std::vector<std::vector<float>>& rows) const {
+                             const Stops& stops, std::vector<std::vector<float>>& rows) const {
   const std::vector<Tensor> outputs = head_.session().run(
       {{input_.name.c_str(), ElementType::float32, values, input_shape(count, item)}},
-      {output_.name});
+      {output_.name}, stops);
   const std::vector<std::int64_t>& shape = outputs.front().shape();
   if (shape.empty() || shape[0] != count) {
     throw ModelError(message("output '", output_.name, "' of '", head_.session().path(), "' is ",

@@ -43,14 +43,15 @@ class HeadFunction {
   // Throws `InvalidArgument` when items of this shape do not fit the input.
   void require_fits(const ItemShape& item) const;
 
-  // `values` is [count, item...]. Returns one row per item. Throws `InvalidArgument`, `ModelError`.
+  // `values` is [count, item...]. Returns one row per item. Throws `InvalidArgument`, `ModelError`,
+  // `Stopped`.
   std::vector<std::vector<float>> run(const float* values, std::int64_t count,
-                                      const ItemShape& item) const;
+                                      const ItemShape& item, const Stops& stops) const;
 
  private:
   // The shape of `count` items as the graph's input wants them.
   std::vector<std::int64_t> input_shape(std::int64_t count, const ItemShape& item) const;
-  void run_batch(const float* values, std::int64_t count, const ItemShape& item,
+  void run_batch(const float* values, std::int64_t count, const ItemShape& item, const Stops& stops,
                  std::vector<std::vector<float>>& rows) const;
 
   const Head& head_;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "error.h"
+#include "interruptible.h"
 #include "model_cache.h"
 #include "model_names.h"
 #include "python_host.h"
@@ -96,7 +97,15 @@ void HeadBatches::add_segments(const EssentiaTensor& tensor, Rows& rows) {
 
 void HeadBatches::finish(Rows& rows) {
   if (count_ == 0) return;
-  Rows computed = setup_->function.run(values_.data(), count_, item_);
+  Rows computed;
+  {
+    WatchedPause pause;
+    Stop stop;
+    const auto run = [&](std::size_t, const Stops& stops) {
+      computed = setup_->function.run(values_.data(), count_, item_, stops);
+    };
+    compute_watched(1, 1, run, stop, pause.watch());
+  }
   std::move(computed.begin(), computed.end(), std::back_inserter(rows));
   values_.clear();
   count_ = 0;

@@ -41,7 +41,7 @@ class HeadBatches {
   // Adds each segment of a tensor [segments, channels, rows, width].
   void add_segments(const EssentiaTensor& tensor, Rows& rows);
 
-  // Computes what is left.
+  // Computes what is left, while other Python threads run.
   void finish(Rows& rows);
 
  private:

@@ -4,7 +4,6 @@
 
 #include "error.h"
 #include "head_description.h"
-#include "python_host.h"
 
 namespace maest::plugin {
 
@@ -36,7 +35,6 @@ void StandardHead::compute() {
     const EssentiaTensor* tensor = setup_->takes_tensors ? &tensor_.get() : nullptr;
     Rows& predictions = predictions_.get();
 
-    const PythonPause pause;
     Rows rows;
     if (tensor != nullptr) {
       batches.add_segments(*tensor, rows);

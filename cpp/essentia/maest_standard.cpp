@@ -25,9 +25,9 @@ void StandardMaest::compute() {
     const std::vector<essentia::Real>& signal = signal_.get();
     EssentiaTensor& predictions = predictions_.get();
 
-    PythonPause pause;
-    const Outputs outputs = extract(setup->extractor, setup->request, signal.data(), signal.size(),
-                                    [&pause] { pause.check_signals(); });
+    WatchedPause pause;
+    const Outputs outputs =
+        extract(setup->extractor, setup->request, signal.data(), signal.size(), pause.watch());
     predictions = setup->to_tensor(outputs.front());
   });
 }

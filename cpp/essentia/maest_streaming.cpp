@@ -99,9 +99,10 @@ void StreamingMaest::take_samples(int count) {
   const std::int64_t before = whole_segments(stream().plan(), samples_);
   samples_ += count;
   // Not for every piece: to get its turn back may take a thread longer than a piece does.
-  std::optional<PythonPause> pause;
+  std::optional<WatchedPause> pause;
   if (whole_segments(stream().plan(), samples_) > before) pause.emplace();
-  Outputs outputs = stream().push(signal_.tokens().data(), static_cast<std::size_t>(count));
+  Outputs outputs = stream().push(signal_.tokens().data(), static_cast<std::size_t>(count),
+                                  pause ? pause->watch() : Watch{});
   pause.reset();
   signal_.release(count);
   collect(std::move(outputs));
@@ -109,8 +110,8 @@ void StreamingMaest::take_samples(int count) {
 
 void StreamingMaest::end_signal() {
   ended_ = true;
-  std::optional<PythonPause> pause(std::in_place);
-  Outputs outputs = stream().finish();
+  std::optional<WatchedPause> pause(std::in_place);
+  Outputs outputs = stream().finish(pause->watch());
   pause.reset();
   collect(std::move(outputs));
   stream_.reset();

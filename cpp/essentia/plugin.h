@@ -32,6 +32,12 @@ struct EssentiaMaestPython {
   void (*fetch_exception)(void** type, void** value, void** traceback);  // PyErr_Fetch
   void (*restore_exception)(void* type, void* value, void* traceback);   // PyErr_Restore
   int (*is_ending)();                                                    // Py_IsFinalizing
+  void* (*call)(void* function, const char* format, ...);                // PyObject_CallFunction
+  long (*as_long)(void* number);                                         // PyLong_AsLong
+  void (*release)(void* object);                                         // Py_DecRef
+  void (*clear_exception)();                                             // PyErr_Clear
+  void* set_wakeup_fd;                                                   // signal.set_wakeup_fd
+  void* main_thread;  // the ident of threading.main_thread(), a pthread_t
 };
 
 // For Python: its other threads run while standard mode computes, and signals, such as Ctrl-C's,

@@ -1,5 +1,6 @@
 #include "python_host.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <utility>
@@ -24,6 +25,20 @@ EssentiaMaestPython& python() {
 
 [[noreturn]] void wait_for_ever() {
   for (;;) pause();
+}
+
+// For SignalRelay. A call of what is written in C: of what is written in Python, a signal's handler
+// might come in between, and what it raises be lost.
+int set_wakeup_descriptor(int descriptor) {
+  const EssentiaMaestPython& host = python();
+  void* const before = host.call(host.set_wakeup_fd, "i", descriptor);
+  if (before == nullptr) {  // the one before has been closed
+    host.clear_exception();
+    return -1;
+  }
+  const long number = host.as_long(before);
+  host.release(before);
+  return static_cast<int>(number);
 }
 
 // A thread that wants its turn when the interpreter is ending stays here for good, as CPython has
@@ -59,6 +74,22 @@ void PythonPause::check_signals() {
     throw Error("interrupted");
   }
   thread_ = python().give_turn_away();
+}
+
+WatchedPause::Relayed::Relayed(Stop& interrupt) {
+  const EssentiaMaestPython& host = python();
+  if (host.holds_turn == nullptr || host.holds_turn() == 0) return;
+  if (pthread_equal(pthread_self(), reinterpret_cast<pthread_t>(host.main_thread)) == 0) return;
+  relay.emplace(set_wakeup_descriptor, interrupt);
+}
+
+WatchedPause::WatchedPause() : relayed_(interrupt_) {
+  if (relayed_.relay) pause_.check_signals();  // of what came before
+}
+
+Watch WatchedPause::watch() {
+  if (!pause_.pausing()) return {};
+  return {[this] { pause_.check_signals(); }, &interrupt_};
 }
 
 void raise_interruption() {

@@ -2,7 +2,11 @@
 // computes, and lets signals, such as Ctrl-C's, end a long computation.
 #pragma once
 
+#include <optional>
+
+#include "interruptible.h"
 #include "plugin.h"
+#include "signal_relay.h"
 
 namespace maest::plugin {
 
@@ -21,8 +25,33 @@ class PythonPause {
   // raise_interruption: Essentia would replace it by a RuntimeError.
   void check_signals();
 
+  // Whether other threads run: there is a Python, and it was this thread's turn.
+  bool pausing() const { return thread_ != nullptr; }
+
  private:
   void* thread_ = nullptr;  // null when there is no Python, or it is not this thread's turn
+};
+
+// A pause in which signals end a computation, in a moment. In threads other than Python's main one,
+// where handlers do not run, it is a pause and no more.
+class WatchedPause {
+ public:
+  // Throws `Error` as check_signals, for a signal that came before.
+  WatchedPause();
+
+  // For the computation.
+  Watch watch();
+
+ private:
+  // From Python's turn to Python's turn.
+  struct Relayed {
+    explicit Relayed(Stop& interrupt);
+    std::optional<SignalRelay> relay;
+  };
+
+  Stop interrupt_;
+  Relayed relayed_;
+  PythonPause pause_;
 };
 
 // Sets the Python exception that ended this thread's last computation, if one did.

@@ -11,6 +11,7 @@
 #include "throws.h"
 
 using maest::side_by_side;
+using maest::side_by_side_watched;
 
 TEST(SideBySide, all_work_is_done_once_by_no_more_threads_than_allowed) {
   for (const std::size_t count : {0U, 1U, 2U, 17U}) {
@@ -82,4 +83,43 @@ TEST(SideBySide, what_is_thrown_ends_the_rest) {
   const auto interrupt = [] { throw std::runtime_error("Ctrl-C"); };
   EXPECT_THROWS(side_by_side(1000, 1, work, interrupt), std::runtime_error, "Ctrl-C");
   EXPECT_EQ(begun.load(), 1);
+}
+
+TEST(SideBySide, a_watching_thread_looks_while_others_work) {
+  const std::thread::id caller = std::this_thread::get_id();
+  const auto nothing = [] {};
+  for (const std::size_t threads : {1U, 3U}) {
+    std::atomic<int> looks{0};
+    const auto work = [&](std::size_t) {
+      EXPECT_TRUE(std::this_thread::get_id() != caller);
+      // Ends when the calling thread has looked: whoever only looked between would never.
+      const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (looks == 0 && std::chrono::steady_clock::now() < patience) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    };
+    const auto look = [&] {
+      EXPECT_TRUE(std::this_thread::get_id() == caller);
+      ++looks;
+    };
+    side_by_side_watched(5, threads, work, look, nothing);
+    EXPECT_TRUE(looks >= 2);  // while they work, and at the end
+  }
+  int looks = 0;
+  side_by_side_watched(3, 2, [](std::size_t) {}, [&] { ++looks; }, nothing);
+  EXPECT_EQ(looks, 1);  // quick work is looked after as well
+}
+
+TEST(SideBySide, what_a_look_throws_stops_work) {
+  std::atomic<bool> stopped{false};
+  std::atomic<int> ended{0};
+  const auto work = [&](std::size_t) {
+    while (!stopped) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ++ended;
+    throw std::runtime_error("stopped");  // not what is told
+  };
+  const auto interrupt = [] { throw std::runtime_error("Ctrl-C"); };
+  EXPECT_THROWS(side_by_side_watched(1000, 2, work, interrupt, [&] { stopped = true; }),
+                std::runtime_error, "Ctrl-C");
+  EXPECT_EQ(ended.load(), 2);  // nothing goes on behind the caller's back
 }

@@ -98,6 +98,57 @@ TEST(Stream, threads_share_one_model) {
   for (const Outputs& outputs : found) check_same(outputs, wanted);
 }
 
+TEST(Stream, a_watched_call_gives_what_any_gives) {
+  const auto extractor = open(2);
+  const std::vector<float> signal = chirp(35 * maest::kSampleRate);
+  const Request request = quick_request();
+  const Outputs wanted = maest::extract(extractor, request, signal.data(), signal.size());
+  int looks = 0;
+  maest::Stop interrupt;
+  interrupt.stop();  // again and again: what was interrupted is computed anew
+  const auto look = [&] {
+    ++looks;
+    interrupt.stop();
+  };
+  check_same(maest::extract(extractor, request, signal.data(), signal.size(), {look, &interrupt}),
+             wanted);
+  EXPECT_TRUE(looks >= 2);  // segments, and the tail
+  looks = 0;
+  check_same(maest::extract(extractor, request, signal.data(), signal.size(), {[&] { ++looks; }}),
+             wanted);
+  EXPECT_TRUE(looks >= 2);
+}
+
+TEST(Stream, what_a_look_throws_ends_the_call) {
+  const auto extractor = open(1);
+  const std::vector<float> signal = chirp(35 * maest::kSampleRate);
+  maest::Stream stream(extractor, quick_request());
+  const auto interrupt = [] { throw std::runtime_error("Ctrl-C"); };
+  EXPECT_THROWS(stream.push(signal.data(), signal.size(), {interrupt}), std::runtime_error,
+                "Ctrl-C");
+  EXPECT_THROWS(stream.push(signal.data(), signal.size()), maest::Stopped, "reset()");
+  EXPECT_THROWS(stream.finish(), maest::Stopped, "reset()");
+  stream.reset();
+  Outputs found = stream.push(signal.data(), signal.size());
+  const Outputs last = stream.finish();
+  for (std::size_t i = 0; i < found.size(); ++i) found[i].append(last[i]);
+  check_same(found, maest::extract(extractor, quick_request(), signal.data(), signal.size()));
+}
+
+TEST(Stream, another_thread_stops_it) {
+  const auto extractor = open(2);
+  const std::vector<float> signal = chirp(35 * maest::kSampleRate);
+  maest::Stream stream(extractor, quick_request());
+  std::thread other([&] { stream.stop(); });
+  try {
+    for (;;) stream.push(signal.data(), signal.size());
+  } catch (const maest::Stopped&) {
+  }
+  other.join();
+  stream.reset();
+  EXPECT_EQ(stream.push(signal.data(), signal.size())[0].segments, std::int64_t{3});
+}
+
 TEST(Stream, side_by_side_segments_change_nothing) {
   const auto extractor = open(1);
   const std::vector<float> signal = chirp(45 * maest::kSampleRate);

@@ -25,6 +25,7 @@ from .errors import (
     ModelError,
     OnnxRuntimeError,
     StoppedEarlyError,
+    StreamStoppedError,
     UntrainedModelWarning,
 )
 from .example import example_audio
@@ -59,6 +60,7 @@ __all__ = [
     "Request",
     "StoppedEarlyError",
     "Stream",
+    "StreamStoppedError",
     "UnsupportedEssentiaError",
     "UntrainedModelWarning",
     "__version__",

@@ -29,6 +29,10 @@ class StoppedEarlyError(MaestError):
     """The work cannot go on: what is missing would be missing for all that is left, too."""
 
 
+class StreamStoppedError(MaestError):
+    """`Stream.stop` ended the call, or one before it: `Stream.reset` starts a new signal."""
+
+
 class OnnxRuntimeError(MaestError, ImportError):
     """ONNX Runtime is missing, too old, or failed."""
 

@@ -60,6 +60,8 @@ class Stream(Generic[Results]):
         InvalidArgumentError
             For another shape or type or a sample that is not finite, with nothing consumed; and
             after `finish`.
+        StreamStoppedError
+            `stop` ended this call, or was called since the signal began.
         """
         return self._given(self._engine.push(as_samples(samples)))
 
@@ -77,8 +79,20 @@ class Stream(Generic[Results]):
         InvalidArgumentError
             If the whole signal was too short for one segment under this `tail`, and if called
             again without `reset`.
+        StreamStoppedError
+            See `push`.
         """
         return self._given(self._engine.finish())
+
+    def stop(self) -> None:
+        """End, from another thread, the call that is computing; refuse further ones until `reset`.
+
+        The call ends when the operator of the model that is being computed does, in a moment as a
+        rule, and raises `StreamStoppedError`. So can a time limit be put on a model that is not
+        trusted. In the main thread Ctrl-C, and whatever else a signal's handler raises, ends a call
+        in the same way.
+        """
+        self._engine.stop()
 
     def reset(self, lead_frames: int = 0) -> None:
         """Make ready for a new signal; the model stays loaded.

@@ -186,6 +186,56 @@ def test_one_front_end_in_several_threads() -> None:
     assert len(front_end.push(piece)) == 5000 // 256
 
 
+def test_one_stream_in_several_threads() -> None:
+    """Calls queue: every segment is computed once, of samples in one order."""
+    model = maest.Model(UNTRAINED, num_threads=1)
+    stream = model.stream("predict", patchout="F4T10")
+    piece = np.random.default_rng(0).standard_normal(5000).astype(np.float32)
+    parts = []
+
+    def push() -> None:
+        parts.extend(stream.push(piece) for _ in range(50))
+
+    threads = [threading.Thread(target=push) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = np.concatenate([*parts, stream.finish()])
+    wanted = model.predict(np.tile(piece, 200), patchout="F4T10")
+    np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(wanted, axis=0))
+
+
+def test_a_stream_that_others_stop_and_reset() -> None:
+    """Whatever comes in between, a call gives results or says why not."""
+    stream = maest.Model(UNTRAINED, num_threads=2).stream("predict", patchout="F4T10")
+    piece = np.random.default_rng(0).standard_normal(40_000).astype(np.float32)
+    over, done, stopped, strange = threading.Event(), [], [], []
+
+    def push() -> None:
+        while not over.is_set():
+            try:
+                done.append(stream.push(piece).shape[1:])
+            except maest.StreamStoppedError:
+                stopped.append(True)
+                stream.reset()
+            except Exception as error:
+                strange.append(error)
+
+    threads = [threading.Thread(target=push) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(50):
+        stream.stop()
+        over.wait(0.01)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert not strange
+    assert stopped
+    assert set(done) == {(400,)}
+
+
 def test_fewer_threads_than_wanted_do_the_same_work() -> None:
     """Where the system gives no more of them."""
     done = run("""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ PLUGIN = Path(_core.__file__).with_name("_essentia_plugin.so")
 # The room that cmake/essentia_plugin.cmake leaves for the path of the loaded Essentia.
 _PATH_ROOM = b"/" + b"essentia" * 512
 
-# The fields of EssentiaMaestPython in cpp/essentia/plugin.h; of several names, the first that this
+# Functions in EssentiaMaestPython in cpp/essentia/plugin.h; of several names, the first that this
 # Python has.
 _PYTHON_FUNCTIONS = (
     ("PyGILState_Check",),
@@ -29,6 +31,10 @@ _PYTHON_FUNCTIONS = (
     ("PyErr_Fetch",),
     ("PyErr_Restore",),
     ("Py_IsFinalizing", "_Py_IsFinalizing"),
+    ("PyObject_CallFunction",),
+    ("PyLong_AsLong",),
+    ("Py_DecRef",),
+    ("PyErr_Clear",),
 )
 
 # EssentiaMaestTakeAnswer and EssentiaMaestFindModel in cpp/essentia/plugin.h.
@@ -86,10 +92,16 @@ def _load(library: Path) -> ctypes.PyDLL:
     functions = [
         ctypes.cast(_function_of_python(*names), ctypes.c_void_p) for names in _PYTHON_FUNCTIONS
     ]
-    plugin.essentia_maest_use_python((ctypes.c_void_p * len(functions))(*functions))
+    fields = [
+        *functions,
+        ctypes.c_void_p(id(signal.set_wakeup_fd)),
+        ctypes.c_void_p(threading.main_thread().ident),
+    ]
+    plugin.essentia_maest_use_python((ctypes.c_void_p * len(fields))(*fields))
     # The end of the interpreter waits for what its threads have begun; Python has 32 such places.
     ctypes.pythonapi.Py_AtExit(ctypes.cast(plugin.essentia_maest_end, ctypes.c_void_p))
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(_find_model))  # the plugin is never unloaded
+    for kept in (_find_model, signal.set_wakeup_fd):  # the plugin is never unloaded
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
     plugin.essentia_maest_use_model_names(_find_model)
     return plugin
 

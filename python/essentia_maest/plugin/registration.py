@@ -186,6 +186,7 @@ def _register(module: ModuleType) -> None:
             plugin = loaded_plugin(essentia._essentia)
             for algorithm in ALGORITHMS:
                 _add_classes(module, algorithm, plugin)
+            _let_signals_through(essentia._essentia, "run", plugin)  # of networks
         except UnsupportedEssentiaError as refusal:
             _state.refusal = refusal
         except Exception as error:
@@ -203,9 +204,9 @@ def _add_classes(module: ModuleType, algorithm: str, plugin: ctypes.PyDLL) -> No
     ours, found = getattr(module, second_name), getattr(module, algorithm)
     is_ours = _description(found) == _description(ours)
     if module.__name__ == "essentia.standard":
-        _let_signals_through(ours, plugin)
+        _let_signals_through(ours, "compute", plugin)
         if is_ours:
-            _let_signals_through(found, plugin)
+            _let_signals_through(found, "compute", plugin)
     if not is_ours and (module.__name__, algorithm) not in _state.told:
         _state.told.add((module.__name__, algorithm))
         _log.warning(
@@ -223,18 +224,18 @@ def _description(algorithm: Any) -> Any:
     return structure.get("description") if isinstance(structure, dict) else None
 
 
-def _let_signals_through(algorithm: Any, plugin: ctypes.PyDLL) -> None:
-    """Have `compute` raise what a signal handler raised, rather than Essentia's RuntimeError."""
-    compute = algorithm.compute
-    if hasattr(compute, "__wrapped__"):
+def _let_signals_through(owner: Any, name: str, plugin: ctypes.PyDLL) -> None:
+    """Have a function raise what a signal handler raised, rather than Essentia's RuntimeError."""
+    function = getattr(owner, name)
+    if hasattr(function, "__wrapped__"):
         return
 
-    @functools.wraps(compute)
-    def interruptible(self: Any, *arguments: Any) -> Any:
+    @functools.wraps(function)
+    def interruptible(*arguments: Any) -> Any:
         try:
-            return compute(self, *arguments)
+            return function(*arguments)
         except RuntimeError:
             plugin.essentia_maest_raise_interruption()
             raise
 
-    algorithm.compute = interruptible
+    setattr(owner, name, interruptible)
