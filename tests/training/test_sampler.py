@@ -73,7 +73,7 @@ def test_weights_are_the_references() -> None:
     offsets, classes = np.array([0, 1, 3, 3, 4]), np.array([0, 0, 1, 2], np.int32)
     weight = np.array([1.0, 1.0, 1.0, 0.25], np.float32)
     assert label_counts(4, classes, weight).tolist() == [2.0, 1.0, 0.25, 0.0]
-    expected = [1000 / 102, 1000 / 102 + 1000 / 101, 0.0, 0.25 * 1000 / 100.25]
+    expected = [1000 / 102, 1000 / 102 + 1000 / 101, 1000 / 101, 0.25 * 1000 / 100.25]
     np.testing.assert_allclose(track_weights(offsets, classes, weight, 4), expected)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training.data.labels import Labels
 from training.data.report import Report
 from training.data.table import make_table
 from training.data.tracks import read_tracks
@@ -297,6 +299,66 @@ def test_rows_without_weights_have_plain_tags(tmp_path: Path) -> None:
     source = write(tmp_path / "t.csv", "path,tags,weights\na,x;y,\nb,y;x,.5;1\nc,x,\n")
     rows, _ = make(source)
     assert [row["weights"] for row in rows] == [[1.0, 1.0], [0.5, 1.0], [1.0]]
+
+
+def test_tracks_with_none_of_the_tags(tmp_path: Path) -> None:
+    """Known of those that say what they were annotated for; the others say nothing."""
+    lines = [
+        "path,tags,families",
+        "a,R---x,R;J",
+        "b,,R;J",
+        "c,,",
+        "d,Folk---q,R",
+        "e,Folk---q,",
+        "f,J---y,",
+        "g,,R;Folk",
+    ]
+    labels = write(tmp_path / "labels.txt", "R---x\nJ---y\n")
+    rows, report = make(write(tmp_path / "t.csv", "\n".join(lines)), labels=labels)
+    assert [(row["path"], row["labels"], row["families"]) for row in rows] == [
+        ("a", ["R---x"], ["R", "J"]),
+        ("b", [], ["R", "J"]),
+        ("d", [], ["R"]),
+        ("f", ["J---y"], None),
+    ]
+    assert report.refused == {
+        "tag is no class (left out)": 1,
+        "no tags": 1,
+        "none of its tags is a class": 1,
+        "a family is that of no class": 1,
+    }
+    read = read_tracks(tmp_path / "tracks.parquet")  # as any other table
+    labelled = Labels(
+        *(read.table[name] for name in ("labels", "weights", "families")), read.classes
+    )
+    np.testing.assert_array_equal(labelled.targets(1), [0, 0])
+    np.testing.assert_array_equal(labelled.targets(2), [0, np.nan])
+
+
+def test_empty_lists_of_parquet(tmp_path: Path) -> None:
+    lists = pa.list_(pa.string())
+    columns = {
+        "path": ["a", "b", "c", "d"],
+        "tags": pa.array([["x"], [], None, []], lists),
+        "families": pa.array([["x"], ["x"], ["x"], []], lists),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    rows, report = make(tmp_path / "t.parquet")
+    assert [(row["path"], row["labels"]) for row in rows] == [("a", ["x"]), ("b", []), ("c", [])]
+    assert report.refused == {"no tags": 1}
+
+
+def test_splits_of_tracks_with_none_of_the_tags(tmp_path: Path) -> None:
+    """As published, a fifth of MagnaTagATune has none of its 50 tags."""
+    lines = ["path,tags,families", *(f"{n},{'' if n % 5 == 0 else 'x'},x" for n in range(200))]
+    source = write(tmp_path / "t.csv", "\n".join(lines))
+    rows, report = make(source, validation_share=0.1, test_share=0.1)
+    assert len(rows) == 200
+    bare = [row["split"] for row in rows if not row["labels"]]
+    assert len(bare) == 40
+    for split, tracks in (("train", 160), ("validation", 20), ("test", 20)):
+        assert report.counts[f"tracks in {split}"] == tracks
+        assert bare.count(split) == pytest.approx(tracks / 5, abs=2)
 
 
 def test_weights_stay_with_their_tags(tmp_path: Path) -> None:

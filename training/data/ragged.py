@@ -59,6 +59,14 @@ class Ragged:
         lengths = np.bincount(self.parents[mask], minlength=len(self))
         return Ragged(offsets_of(lengths), self.values[mask])
 
+    def filled(self, value: int) -> Ragged:
+        """Give rows that are empty one value."""
+        lengths = np.maximum(self.lengths, 1)
+        offsets = offsets_of(lengths)
+        values = np.full(offsets[-1], value, np.int64)
+        values[np.repeat(self.lengths > 0, lengths)] = self.values
+        return Ragged(offsets, values)
+
 
 def offsets_of(lengths: NDArray[np.integer]) -> NDArray[np.int64]:
     """Offsets of rows with these lengths, int64 [rows + 1]."""

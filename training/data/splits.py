@@ -41,14 +41,15 @@ def assign_splits(
     test, where one is still free and keeps the split below twice its share; a split that is still
     empty gets the smallest free group. The others follow, those of rare classes first: each goes
     where its classes and the number of tracks are furthest below the split's share; validation
-    and test never grow past theirs this way.
+    and test never grow past theirs this way. Tracks with none of the classes are dealt out as if
+    that were one more.
 
     Parameters
     ----------
     group : Arrow strings [tracks]
         Not null.
     labels : Ragged [tracks]
-        Class indices of each track, at least one.
+        Class indices of each track.
     class_count : int
     validation_share, test_share : float
         Of the tracks; 0 leaves the split empty.
@@ -65,10 +66,11 @@ def assign_splits(
         When the shares are negative or leave nothing to train on.
     """
     check_shares(validation_share, test_share)
+    none = class_count
     dealer = _Dealer(
         _sorted_codes(group),
-        labels,
-        class_count,
+        labels.filled(none),
+        class_count + 1,
         (1 - validation_share - test_share, validation_share, test_share),
         seed,
     )

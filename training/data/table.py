@@ -69,7 +69,8 @@ def make_table(
     ----------
     source : path
         ``.csv``, ``.tsv`` or ``.parquet`` with the columns `path` (relative to the table's
-        folder, or absolute) and `tags` (a list, or text separated by ``;`` or ``|``), and any of
+        folder, or absolute) and `tags` (a list, or text separated by ``;`` or ``|``; none, or
+        none that is a class, means none of the classes where `families` are given), and any of
         `id` (default: the path), `group` (artist: kept in one split; default: the id), `split`
         (train, validation or test; default: dealt out by group), `weights` (one for each tag,
         above 0 and up to 1; empty: all 1), `families` (of the classes annotated for the track,
@@ -128,7 +129,8 @@ def _make(path: Path, report: Report, fixed: tuple[str, ...] | None, options: _O
     is_class = labels.values >= 0
     labels, weights = labels.keep(is_class), weights[is_class]
 
-    source.refuse("none of its tags is a class", _at(rows[labels.lengths == 0], source), "tags")
+    unlabelled = _at(rows[labels.lengths == 0], source) & ~_annotated(source)
+    source.refuse("none of its tags is a class", unlabelled, "tags")
     _refuse_families(source, rows, labels, classes)
     source.require_some(path)
 
@@ -172,7 +174,7 @@ def _refuse_bad_rows(source: Source, shortest_seconds: float) -> None:
     source.set_column("group", pc.coalesce(table["group"], source.table["id"]))
 
     lengths = pc.fill_null(pc.list_value_length(table["tags"]), 0)
-    source.refuse("no tags", pc.equal(lengths, 0))
+    source.refuse("no tags", (np.asarray(lengths) == 0) & ~_annotated(source))
     if "weights" in source.present:
         given = pc.list_value_length(table["weights"])
         differ = pc.fill_null(pc.not_equal(given, lengths), False)
@@ -187,13 +189,19 @@ def _refuse_bad_rows(source: Source, shortest_seconds: float) -> None:
     refuse_short(source, shortest_seconds)
 
 
+def _annotated(source: Source) -> NDArray[np.bool_]:
+    """Rows that say what they were annotated for: what is not among their tags is known to lack."""
+    lengths = pc.list_value_length(source.table["families"])
+    return np.asarray(pc.fill_null(lengths, 0), np.int64) > 0
+
+
 def _encode_tags(
     source: Source,
 ) -> tuple[NDArray[np.int64], Ragged, NDArray[np.float64], list[str]]:
     """Good rows; their tags as numbers, each once per row; the tags' weights; the tags' names."""
     rows = np.flatnonzero(source.good)
     table = source.table.take(pa.array(rows))
-    lengths = np.asarray(pc.list_value_length(table["tags"]), np.int64)
+    lengths = np.asarray(pc.fill_null(pc.list_value_length(table["tags"]), 0), np.int64)
     encoded = pc.list_flatten(table["tags"]).combine_chunks().dictionary_encode()
     codes = np.asarray(encoded.indices, np.int64)
     tags = Ragged(offsets_of(lengths), codes)

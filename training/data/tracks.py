@@ -38,11 +38,11 @@ class Tracks:
     Parameters
     ----------
     table : pyarrow.Table
-        Columns and types of `SCHEMA`: unique `id`; `path` of the audio file; `labels`, at least
-        one, all of them classes; `weights`, one for each label, above 0 and up to 1; `families`,
-        null where every class is annotated, otherwise only the classes of these families (the
-        text before ``---``) are known for the track; `group`, what must not be shared between
-        splits (the artist); `split`, one of `SPLITS`.
+        Columns and types of `SCHEMA`: unique `id`; `path` of the audio file; `labels`, all of
+        them classes, at least one unless there are `families`; `weights`, one for each label,
+        above 0 and up to 1; `families`, null where every class is annotated, otherwise only the
+        classes of these families (the text before ``---``) are known for the track; `group`, what
+        must not be shared between splits (the artist); `split`, one of `SPLITS`.
     classes : tuple of str
         In class order.
     folder : Path
@@ -211,9 +211,11 @@ def _check_unique_ids(name: str, table: pa.Table) -> None:
 
 
 def _check_lists(name: str, table: pa.Table, classes: tuple[str, ...]) -> None:
+    families = pc.fill_null(pc.list_value_length(table["families"]), 0)
     for column in ("labels", "weights"):
-        lengths = pc.fill_null(pc.list_value_length(table[column]), 0)
-        _refuse(name, table, pc.equal(lengths, 0), f"{column} is empty")
+        lengths = pc.list_value_length(table[column])
+        empty = pc.and_(pc.equal(lengths, 0), pc.equal(families, 0))
+        _refuse(name, table, pc.fill_null(empty, True), f"{column} is empty")
     same = pc.equal(pc.list_value_length(table["labels"]), pc.list_value_length(table["weights"]))
     _refuse(name, table, pc.invert(same), "labels and weights differ in length")
 

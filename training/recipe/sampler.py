@@ -51,13 +51,18 @@ def track_weights(
     Returns
     -------
     ndarray
-        [tracks] float64, 0 for a track without labels.
+        [tracks] float64. Tracks with none of the labels weigh as if that were a label of its own
+        (reference: has no such tracks).
     """
     counts = label_counts(classes, class_index, weight) + offset
     # A class without any label is never looked up; its count may be 0.
     inverse = np.divide(1000.0, counts, out=np.zeros(classes), where=counts > 0)
-    track = np.repeat(np.arange(len(row_offsets) - 1), np.diff(row_offsets))
-    sums = np.bincount(track, weights=inverse[class_index] * weight, minlength=len(row_offsets) - 1)
+    lengths = np.diff(row_offsets)
+    track = np.repeat(np.arange(len(lengths)), lengths)
+    sums = np.bincount(track, weights=inverse[class_index] * weight, minlength=len(lengths))
+    unlabelled = lengths == 0
+    if unlabelled.any():
+        sums[unlabelled] = 1000.0 / (np.count_nonzero(unlabelled) + offset)
     return sums.astype(np.float64, copy=False)
 
 
