@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
-#include <limits>
 #include <map>
 #include <mutex>
 
@@ -32,7 +31,7 @@ class QuantizedAttention {
 
   explicit QuantizedAttention(const OrtKernelInfo* info)
       : heads_(kernel_attribute(info, "heads")), dim_(kernel_attribute(info, "dim")) {
-    if (heads_ < 1 || dim_ < 1 || dim_ % heads_ != 0) {
+    if (heads_ < 1 || dim_ < 1 || dim_ > kMost || dim_ % heads_ != 0) {
       throw ModelError(message(kName, " has ", heads_, " heads and dim ", dim_,
                                "; wanted is a dim that the heads divide"));
     }
@@ -64,12 +63,14 @@ class QuantizedAttention {
  private:
   static void require(const std::vector<std::int64_t>& shape, std::int64_t width,
                       const char* what) {
-    constexpr std::int64_t kMost = std::numeric_limits<int>::max();
     if (shape.size() != 3 || shape[2] < width || shape[0] > kMost || shape[1] > kMost) {
       throw ModelError(
           message(kName, ": wanted are ", what, " of [batch, tokens, at least ", width, "]"));
     }
   }
+
+  // Of each size: far above any that is meant, and products of two fit into 64 bits.
+  static constexpr std::int64_t kMost = std::int64_t{1} << 24;
 
   std::int64_t heads_;
   std::int64_t dim_;

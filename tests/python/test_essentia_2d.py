@@ -4,6 +4,7 @@ from pathlib import Path
 
 import essentia
 import numpy as np
+import onnx
 import pytest
 
 import essentia_maest  # noqa: F401 - adds the algorithms
@@ -192,6 +193,23 @@ def test_what_does_not_fit(tmp_path: Path, file: str, rows: np.ndarray) -> None:
         es.OnnxPredict2D(graphFilename=deep)(np.zeros((2, 1, 3, 5), np.float32))
     with pytest.raises(RuntimeError, match="OnnxPredict2D: .*63"):
         stream_rows(ess.OnnxPredict2D(graphFilename=flat), np.ascontiguousarray(rows[:, 1:]))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 6])
+def test_another_number_of_rows_comes_back(tmp_path: Path, rows: np.ndarray, kept: int) -> None:
+    """A head that gives fewer rows than it took, or none: refused, never read past."""
+    write_head(tmp_path / "head.onnx", ["n", DIM], DIM, outputs=("activations",))
+    model = onnx.load(tmp_path / "head.onnx")
+    model.graph.node[-1].output[0] = "whole"
+    for name, value in (("begin", 0), ("end", kept), ("axis", 0)):
+        tensor = onnx.numpy_helper.from_array(np.array([value], np.int64), name)
+        model.graph.initializer.append(tensor)
+    cut = onnx.helper.make_node("Slice", ["whole", "begin", "end", "axis"], ["activations"])
+    model.graph.node.append(cut)
+    onnx.save(model, tmp_path / "head.onnx")
+    predict = es.OnnxPredict2D(graphFilename=str(tmp_path / "head.onnx"), batchSize=0)
+    with pytest.raises(RuntimeError, match=rf"\[{kept}, 5\] for 7 rows.*must be their number"):
+        predict(rows)
 
 
 def test_a_connected_input_keeps_its_type(tmp_path: Path, rows: np.ndarray) -> None:

@@ -63,3 +63,18 @@ def test_fewer_activations_than_labels(cut, kept: int) -> None:
         maest.ModelError, match=rf"gave 'activations' of shape \[1, {kept}\].*\[1, 400\]"
     ):
         cut("activations", 1, kept).predict(AUDIO)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("output", ["activations", "tokens"])
+def test_values_that_are_not_finite(tmp_path: Path, output: str, value: float) -> None:
+    model = onnx.load(UNTRAINED)
+    for node in model.graph.node:
+        node.output[:] = [f"finite_{name}" if name == output else name for name in node.output]
+        node.input[:] = [f"finite_{name}" if name == output else name for name in node.input]
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(value), "hostile"))
+    model.graph.node.append(onnx.helper.make_node("Add", [f"finite_{output}", "hostile"], [output]))
+    onnx.save(model, tmp_path / "m.onnx")
+    opened = maest.Model(tmp_path / "m.onnx", num_threads=1)
+    with pytest.raises(maest.ModelError, match="from finite audio: its weights are damaged"):
+        opened.predict(AUDIO) if output == "activations" else opened.embed(AUDIO)

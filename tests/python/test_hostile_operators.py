@@ -1,0 +1,78 @@
+"""Operators of ours in graphs that others made: sizes that do not fit are refused, not computed."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+import essentia_maest as maest
+from untrained import UNTRAINED
+
+AUDIO = np.random.default_rng(0).standard_normal(170_000).astype(np.float32)
+OURS = "essentia_maest"
+
+
+def has_kernel(operator: str) -> bool:
+    """Say whether an operator is computed by the engine here; if not, ONNX Runtime checks."""
+    model = maest.Model("default" if operator == "QuantizedAttention" else UNTRAINED)
+    return model.operators.get(operator, "onnxruntime") != "onnxruntime"
+
+
+def with_node(path: Path, operator: str, first: str, second: np.ndarray, **sizes: int) -> Path:
+    """Write a model that gives what a node of ours makes of `first` and `second` as activations."""
+    model = onnx.load(UNTRAINED)
+    model.graph.initializer.append(numpy_helper.from_array(second, "hostile_second"))
+    for node in model.graph.node:
+        node.output[:] = ["honest" if name == "activations" else name for name in node.output]
+    model.graph.node.append(
+        helper.make_node(operator, [first, "hostile_second"], ["activations"], domain=OURS, **sizes)
+    )
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("shape", [(3,), (0,), (257,), (256, 1), (1, 256)])
+def test_a_bias_that_does_not_fit(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    if not has_kernel("BiasGelu"):
+        pytest.skip("no kernel of ours on this CPU")
+    path = with_node(tmp_path / "m.onnx", "BiasGelu", "patches", np.ones(shape, np.float32))
+    with pytest.raises(maest.ModelError, match="BiasGelu: wanted is a bias of one value per"):
+        maest.Model(path).predict(AUDIO)
+
+
+@pytest.mark.parametrize(
+    ("heads", "dim", "keys", "words"),
+    [
+        (0, 64, (1, 5, 128), "0 heads and dim 64"),
+        (7, 64, (1, 5, 128), "7 heads and dim 64"),
+        (1, -64, (1, 5, 128), "dim -64"),
+        (1, 1 << 62, (1, 5, 128), "heads and dim"),
+        (4, 512, (1, 5, 1024), r"queries of \[batch, tokens, at least 512\]"),
+        (4, 64, (1, 5, 127), r"keys and values of \[batch, tokens, at least 128\]"),
+        (4, 64, (2, 5, 128), "keys of 2 x 5 tokens do not go with queries of 1 x"),
+        (4, 64, (1, 0, 128), "keys of 1 x 0"),
+        (4, 64, (5, 128), "keys and values"),
+    ],
+)
+def test_attention_that_does_not_fit(
+    tmp_path: Path, heads: int, dim: int, keys: tuple[int, ...], words: str
+) -> None:
+    if not has_kernel("QuantizedAttention"):
+        pytest.skip("no kernel of ours on this CPU")
+    second = np.ones(keys, np.float32)
+    path = with_node(
+        tmp_path / "m.onnx", "QuantizedAttention", "patches", second, heads=heads, dim=dim
+    )
+    with pytest.raises(maest.ModelError, match=words):
+        maest.Model(path).predict(AUDIO)
+
+
+def test_results_of_another_shape(tmp_path: Path) -> None:
+    """What fits is computed, and is not what the metadata promise."""
+    if not has_kernel("BiasGelu"):
+        pytest.skip("no kernel of ours on this CPU")
+    path = with_node(tmp_path / "m.onnx", "BiasGelu", "patches", np.ones(256, np.float32))
+    with pytest.raises(maest.ModelError, match=r"'activations' of shape \[1, 558, 256\]"):
+        maest.Model(path).predict(AUDIO)
