@@ -287,9 +287,38 @@ def test_a_run_can_start_from_another_runs_checkpoint(tmp_path):
     averaged = torch.load(run, weights_only=True)["state_dict"]
     for name, value in network.state_dict().items():
         assert torch.equal(value, averaged[f"net_swa.{name}"])
+    again = build_network(ModelConfig(**SMALL), len(CLASSES), 8)
+    assert initialise(again, "maest", run, CLASSES) == notes
+    assert torch.equal(again.head[1].weight, network.head[1].weight)
     other = build_network(ModelConfig(**SMALL | {"heads": 4}), len(CLASSES), 7)
     with pytest.raises(CheckpointError, match="3 attention heads; wanted .* 4 attention heads"):
         initialise(other, "maest", run)
+
+
+def test_a_head_in_another_order_is_put_right(tmp_path):
+    run = save_run(tmp_path / "run")
+    network = build_network(ModelConfig(**SMALL), len(CLASSES), 7)
+    notes = initialise(network, "maest", run, CLASSES[::-1])
+    assert notes[-1] == "head: its classes are the same, put into the data set's order"
+    averaged = torch.load(run, weights_only=True)["state_dict"]
+    for name, value in network.state_dict().items():
+        wanted = averaged[f"net_swa.{name}"]
+        ordered = name in ("head.1.weight", "head.1.bias", "head_dist.weight", "head_dist.bias")
+        assert torch.equal(value, wanted.flip(0) if ordered else wanted), name
+
+
+def test_a_head_of_other_classes_is_made_anew(tmp_path):
+    """Also where they are as many: names decide."""
+    run = save_run(tmp_path / "run")
+    classes = [CLASSES[0], "Metal---Doom", CLASSES[2]]
+    network = build_network(ModelConfig(**SMALL), len(classes), 7)
+    random = {name: value.clone() for name, value in network.state_dict().items()}
+    notes = initialise(network, "maest", run, classes)
+    assert notes[1:] == ["heads: made anew for 3 classes: the checkpoint has other classes"]
+    averaged = torch.load(run, weights_only=True)["state_dict"]
+    for name, value in network.state_dict().items():
+        anew = name.startswith(("head.1.", "head_dist."))
+        assert torch.equal(value, random[name] if anew else averaged[f"net_swa.{name}"]), name
 
 
 def test_the_command_line(tmp_path, audio):

@@ -14,6 +14,7 @@ from checkpoint_files import (
     small_ast,
     small_maest,
 )
+from essentia_maest.making.checkpoints import read_checkpoint
 from essentia_maest.making.conversion import convert
 from network_fixtures import generator, our_maest, reference_maest
 from reference_models import (
@@ -215,6 +216,25 @@ def test_joint_encodings_that_are_no_sums_are_split_by_averages_and_it_is_said(t
     lost = ((grid - wanted).square().sum() / (grid - grid.mean((0, 1))).square().sum()).item()
     assert f"loses {lost:.2%} of their variance" in notes[1]
     assert "epsilon of 1e-06; here it has 1e-05" in notes[2]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_heads_whose_classes_have_no_names_are_made_anew(tmp_path, named):
+    """A bare file of weights names none, a Hugging Face folder does."""
+    if named:
+        path = tmp_path
+        save_folder(tmp_path, small_ast())
+        classes = read_checkpoint(tmp_path).labels
+        assert classes is not None
+    else:
+        path, classes = tmp_path / "file.pt", LABELS
+        torch.save(small_maest().state_dict(), path)
+    ours = ours_like_small()
+    torch.nn.init.zeros_(ours.head[1].weight)  # else the same as the file's
+    notes = initialise(ours, "maest", path, classes)
+    assert bool(ours.head[1].weight.any()) == named
+    words = f"heads: made anew for {CLASSES} classes: the checkpoint does not name its classes"
+    assert (words in notes) != named
 
 
 def test_random_leaves_the_network_alone():

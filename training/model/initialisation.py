@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +33,12 @@ _CLASS_TOKENS = 2
 Arrays = dict[str, Tensor]
 
 
-def initialise(network: Network, source: Source, checkpoint: Path | None) -> list[str]:
+def initialise(
+    network: Network,
+    source: Source,
+    checkpoint: Path | None,
+    classes: Sequence[str] | None = None,
+) -> list[str]:
     """Start a network from another one's weights.
 
     Parameters
@@ -45,6 +51,9 @@ def initialise(network: Network, source: Source, checkpoint: Path | None) -> lis
         PaSST-S, and maest: any MAEST; their encodings are interpolated to the network's lengths.
     checkpoint : Path, optional
         The file, for all but random.
+    classes : sequence of str, optional
+        Names of the network's classes: the checkpoint's head is kept if it has the same, in
+        whatever order. None: those of the checkpoint, whatever it calls them.
 
     Returns
     -------
@@ -81,6 +90,8 @@ def initialise(network: Network, source: Source, checkpoint: Path | None) -> lis
         notes += _resize_encodings(arrays, network.columns, origin)
     notes += _adapt_kernel(arrays)
     anew = _leave_heads(arrays, network, notes)
+    if "head.1.weight" in arrays:
+        anew = _order_head(arrays, pretrained.labels, classes, anew, notes)
     _load(network, arrays, anew, origin)
     return notes
 
@@ -186,6 +197,33 @@ def _leave_heads(arrays: Arrays, network: MAEST, notes: list[str]) -> tuple[str,
         return ()
     for name in [name for name in arrays if name.startswith(anew)]:
         del arrays[name]
+    return anew
+
+
+def _order_head(
+    arrays: Arrays,
+    found: Sequence[str] | None,
+    wanted: Sequence[str] | None,
+    anew: tuple[str, ...],
+    notes: list[str],
+) -> tuple[str, ...]:
+    """Keep a head of the right size if its classes are the network's, by name."""
+    if wanted is None or found == tuple(wanted):
+        return anew
+    if found is None or sorted(found) != sorted(wanted):
+        differ = "does not name its classes" if found is None else "has other classes"
+        notes[:] = [note for note in notes if not note.startswith("head")]
+        notes.append(f"heads: made anew for {len(wanted)} classes: the checkpoint {differ}")
+        anew = ("head.1.", "head_dist.")
+        for name in [name for name in arrays if name.startswith(anew)]:
+            del arrays[name]
+        return anew
+    place = {name: row for row, name in enumerate(found)}
+    rows = torch.tensor([place[name] for name in wanted])
+    for name in ("head.1.weight", "head.1.bias", "head_dist.weight", "head_dist.bias"):
+        if name in arrays:
+            arrays[name] = arrays[name][rows]
+    notes.append("head: its classes are the same, put into the data set's order")
     return anew
 
 

@@ -31,12 +31,15 @@ class Pretrained:
         By the names of timm, PaSST and palonso/MAEST.
     heads : int, optional
         Attention heads, where the source tells them.
+    labels : tuple of str, optional
+        Names of the head's classes, where the source tells them.
     notes : list of str
         What was changed on the way.
     """
 
     arrays: dict[str, Tensor]
     heads: int | None = None
+    labels: tuple[str, ...] | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -57,15 +60,17 @@ def read_pretrained(path: Path) -> Pretrained:
     try:
         found = read_maest_arrays(path)
         if found is not None:
-            arrays, heads = found
-            tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-            return Pretrained(tensors, heads)
-        return _from_weights(read_checkpoint(path).weights)
+            tensors = {
+                name: torch.from_numpy(np.array(array)) for name, array in found.arrays.items()
+            }
+            return Pretrained(tensors, found.heads, found.labels)
+        checkpoint = read_checkpoint(path)
+        return _from_weights(checkpoint.weights, checkpoint.labels)
     except ModelError as error:
         raise CheckpointError(str(error)) from error
 
 
-def _from_weights(weights: ModelWeights) -> Pretrained:
+def _from_weights(weights: ModelWeights, labels: tuple[str, ...] | None) -> Pretrained:
     """Undo what reading does to a model whose encodings are joint, one per patch."""
     dim, hidden = weights.dim, weights.blocks[0].fc1_bias.size
     joint = weights.positions.astype(np.float64).reshape(weights.rows, weights.columns, dim)
@@ -105,7 +110,7 @@ def _from_weights(weights: ModelWeights) -> Pretrained:
             f"the head's LayerNorm had an epsilon of {weights.head_norm_epsilon:g}; here it has "
             f"{_MAEST_HEAD_EPSILON:g}"
         )
-    return Pretrained(tensors, weights.heads, notes)
+    return Pretrained(tensors, weights.heads, labels, notes)
 
 
 _BLOCK_NAMES = {

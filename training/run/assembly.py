@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,10 +114,10 @@ def make_network(experiment: Experiment, classes: int) -> Network:
     return build_network(experiment.model, classes, experiment.run.seed)
 
 
-def initial_weights(experiment: Experiment, network: Network) -> list[str]:
+def initial_weights(experiment: Experiment, network: Network, classes: Sequence[str]) -> list[str]:
     """Load what the experiment starts from; gives notes on what had to be changed for it."""
     source = experiment.initialisation
-    return initialise(network, source.source, source.checkpoint)
+    return initialise(network, source.source, source.checkpoint, classes)
 
 
 def make_optimizer(network: nn.Module, experiment: Experiment) -> torch.optim.Optimizer:

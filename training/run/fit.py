@@ -52,7 +52,7 @@ def fit(experiment: Experiment, *, resume: bool = False) -> None:
     # All that can be wrong comes up before the folder is made: a failure leaves none behind.
     store = SpectrogramStore(experiment.data.dataset)
     network = make_network(experiment, len(store.classes))
-    notes = [] if folder.last.exists() else initial_weights(experiment, network)
+    notes = [] if folder.last.exists() else initial_weights(experiment, network, store.classes)
     parts = assemble(experiment, fabric, store, network)
     with ExitStack() as held:
         opened = folder.opened(experiment, resume=resume)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -27,6 +27,7 @@ from essentia_maest.making.checkpoints.training_files import (
     read_training_checkpoint,
     training_arrays,
     training_heads,
+    training_labels,
 )
 from essentia_maest.reading.foreign import PICKLES, is_safetensors, read_start, refuse_foreign
 
@@ -77,7 +78,15 @@ def read_checkpoint(source: Path, heads: int | None = None) -> Checkpoint:
     raise ModelError(f"{source}: found a file that starts with {start[:8]!r}; wanted {_WANTED}")
 
 
-def read_maest_arrays(source: Path) -> tuple[dict[str, NDArray[Any]], int | None] | None:
+class MaestArrays(NamedTuple):
+    """A file's arrays under their bare names, and what it says beside them, or None."""
+
+    arrays: dict[str, NDArray[Any]]
+    heads: int | None = None
+    labels: tuple[str, ...] | None = None
+
+
+def read_maest_arrays(source: Path) -> MaestArrays | None:
     """Read the arrays of a file whose names are those of timm, PaSST and palonso/MAEST.
 
     Parameters
@@ -87,9 +96,8 @@ def read_maest_arrays(source: Path) -> tuple[dict[str, NDArray[Any]], int | None
 
     Returns
     -------
-    tuple of dict and int, or None
-        The arrays under their bare names (of averaged weights, where there are any), and the
-        attention heads where the file tells them; None if the source is of another format.
+    MaestArrays or None
+        Of averaged weights, where there are any; None if the source is of another format.
 
     Raises
     ------
@@ -104,7 +112,11 @@ def read_maest_arrays(source: Path) -> tuple[dict[str, NDArray[Any]], int | None
     if start.startswith(PICKLES):
         content = load_pytorch_file(source)
         if is_training_checkpoint(content):
-            return training_arrays(content, source)[0], training_heads(content, source)
+            return MaestArrays(
+                training_arrays(content, source)[0],
+                training_heads(content, source),
+                training_labels(content, source),
+            )
         arrays = state_dict_arrays(content, source)
     elif is_safetensors(start):
         arrays = read_safetensors_file(source)
@@ -112,7 +124,7 @@ def read_maest_arrays(source: Path) -> tuple[dict[str, NDArray[Any]], int | None
         return None
     if not any(name.endswith(maest_naming.ANCHOR) for name in arrays):
         return None
-    return maest_naming.bare_arrays(arrays, str(source))[0], None
+    return MaestArrays(maest_naming.bare_arrays(arrays, str(source))[0])
 
 
 def _start_of(source: Path) -> bytes:

@@ -69,6 +69,22 @@ def training_heads(content: Any, path: Path) -> int:
     return heads
 
 
+def training_labels(content: Any, path: Path) -> tuple[str, ...]:
+    """Tell the names of a run's classes.
+
+    Raises
+    ------
+    ModelError
+        If the file does not say.
+    """
+    try:
+        return tuple(str(name) for name in content["classes"])
+    except (KeyError, TypeError) as error:
+        raise ModelError(
+            f"{path}: wanted a training checkpoint with classes ({error!r})"
+        ) from error
+
+
 def read_training_checkpoint(content: Any, path: Path, heads: int | None) -> Checkpoint:
     """Give the model of a run's checkpoint: the averaged weights, where there are any.
 
