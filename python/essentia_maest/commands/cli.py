@@ -220,11 +220,9 @@ def _counts(report: RunReport) -> str:
 
 
 def _left_out(found: Scan) -> str:
-    endings = ", ".join(
-        f"{len(files)} {ending}" for ending, files in sorted(found.left_out.items())
-    )
-    count = sum(map(len, found.left_out.values()))
-    return f"warning: {count} files left out, which no decoder here reads: {endings}"
+    endings = sorted(found.left_out.items())
+    listed = ", ".join(f"{len(files)} {ending}" for ending, files in endings)
+    return f"warning: files left out, which no decoder here reads: {listed} (named in summary.json)"
 
 
 def _timings(report: RunReport) -> str:
