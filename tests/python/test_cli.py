@@ -356,13 +356,13 @@ def test_workers_that_cannot_start_end_the_run(tmp_path, model_file, monkeypatch
 def test_strict_runs_fail_for_what_is_cut_short(tmp_path, model_file, capfd) -> None:
     path = write_audio(tmp_path / "music" / "a.wav", 3.0)
     os.truncate(path, path.stat().st_size // 2)
-    (tmp_path / "music" / "b.dsf").touch()
+    (tmp_path / "music" / "b.mid").touch()
     command = ["analyze", str(tmp_path / "music"), "-o", str(tmp_path / "out")]
     command += ["--model", str(model_file)]
     assert main(command) == 0
     told = capfd.readouterr().err
     assert re.search(r"1 truncated.* \(named in summary\.json\)", told)
-    assert "warning: files left out, which no decoder here reads: 1 .dsf" in told
+    assert "warning: files left out, which no decoder here reads: 1 .mid" in told
     written = json.loads((tmp_path / "out" / "a.wav.json").read_text())
     assert written["flags"]["truncated"] == {"found": 1.5, "promised": 3.0}
     assert main([*command, "--strict"]) == 1

@@ -29,7 +29,7 @@ def test_results_say_who_decoded_and_what_is_remarkable(tmp_path, model):
     write_audio(folder / "damaged.wav", 2.0, 16000, 1)
     write_audio(folder / "short.wav", 0.9, 16000, 1)
     soundfile.write(folder / "silent.wav", np.full(32000, 3e-4), 16000)
-    (folder / "song.dsf").touch()
+    (folder / "song.mid").touch()
     report = analyze(model, [folder], tmp_path / "out", open_audio=Told)
     assert report.analyzed == 5
     flags = {
@@ -60,7 +60,7 @@ def test_results_say_who_decoded_and_what_is_remarkable(tmp_path, model):
         "silent": {"count": 1, "tracks": [{"track": str(folder / "silent.wav")}]},
         "short": {"count": 1, "tracks": [{"track": str(folder / "short.wav")}]},
     }
-    assert summary["left_out"] == {".dsf": {"count": 1, "files": [str(folder / "song.dsf")]}}
+    assert summary["left_out"] == {".mid": {"count": 1, "files": [str(folder / "song.mid")]}}
     assert summary["counts"]["left_out"] == 1
     # A run that leaves them alone tells of them, too.
     again = analyze(model, [folder], tmp_path / "out", open_audio=Told, resume=True)

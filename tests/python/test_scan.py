@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from essentia_maest.collection.scan import LONGEST_NAME, Scan, scan
+from essentia_maest.collection import scan as scan_module
+from essentia_maest.collection.scan import LONGEST_NAME, Scan, audio_endings, scan
 from essentia_maest.errors import InvalidArgumentError
 
 
@@ -103,4 +104,24 @@ def test_results_of_long_names_fit_into_file_systems(tmp_path):
     assert {os.path.splitext(name)[1] for name in found} == {".mp3", ".ogg"}
 
 
-# --- decode workers -----------------------------------------------------------------------------
+@pytest.mark.parametrize("installed", [False, True])
+def test_folders_are_searched_for_what_a_decoder_that_is_there_reads(
+    tmp_path, monkeypatch, installed
+):
+    touch(tmp_path, "a.flac", "b.dsf", "c.DSF", "d.mid", "._e.mid", "f.txt")
+    monkeypatch.setattr(scan_module, "find_spec", lambda _: installed or None)
+    audio_endings.cache_clear()
+    try:
+        found = scan([tmp_path])
+    finally:
+        audio_endings.cache_clear()
+    left_out = {
+        ending: [os.path.basename(file) for file in files]
+        for ending, files in found.left_out.items()
+    }
+    if installed:
+        assert names(found) == ["a.flac", "b.dsf", "c.DSF"]
+        assert left_out == {".mid": ["d.mid"]}
+    else:
+        assert names(found) == ["a.flac"]
+        assert left_out == {".dsf": ["b.dsf", "c.DSF"], ".mid": ["d.mid"]}
