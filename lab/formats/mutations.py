@@ -29,7 +29,7 @@ def damaged(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
         At least one byte.
     """
     for _ in range(int(random.choice([1, 1, 1, 2, 3]))):
-        mutation = _MUTATIONS[random.integers(len(_MUTATIONS))]
+        mutation = _MUTATIONS[int(random.integers(len(_MUTATIONS)))]
         content = mutation(content, others, random) or content
     return content
 
@@ -78,18 +78,18 @@ def _overwrite(content: bytes, _: Sequence[bytes], random: Random) -> bytes:
     begin, end = _range(content, random)
     length = end - begin
     fills = (bytes(length), b"\xff" * length, random.bytes(length))
-    return content[:begin] + fills[random.integers(len(fills))] + content[end:]
+    return content[:begin] + fills[int(random.integers(len(fills)))] + content[end:]
 
 
 def _join(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    other = others[random.integers(len(others))]
+    other = others[int(random.integers(len(others)))]
     begin, end = _range(other, random)
     return content + (other if random.random() < 0.5 else other[begin:end])
 
 
 def _mix(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
     """Put the beginning of one file before the rest of another."""
-    other = others[random.integers(len(others))]
+    other = others[int(random.integers(len(others)))]
     at = int(random.integers(0, min(len(content), len(other)) + 1))
     return other[:at] + content[at:]
 
