@@ -117,7 +117,7 @@ def pyav(path: str) -> Sound:
                     rate = frame.sample_rate
                     for packed in interleave.resample(frame):
                         channels = packed.layout.nb_channels
-                        blocks.append(packed.to_ndarray().reshape(-1, channels))
+                        blocks.append(packed.to_ndarray().astype(np.float32).reshape(-1, channels))
     except (av.error.FFmpegError, ValueError) as error:
         raise RefusedError(str(error)) from error
     if not blocks:

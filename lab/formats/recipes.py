@@ -71,11 +71,19 @@ def _flac() -> Iterator[Recipe]:
         )
     for depth, form in ((16, "s16"), (24, "s32")):
         maker = by_ffmpeg("-c:a", "flac", "-sample_fmt", form)
-        spread = {"channels": (1, 2, 6), "loudness": BOTH}
-        yield from family("flac", "flac", ".flac", maker, f"ffmpeg {depth} bit", **spread)
-        yield from family("ogg", "flac", ".oga", maker, f"{depth} bit", **spread)
-        yield from family("mp4", "flac", ".mp4", maker, f"{depth} bit", **spread)
-        yield from family("matroska", "flac", ".mka", maker, f"{depth} bit", **spread)
+        channels = (1, 2, 6)
+        yield from family(
+            "flac", "flac", ".flac", maker, f"ffmpeg {depth} bit", channels=channels, loudness=BOTH
+        )
+        yield from family(
+            "ogg", "flac", ".oga", maker, f"{depth} bit", channels=channels, loudness=BOTH
+        )
+        yield from family(
+            "mp4", "flac", ".mp4", maker, f"{depth} bit", channels=channels, loudness=BOTH
+        )
+        yield from family(
+            "matroska", "flac", ".mka", maker, f"{depth} bit", channels=channels, loudness=BOTH
+        )
     yield from family(
         "ogg", "flac", ".oga", by_program("flac", "-s", "--ogg", "-o", "{out}", "{in}"), "own"
     )
@@ -154,7 +162,7 @@ def _matroska() -> Iterator[Recipe]:
         ("truehd", "truehd", "-strict", "-2"), ("pcm_s16le", "pcm_s16le"),
         ("pcm_s24le", "pcm_s24le"), ("pcm_f32le", "pcm_f32le"), ("pcm_s16be", "pcm_s16be"),
     ):  # fmt: skip
-        channels = (2,) if codec in ("mp3", "mp2") else (2, 6)
+        channels: tuple[int, ...] = (2,) if codec in ("mp3", "mp2") else (2, 6)
         maker = by_ffmpeg("-c:a", *arguments)
         yield from family("matroska", codec, ".mka", maker, channels=channels)
 
@@ -245,8 +253,8 @@ def _caf() -> Iterator[Recipe]:
                           loudness=BOTH)  # fmt: skip
     for subtype in soundfile_subtypes("CAF"):
         maker = ByLibsndfile("CAF", subtype)
-        rates = FEW_RATES if subtype in ("PCM_16", "ALAC_16") else (44100,)
-        yield from family("caf", subtype, ".caf", maker, "libsndfile", rates=rates,
+        many = FEW_RATES if subtype in ("PCM_16", "ALAC_16") else (44100,)
+        yield from family("caf", subtype, ".caf", maker, "libsndfile", rates=many,
                           channels=(1, 2, 6), loudness=BOTH)  # fmt: skip
         if subtype[:3] in ("PCM", "FLO", "DOU"):
             maker = ByLibsndfile("CAF", subtype, "LITTLE")
@@ -261,12 +269,12 @@ def _adts_and_dolby() -> Iterator[Recipe]:
     yield from family("adts", "aac", ".aac", aac, channels=UP_TO_SEVEN)
     for profile, name in ((5, "HE"), (29, "HE v2"), (23, "LD"), (39, "ELD")):
         maker = by_program("fdkaac", "-p", str(profile), "-b", "48", "-o", "{out}", "{in}")
-        spread = {"channels": (2,) if profile == 29 else (1, 2), "rates": (32000, 44100, 48000)}
-        yield from family("mp4", "aac", ".m4a", maker, name, **spread)
+        channels: tuple[int, ...] = (2,) if profile == 29 else MONO_STEREO
+        yield from family("mp4", "aac", ".m4a", maker, name, rates=USUAL, channels=channels)
         if profile in (5, 29):
             maker = by_program("fdkaac", "-p", str(profile), "-f", "2", "-b", "48", "-o", "{out}",
                                "{in}")  # fmt: skip
-            yield from family("adts", "aac", ".aac", maker, name, **spread)
+            yield from family("adts", "aac", ".aac", maker, name, rates=USUAL, channels=channels)
     yield from family("loas", "aac", ".latm", by_ffmpeg("-c:a", "aac", "-f", "latm"))
     for codec in ("ac3", "eac3"):
         maker = by_ffmpeg("-c:a", codec)
