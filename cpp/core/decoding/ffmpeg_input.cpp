@@ -175,7 +175,7 @@ bool FfmpegInput::read_packet() {
       draining_ = true;
       if (bytes_.read_error() != 0) {
         stop_ = message("the file cannot be read: ", library_.words(-bytes_.read_error()));
-      } else if (error != ffmpeg::kEndOfFile) {
+      } else if (error != ffmpeg::kEndOfFile && error != -EIO) {  // RealMedia's word for the end
         stop_ = message("reading ended early: ", library_.words(error));
       }
       // Without data a packet asks the decoder for what it holds back.
