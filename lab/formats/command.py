@@ -9,7 +9,7 @@ from pathlib import Path
 from essentia_maest.files import write_whole
 from essentia_maest.machine import machine, versions
 
-from .decoders import DECODERS
+from .decoders import DECODERS, OWN
 from .measuring import make_files, measure
 from .recipes import all_recipes
 from .tables import details, summary
@@ -28,7 +28,8 @@ def measure_formats(
     Parameters
     ----------
     output : path
-        Folder for the files (100 MB), measurements (formats.json) and tables (formats.md).
+        Folder for the files (1 GB), measurements (formats.json), tables (formats.md, and file by
+        file details.md), and the reasons of encoders that refuse (not_made.json).
     only : str, optional
         A regular expression: names of the files that are measured; default: all.
     decoders : str, optional
@@ -46,6 +47,7 @@ def measure_formats(
     compared_with = references.split(",")
     names = list(dict.fromkeys([*(decoders.split(",") if decoders else DECODERS), *compared_with]))
     refused = make_files(recipes, output / "files")
+    write_whole(output / "not_made.json", json.dumps(refused, indent=1))
     made = [recipe for recipe in recipes if recipe.name not in refused]
     kept = output / "formats.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}
@@ -54,15 +56,13 @@ def measure_formats(
     write_whole(kept, json.dumps(results, indent=1))
     everything = [recipe for recipe in all_recipes() if recipe.name in results]
     shown = [name for name in DECODERS if any(name in of_file for of_file in results.values())]
+    write_whole(output / "details.md", details(everything, results, shown, shown))
     text = "\n".join(
         [
             f"Machine: {machine()}; {versions()}.\n",
             summary(everything, results, shown),
-            "Files that not every decoder reads right:\n",
-            details(everything, results, shown, only_bad=True),
-            "Not made:\n",
-            *(f"- {name}: {words}" for name, words in refused.items()),
-            "",
+            "Files that this package does not read as others do:\n",
+            details(everything, results, shown, OWN),
         ]
     )
     tables = output / "formats.md"

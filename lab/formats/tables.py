@@ -64,17 +64,16 @@ def details(
     recipes: Sequence[Recipe],
     results: Mapping[str, Mapping[str, Mapping[str, Any]]],
     decoders: Sequence[str],
-    *,
-    only_bad: bool = False,
+    judged: Sequence[str],
 ) -> str:
-    """List every file.
+    """List files that some decoder does not read right.
 
     Parameters
     ----------
     recipes, results, decoders
         See `summary`.
-    only_bad : bool
-        Leave files out that every decoder reads right.
+    judged : sequence of str
+        Decoders that must not have read it right.
 
     Returns
     -------
@@ -87,8 +86,8 @@ def details(
         of_file = results.get(recipe.name)
         if of_file is None:
             continue
-        records = [dict(of_file[name]) for name in decoders if name in of_file]
-        if only_bad and all(verdict(record) == "ok" for record in records):
+        records = [dict(of_file[name]) for name in judged if name in of_file]
+        if all(verdict(record) == "ok" for record in records):
             continue
         cells = [_detail(dict(of_file.get(name, {}))) for name in decoders]
         rows[(recipe.container, recipe.codec, *cells)].append(recipe)
