@@ -48,7 +48,7 @@ def changed(content: bytes, chance: random.Random) -> tuple[str, bytes]:
     if lot < 0.4:
         return "bytes", damaged(content, chance)
     model = onnx.load_from_string(content)
-    kind = ENDLESS if lot < 0.405 else chance.choice(_OFTEN)
+    kind = ENDLESS if lot < 0.41 else chance.choice(_OFTEN)
     for _ in range(1 if kind in (ENDLESS, OUTSIDE) else chance.choice((1, 1, 2, 5))):
         _CHANGES[kind](model, chance)
     written = model.SerializeToString()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -45,6 +46,7 @@ def sanitizers(work: Work) -> Figures:
     reports = work.folder / "reports"
     reports.mkdir()
     variables = variables_of(package, reports)
+    _require_watched(package, reports, variables)
     figures = run_models(
         work,
         work.amount(30, 1500),
@@ -128,6 +130,26 @@ def variables_of(package: Path, reports: Path) -> dict[str, str]:
         "ASAN_OPTIONS": f"{options}:detect_leaks=0:allocator_may_return_null=1",
         "UBSAN_OPTIONS": f"{options}:print_stacktrace=1",
     }
+
+
+def _require_watched(package: Path, reports: Path, variables: Mapping[str, str]) -> None:
+    """See that the module with sanitizers is the one that is used, and that a fault is seen."""
+    code = (
+        "import ctypes; from essentia_maest import _core; print(_core.__file__, flush=True);"
+        "c = ctypes.CDLL(None); c.malloc.restype = ctypes.c_void_p; ctypes.string_at(c.malloc(8), 64)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=reports, env={**os.environ, **variables}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = list(reports.iterdir())
+    if done.returncode != -signal.SIGABRT or not found or str(package) not in done.stdout:
+        raise RuntimeError(
+            f"a fault made on purpose was not seen: exit code {done.returncode}, module "
+            f"{done.stdout.strip()!r}, {len(found)} reports; {done.stderr[-500:]}"
+        )
+    for report in found:
+        report.unlink()
 
 
 def _library(name: str) -> str:
