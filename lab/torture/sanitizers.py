@@ -136,7 +136,8 @@ def _require_watched(package: Path, reports: Path, variables: Mapping[str, str])
     """See that the module with sanitizers is the one that is used, and that a fault is seen."""
     code = (
         "import ctypes; from essentia_maest import _core; print(_core.__file__, flush=True);"
-        "c = ctypes.CDLL(None); c.malloc.restype = ctypes.c_void_p; ctypes.string_at(c.malloc(8), 64)"
+        "c = ctypes.CDLL(None); c.malloc.restype = ctypes.c_void_p;"
+        "ctypes.string_at(c.malloc(8), 64)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
