@@ -39,6 +39,9 @@ class ModelConfig:
         Width of a token, attention heads and blocks, where they differ from the size's.
     seconds : float
         Length of a segment.
+    input_frames : int, optional
+        Mel frames of an input, where they are fewer than the segment's: in training its place in
+        the time encoding is then drawn, as in the authors' code.
     head : {"mean", "separated"}
         One head on the mean of cls and dist, or one head each (teacher and student).
     patchout : PatchoutConfig
@@ -53,6 +56,7 @@ class ModelConfig:
     heads: int | None = None
     depth: int | None = None
     seconds: float = 30.0
+    input_frames: int | None = None
     head: Literal["mean", "separated"] = "mean"
     patchout: PatchoutConfig = field(default_factory=PatchoutConfig)
     narrow_stream: bool = False

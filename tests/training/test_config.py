@@ -9,6 +9,10 @@ import pytest
 
 from training.config import Experiment
 from training.errors import ConfigError
+from training.model.maest import grid_columns
+from training.model.sizes import segment_frames
+from training.recipe.averaging import models_due
+from training.recipe.schedule import learning_rate
 from training.run.config_file import (
     differences,
     experiment_from,
@@ -30,7 +34,8 @@ PAPER = {
     "teacher_student_30s": (30, 90, "passt", "26.1", "27.0"),
 }
 BASELINES = {"baseline_efficientnet_b0": "efficientnet-b0", "baseline_resnet50": "resnet50"}
-EVERY = (*PAPER, *BASELINES, "cpu_smoke", "default")
+CODE = "authors_code_10s"
+EVERY = (*PAPER, *BASELINES, CODE, "cpu_smoke", "default")
 
 
 def load(name: str, *overrides: str) -> Experiment:
@@ -89,6 +94,30 @@ def test_recipe_is_the_papers(name: str) -> None:
     # 12 tracks on each of 4 GPUs; the reference's teacher-student setup has 4.
     each = 4 if name.startswith("teacher") else 12
     assert (recipe.micro_batch, recipe.batch) == (each, 4 * each)
+
+
+def test_the_authors_code_is_followed_where_it_differs() -> None:
+    ours, code = load("table3_passt"), load(CODE)
+    assert differences(plain(ours), plain(code)).keys() == {
+        "data.workers",
+        "model.input_frames",
+        "model.patchout.frequency",
+        "recipe.schedule.peak",
+        "recipe.schedule.fall",
+        "recipe.augmentation.time_groups",
+        "recipe.augmentation.band_groups",
+        "recipe.averaging.start",
+        "recipe.averaging.every",
+        "run.folder",
+    }
+    rates = [learning_rate(epoch, code.recipe.schedule) for epoch in (5, 49, 60, 129)]
+    assert rates == [2e-5] * 4
+    # one column fewer than the encoding has: its place is 0 or 1
+    assert (grid_columns(code.model.input_frames or 0), grid_columns(segment_frames(10))) == (
+        61,
+        62,
+    )
+    assert [models_due(done, code.recipe.averaging) for done in (48, 49, 50, 129)] == [0, 1, 2, 81]
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -163,6 +192,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ("--model.patchout.time=-1", "model.patchout.time is -1"),
         ("--model.seconds=0.1", "model.seconds"),
         ("--model.seconds=nan", "model.seconds"),
+        ("--model.input_frames=15", "model.input_frames is 15, wanted 16 to"),
+        ("--model.input_frames=627", "wanted 16 to the segment's 626"),
         ("--model.head=separated", "recipe.teacher.activations are missing"),
         ("--recipe.teacher.activations=a.npy", "need model.head separated"),
         ("--recipe.teacher.threshold=45", "recipe.teacher.threshold"),

@@ -22,6 +22,8 @@ from training.config import Experiment, ScheduleConfig
 from training.data.store import SpectrogramStore
 from training.data.tracks import Tracks
 from training.errors import ConfigError, DataError, TrainingError
+from training.model.maest import grid_columns
+from training.model.sizes import segment_frames
 from training.recipe.metrics import score
 from training.run import assembly
 from training.run.assembly import make_fabric
@@ -218,6 +220,23 @@ def test_epochs_between_validations_have_no_scores(dataset: Path, tmp_path: Path
     rows = read_rows(tmp_path / "run" / "epochs.csv")
     scored = [not math.isnan(row["mean_average_precision"]) for row in rows]
     assert scored == [False, False, True, False, True]
+
+
+def test_inputs_may_be_shorter_than_the_encoding(dataset: Path, tmp_path: Path) -> None:
+    whole = make_experiment(dataset, tmp_path / "run", epochs=2)
+    frames = segment_frames(whole.model.seconds)
+    shorter = replace(whole, model=replace(whole.model, input_frames=frames - 1))
+    fit(shorter)
+    columns = weights(tmp_path / "run")["time_new_pos_embed"].shape[-1]
+    assert columns == grid_columns(frames) == grid_columns(frames - 1) + 1
+    trained = load_trained(tmp_path / "run" / "final.ckpt", averaged=False)
+    sizes: list[int] = []
+    trained.network.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape[2]))
+    store = open_dataset(trained, None)
+    Predictor(trained, store, replace(DEFAULT_COMPUTING, workers=0)).activations(
+        store.indices("test"), "centre"
+    )
+    assert set(sizes) == {frames - 1}
 
 
 def changed_splits(change: Callable[[int, str], str], *, tracks: int = 60) -> Tracks:

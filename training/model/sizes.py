@@ -7,6 +7,7 @@ from typing import NamedTuple
 from essentia_maest.errors import InvalidArgumentError
 from essentia_maest.making import metadata
 from essentia_maest.making.checkpoints.training_files import SIZE_HEADS
+from training.config import ModelConfig
 from training.errors import ConfigError
 
 
@@ -50,3 +51,14 @@ def segment_frames(seconds: float) -> int:
         return metadata.segment_frames(metadata.grid_columns(seconds))
     except InvalidArgumentError as error:
         raise ConfigError(str(error)) from error
+
+
+def input_frames(model: ModelConfig) -> int:
+    """Give the mel frames of what a network is trained and evaluated on.
+
+    Raises
+    ------
+    ConfigError
+        As `segment_frames`.
+    """
+    return segment_frames(model.seconds) if model.input_frames is None else model.input_frames

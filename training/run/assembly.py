@@ -19,7 +19,7 @@ from training.errors import ConfigError, DataError
 from training.model.build import build_network
 from training.model.initialisation import initialise
 from training.model.network import Network
-from training.model.sizes import segment_frames
+from training.model.sizes import input_frames
 from training.recipe.averaging import WeightAverage
 from training.recipe.muon import Muon
 from training.recipe.randomness import Purpose, numpy_generator
@@ -188,7 +188,7 @@ class Parts:
     average : WeightAverage
     augment, teacher : optional
     frames : int
-        Mel frames of a segment.
+        Mel frames of an input.
     """
 
     fabric: Fabric
@@ -223,5 +223,5 @@ def assemble(
         average=WeightAverage(network, experiment.recipe.averaging),
         augment=make_augment(experiment),
         teacher=make_teacher(experiment, store),
-        frames=segment_frames(experiment.model.seconds),
+        frames=input_frames(experiment.model),
     )

@@ -60,15 +60,22 @@ def _model(model: ModelConfig) -> Iterator[str]:
     if model.architecture != "maest":
         if any(vars(patchout).values()) or model.head != "mean":
             yield f"model.architecture is {model.architecture}: no patchout, no separated head"
-        if (model.dim, model.heads, model.depth) != (None, None, None):
-            yield f"model.architecture is {model.architecture}: dim, heads and depth are MAEST's"
+        if (model.dim, model.heads, model.depth, model.input_frames) != (None,) * 4:
+            yield (
+                f"model.architecture is {model.architecture}: dim, heads, depth and input_frames "
+                "are MAEST's"
+            )
         return
     if not 0.0 < model.seconds < float("inf"):
         return
     try:
-        frames = segment_frames(model.seconds)
+        longest = segment_frames(model.seconds)
     except ConfigError as error:
         yield f"model.seconds is {model.seconds}: {error}"
+        return
+    frames = longest if model.input_frames is None else model.input_frames
+    if not _PATCH <= frames <= longest:
+        yield f"model.input_frames is {frames}, wanted {_PATCH} to the segment's {longest}"
         return
     rows, columns = (_BANDS - _PATCH) // _STRIDE + 1, (frames - _PATCH) // _STRIDE + 1
     kept = (rows - patchout.frequency) * (columns - patchout.time) - patchout.unstructured

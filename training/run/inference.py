@@ -18,7 +18,7 @@ from training.data.segments import EvaluationSegments
 from training.data.store import SpectrogramStore
 from training.errors import CheckpointError, DataError
 from training.model.network import Network
-from training.model.sizes import segment_frames
+from training.model.sizes import input_frames
 
 from .assembly import make_network
 from .batches import in_order, make_loader, read_batches
@@ -129,7 +129,7 @@ class Predictor:
             accelerator=computing.accelerator, devices=1, precision=computing.precision
         )
         self._network = trained.network.to(self._fabric.device)
-        self._frames = segment_frames(trained.experiment.model.seconds)
+        self._frames = input_frames(trained.experiment.model)
         self._store = store
         self._computing = computing
         # Segments come normalised by their own data set; the network wants its own numbers.
