@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -120,7 +121,9 @@ def _detail(record: dict[str, Any]) -> str:
         return ""
     words = [verdict(record)]
     if record["outcome"] == "refused":
-        words.append(" ".join(record["words"].split()).replace("|", "/")[:60])
+        # Without the file's name: it would keep alike files apart.
+        said = re.sub(r"'?\S*/\S*", "", record["words"].replace("|", " "))
+        words.append(" ".join(said.split())[:60])
     if record["outcome"] == "samples":
         if words[0] != "ok":
             words.append(f"{record['seconds']:.1f} s of {record['wanted']:.1f}")

@@ -151,7 +151,9 @@ class SndfileSource : public Source {
     }
     facts_.rate = stream_->info().rate;
     facts_.channels = stream_->info().channels;
-    if (facts_.codec.empty()) facts_.codec = codec_of_format(stream_->info().format);
+    const std::string taken = codec_of_format(stream_->info().format);
+    if (facts_.codec.empty()) facts_.codec = taken;
+    refuse_another_codec(taken);
     if (!mpeg_) seeks_ = seeks_exactly(facts_.codec);
   }
 
@@ -190,6 +192,14 @@ class SndfileSource : public Source {
   }
 
  private:
+  // Floats of an extensible W64 it takes for integers.
+  void refuse_another_codec(const std::string& taken) const {
+    const bool plain = taken.rfind("pcm_", 0) == 0 && facts_.codec.rfind("pcm_", 0) == 0;
+    if (plain && facts_.codec.rfind(taken, 0) != 0) {
+      throw AudioError(message("libsndfile takes its ", facts_.codec, " for ", taken));
+    }
+  }
+
   // Some frames earlier, and these are decoded: the first ones after a jump miss what was before.
   bool go_to(std::int64_t sample) {
     const std::int64_t from = std::max<std::int64_t>(sample - warm_up_, 0);
