@@ -73,7 +73,7 @@ def test_what_libsndfile_writes_is_read_right(container: str, tmp_path: Path) ->
         path = tmp_path / recipe.name
         if recipe.name in refused:
             continue
-        if not readable(path):
+        if container in UNKNOWN or not readable(path):
             with pytest.raises(AudioFileError):
                 maest_file_or_raise(path)
             continue
@@ -81,14 +81,15 @@ def test_what_libsndfile_writes_is_read_right(container: str, tmp_path: Path) ->
         (wanted,) = wanted_sound(recipe)
         there = likeness(found, wanted)
         exact = re.match(LOSSLESS, recipe.codec)
-        assert there.correlation > (0.999 if exact else 0.85), recipe
+        least = 0.85 if not exact else 0.99 if recipe.codec in ("PCM_U8", "PCM_S8") else 0.999
+        assert there.correlation > least, recipe
         assert there.offset == 0 or not exact, recipe
         assert abs(len(found) - len(wanted)) < (2 if exact else 2500), recipe
         if exact:
             second = mixed(libsndfile(str(path)))
             assert largest_difference(found, second) < 1e-6, recipe
         read += 1
-    assert read or container in UNKNOWN, container
+    assert bool(read) != (container in UNKNOWN), container
 
 
 UNKNOWN = {"mat4", "mat5", "htk", "sds", "xi", "wve", "mpc2k", "pvf"}
