@@ -94,7 +94,7 @@ def _add_arguments(parser: Any) -> None:
 
 
 def _run(
-    parts: Sequence[tuple[Part, range | None]],
+    parts: Sequence[tuple[Part, Sequence[int] | None]],
     results: dict[str, Any],
     output: Path,
     chosen: argparse.Namespace,
@@ -146,18 +146,17 @@ def _figures_of(part: Part, work: Work) -> Figures:
         return figures
 
 
-def _chosen_parts(only: Sequence[str], short: bool) -> list[tuple[Part, range | None]]:
+def _chosen_parts(only: Sequence[str], short: bool) -> list[tuple[Part, Sequence[int] | None]]:
     if not only:
         return [(part, None) for part in PARTS if part.short or not short]
     by_name = {part.name: part for part in PARTS}
-    found = []
+    tries: dict[str, list[int]] = {}
     for word in only:
         name, colon, number = word.partition(":")
         if name not in by_name or (colon and not number.isdecimal()):
             raise ValueError(f"no part {word!r}; wanted {', '.join(by_name)}, each with :N or not")
-        wanted = range(int(number), int(number) + 1) if colon else None
-        found.append((by_name[name], wanted))
-    return found
+        tries.setdefault(name, []).extend([int(number)] if colon else [])
+    return [(by_name[name], numbers or None) for name, numbers in tries.items()]
 
 
 def _done_before(path: Path, results: Mapping[str, Any]) -> dict[str, Any]:

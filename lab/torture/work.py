@@ -29,7 +29,7 @@ class Work:
         The form that is part of the tests.
     deadline : float
         By `time.monotonic`; what is begun is ended, nothing is begun later.
-    only : range, optional
+    only : sequence of int, optional
         Numbers of the tries that are wanted, to see one again; None is all.
     tell : callable
         Takes a line on how far the part is.
@@ -41,7 +41,7 @@ class Work:
     shared: Path
     short: bool = True
     deadline: float = float("inf")
-    only: range | None = None
+    only: Sequence[int] | None = None
     tell: Callable[[str], object] = field(default=lambda line: None)
 
     def chance(self, number: int | str) -> random.Random:

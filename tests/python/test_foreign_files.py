@@ -194,6 +194,18 @@ def test_json_that_is_nested_too_deeply(tmp_path, state, text):
             use(tmp_path / "o.onnx")
 
 
+@pytest.mark.parametrize("name", ["config.json", "README.md"])
+def test_text_without_an_end_does_not_fill_the_memory(tmp_path, name):
+    save_folder(tmp_path / "folder", small_ast())
+    with open(tmp_path / "folder" / name, "wb") as file:
+        file.truncate(1 << 40)
+    if name == "README.md":
+        assert read_huggingface_folder(tmp_path / "folder", None).license is None
+        return
+    with pytest.raises(ModelError, match=r"config\.json: found more than 64 MB; wanted a text"):
+        read_huggingface_folder(tmp_path / "folder", None)
+
+
 @pytest.mark.parametrize(
     ("card", "licence"),
     [
@@ -204,6 +216,7 @@ def test_json_that_is_nested_too_deeply(tmp_path, state, text):
         ("---\nlicense: \x1b[31mred\n---\n", None),
         ("---\n" + "\n" * 200_000 + "license: mit\n---\n", None),
         ("---" + "\n" * 200_000, None),
+        ("---\n" + " " * 2_000_000 + "\nlicense: mit\n---\n", None),
         ("", None),
     ],
 )

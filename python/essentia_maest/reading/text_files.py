@@ -10,6 +10,9 @@ from typing import Any, NoReturn
 from ..errors import ModelError
 from .foreign import refuse_lfs_pointer
 
+LARGEST = 64 << 20
+"""Bytes of a text file at the most: names of classes and settings have some thousands."""
+
 # UTF-32's mark begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -35,12 +38,15 @@ def read_text(path: Path) -> str:
     Raises
     ------
     ModelError
-        If it cannot be read, is a Git LFS pointer, or is not text.
+        If it cannot be read, is a Git LFS pointer, larger than `LARGEST`, or not text.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if len(content) > LARGEST:
+        raise ModelError(f"{path}: found more than {LARGEST >> 20} MB; wanted a text file of less")
     refuse_lfs_pointer(path, content[:64])
     encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
     try:

@@ -25,7 +25,7 @@ WEIGHT_FILES = {
 }
 _LARGEST_NUMBER = 1 << 20
 """No setting is larger; beyond it, or NaN, the file is damaged."""
-_LICENSE_LINES = 1000
+_LICENSE_LINES, _LICENSE_CHARACTERS = 1000, 1 << 20
 """How far into a model card its licence is looked for."""
 
 _WANTED = {
@@ -157,12 +157,13 @@ def _license(readme: Path) -> str | None:
     if not readme.is_file():
         return None
     with readme.open(encoding="utf-8-sig", errors="replace") as file:
-        lines = (line.strip() for line in itertools.islice(file, _LICENSE_LINES))
-        if next(lines, "") != "---":
-            return None
-        for line in itertools.takewhile(lambda line: line != "---", lines):
-            key, separator, value = line.partition(":")
-            words = value.strip().strip("\"'")
-            if separator and key == "license" and words and is_plain(words):
-                return words
+        beginning = file.read(_LICENSE_CHARACTERS)  # a line may be endless
+    lines = iter([line.strip() for line in beginning.split("\n", _LICENSE_LINES)[:_LICENSE_LINES]])
+    if next(lines, "") != "---":
+        return None
+    for line in itertools.takewhile(lambda line: line != "---", lines):
+        key, separator, value = line.partition(":")
+        words = value.strip().strip("\"'")
+        if separator and key == "license" and words and is_plain(words):
+            return words
     return None
