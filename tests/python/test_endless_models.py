@@ -337,7 +337,7 @@ def test_a_loop_that_ends_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_the_watch_costs() -> None:
-    """Calls in the main thread are watched: a few microseconds each, of segments of milliseconds."""
+    """A few microseconds a call in the main thread; a segment takes milliseconds."""
     stream = maest.Model(UNTRAINED, num_threads=1).stream("predict")
     nothing = np.zeros(0, np.float32)
 
