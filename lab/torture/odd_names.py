@@ -14,7 +14,7 @@ _PLAIN = (
     b"$(id)", b"a;b", b"a|b", b"a&b", b"a'b", b'a"b', b"a\\b", b"a\nb", b"a\rb", b"a\tb", b"\x07",
     b"\x1b[31mred\x1b[0m", b"\x1b]0;title\x07", b"%s%n%d", b"{0}", b"100%", b"a:b", b"a*b?",
     b"[ab]", b"#hash", b"!bang", b"a,b", b"a=b", b"@at", b"dots...", b"...", b".hidden",
-    b"._apple", b"con", b"nul", b"summary", b"SUMMARY", b"summary.json", b"x.json", b"x.part",
+    b"._apple", b"con", b"nul", b"summary", b"SUMMARY", b"summary.json", b"x.json", b"part.x",
     b"x.predictions.npy", b".maest-x", b"\xff\xfe", b"caf\xe9", b"\x80" * 20, b"\xc3\x28",
     b"\xed\xa0\x80", b"e\xcc\x81", b"\xc3\xa9", b"\xe2\x80\xae3pm.gnos", b"\xe2\x80\x8bzero",
     b"\xef\xbb\xbfbom", b"\xf0\x9f\x8e\xb5", b"\xe9\x9f\xb3\xe6\xa5\xbd",

@@ -79,7 +79,13 @@ def test_every_variable_is_on_the_page() -> None:
     named = set(re.findall(r"`(\w+)`", page))
     variables = set(re.findall(r"\bESSENTIA_MAEST_[A-Z_]+[A-Z]\b", code))
     read = r"(?:getenv\(\s*|environ\.get\(|environ\[|environment\()\"([A-Z][A-Z_]+)\""
-    variables |= set(re.findall(read, code)) - {"PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH"}
+    variables |= set(re.findall(read, code)) - {
+        "PATH",
+        "HOME",
+        "PYTHONPATH",
+        "LD_LIBRARY_PATH",
+        "LD_PRELOAD",
+    }
     options = set(re.findall(r"\boption\((MAEST_\w+)", code))
     options |= set(re.findall(r"\bset\((MAEST_\w+)[^)]*\bCACHE\b", code))
     options |= {"MAEST_ESSENTIA_INCLUDE", "MAEST_EIGEN_INCLUDE"}
