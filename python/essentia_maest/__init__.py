@@ -42,6 +42,7 @@ from .stream import Stream
 if TYPE_CHECKING:
     from .collection.many_files import analyze_files
     from .making.conversion import convert
+    from .results.opened import Results, open_results
 
 __version__ = _version("essentia-maest")
 
@@ -58,6 +59,7 @@ __all__ = [
     "OnnxRuntimeError",
     "Patchout",
     "Request",
+    "Results",
     "StoppedEarlyError",
     "Stream",
     "StreamStoppedError",
@@ -70,6 +72,7 @@ __all__ = [
     "example_audio",
     "load_audio",
     "mel_spectrogram",
+    "open_results",
     "provenance",
     "require_essentia",
 ]
@@ -79,7 +82,12 @@ _moved.watch_imports()
 
 
 #: What is imported only when it is asked for: many files need processes, making models much more.
-_LATER = {"analyze_files": "collection.many_files", "convert": "making.conversion"}
+_LATER = {
+    "Results": "results.opened",
+    "analyze_files": "collection.many_files",
+    "convert": "making.conversion",
+    "open_results": "results.opened",
+}
 
 
 def __getattr__(name: str) -> Any:

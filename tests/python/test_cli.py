@@ -25,6 +25,7 @@ from essentia_maest.files import sha256_of
 from essentia_maest.reading.store import shipped_models
 
 MAEST = [sys.executable, "-m", "essentia_maest"]
+FILES = ("--format", "files")
 
 
 def maest(*arguments: str | Path, **more) -> subprocess.CompletedProcess[str]:
@@ -74,7 +75,7 @@ def test_folder_of_every_format(tmp_path, model_file):
         for ending, rate in (("wav", 44100), ("mp3", 44100), ("flac", 48000), ("ogg", 22050))
     ]
     paths.append(write_audio(music / "sub" / os.fsdecode(b"\xc3\xa9 \xff.opus"), 3.0, 48000, 2))
-    done = maest("analyze", music, "-o", out, "--model", model_file, "--workers", "2")
+    done = maest("analyze", music, "-o", out, "--model", model_file, *FILES, "--workers", "2")
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert "untrained" in done.stderr
@@ -93,7 +94,7 @@ def test_folder_of_every_format(tmp_path, model_file):
         np.testing.assert_array_equal(np.load(base + ".embeddings.npy"), embeddings)
         assert written["top"][0]["label"] == model.labels[int(predictions.mean(axis=0).argmax())]
 
-    again = maest("analyze", music, "-o", out, "--model", model_file, "--resume")
+    again = maest("analyze", music, "-o", out, "--model", model_file, *FILES, "--resume")
     assert again.returncode == 0
     assert "0 analysed" in again.stderr
     assert "5 done before" in again.stderr
@@ -104,7 +105,7 @@ def test_failures_are_listed_and_give_exit_code_1(tmp_path, model_file):
     (tmp_path / "in" / "bad\n\x1b[31m.mp3").write_bytes(b"no music" * 1000)
     (tmp_path / "in" / "empty.ogg").touch()
     done = maest(
-        "analyze", tmp_path / "in", "-o", tmp_path / "out", "--model", model_file, "--quiet"
+        "analyze", tmp_path / "in", "-o", tmp_path / "out", "--model", model_file, *FILES, "--quiet"
     )
     assert done.returncode == 1
     failures = sorted(line for line in done.stderr.splitlines() if line.startswith("failed: "))
@@ -119,7 +120,7 @@ def test_failures_are_listed_and_give_exit_code_1(tmp_path, model_file):
 def test_options_reach_the_model(tmp_path, model_file):
     path = write_audio(tmp_path / "a.wav", 12.0, 16000, 1)
     done = maest(
-        *("analyze", path, "-o", tmp_path / "out", "--model", model_file, "--block", "3"),
+        *("analyze", path, "-o", tmp_path / "out", "--model", model_file, *FILES, "--block", "3"),
         *("--tokens", "dist,cls", "--patchout", "F3T2", "--hop", "2.5", "--tail", "pad"),
         *("--output", "embeddings", "--threads", "1", "--quiet"),
     )
@@ -275,7 +276,7 @@ def test_stopped_run_ends_cleanly_and_can_be_resumed(tmp_path, model_file, numbe
     for index in range(60):
         write_audio(tmp_path / "in" / f"{index:02}.flac", 8.0, 16000, 1)
     out = tmp_path / "out"
-    command = [*MAEST, "analyze", tmp_path / "in", "-o", out, "--model", model_file]
+    command = [*MAEST, "analyze", tmp_path / "in", "-o", out, "--model", model_file, *FILES]
     process = subprocess.Popen(
         [*map(os.fspath, command), "--workers", "2"],
         stderr=subprocess.PIPE,
@@ -314,7 +315,7 @@ def test_workers_do_not_outlive_a_killed_run(tmp_path, model_file):
     for index in range(40):
         write_audio(tmp_path / "in" / f"{index:02}.flac", 8.0, 16000, 1)
     out = tmp_path / "out"
-    command = [*MAEST, "analyze", tmp_path / "in", "-o", out, "--model", model_file]
+    command = [*MAEST, "analyze", tmp_path / "in", "-o", out, "--model", model_file, *FILES]
     process = subprocess.Popen(
         [*map(os.fspath, command), "--workers", "2"],
         stderr=subprocess.DEVNULL,
@@ -343,7 +344,7 @@ def test_a_script_that_runs_the_command_needs_no_guard(tmp_path: Path) -> None:
 def test_workers_that_cannot_start_end_the_run(tmp_path, model_file, monkeypatch, capfd) -> None:
     write_audio(tmp_path / "music" / "a.wav")
     monkeypatch.setattr(worker_processes, "_PROGRAM", "import nothing_of_this_name")
-    command = ["analyze", str(tmp_path / "music"), "-o", str(tmp_path / "out")]
+    command = ["analyze", str(tmp_path / "music"), "-o", str(tmp_path / "out"), *FILES]
     assert main([*command, "--model", str(model_file)]) == 3
     told = capfd.readouterr().err
     assert "nothing_of_this_name" in told
@@ -357,7 +358,7 @@ def test_strict_runs_fail_for_what_is_cut_short(tmp_path, model_file, capfd) -> 
     path = write_audio(tmp_path / "music" / "a.wav", 3.0)
     os.truncate(path, path.stat().st_size // 2)
     (tmp_path / "music" / "b.mid").touch()
-    command = ["analyze", str(tmp_path / "music"), "-o", str(tmp_path / "out")]
+    command = ["analyze", str(tmp_path / "music"), "-o", str(tmp_path / "out"), *FILES]
     command += ["--model", str(model_file)]
     assert main(command) == 0
     told = capfd.readouterr().err

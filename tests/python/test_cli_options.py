@@ -23,9 +23,12 @@ def track(tmp_path) -> Path:
     return write_audio(tmp_path / "a.wav", 12.0, 16000, 1)
 
 
+FILES = ("--format", "files")
+
+
 def analyze(track: Path, *more: str, model: Path = UNTRAINED) -> int:
     out = str(track.parent / "out")
-    return main(["analyze", str(track), "-o", out, "--model", str(model), "--quiet", *more])
+    return main(["analyze", str(track), "-o", out, "--model", str(model), "--quiet", *FILES, *more])
 
 
 def test_a_token_may_be_asked_for_twice(track):

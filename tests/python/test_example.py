@@ -18,6 +18,7 @@ from untrained import UNTRAINED
 
 def analyze(out: Path, *arguments: str | Path) -> int:
     options = ("-o", out, "--model", UNTRAINED, "--workers", "1", "--block", "1")
+    options += ("--format", "files")
     return main(["analyze", *map(str, (*arguments, *options))])
 
 

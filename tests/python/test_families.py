@@ -98,6 +98,7 @@ def test_analyze_names_the_strongest_of_each_family(
     assert maest.Model(UNTRAINED).label_families == ()
     music = write_audio(tmp_path / "in" / "song.wav", 21.0, 16000, 1)
     options = ["--model", str(families_model), "--workers", "1", "--top-k", "3"]
+    options += ["--format", "files"]
     command = ["analyze", str(music), "-o", str(tmp_path / "out"), *options]
     assert main([*command, "--output", "predictions"]) == 0
     printed = capfd.readouterr().out.splitlines()

@@ -95,6 +95,7 @@ def test_verbose_tells_on_stderr_and_leaves_no_handler(tmp_path, capsys):
     path = write_audio(tmp_path / "a.wav", 0.5, 16000, 1)
     before = (log.LOGGER.handlers[:], log.LOGGER.level)
     command = ["analyze", str(path), "-o", str(tmp_path / "out"), "--model", str(UNTRAINED)]
+    command += ["--format", "files"]
     assert main([*command, "--block", "1", "--verbose"]) == 0
     told = capsys.readouterr().err
     assert re.search(

@@ -218,7 +218,7 @@ def test_the_command_tells_it_and_refuses_where_asked(analysed):
     command = [
         *(sys.executable, "-m", "essentia_maest", "analyze", str(analysed / "in")),
         *("-o", str(analysed / "out"), "--model", str(UNTRAINED), "--block", "1"),
-        *("--resume", "--quiet"),
+        *("--resume", "--quiet", "--format", "files"),
     ]
     environment = {**os.environ, "ESSENTIA_MAEST_ISA": "baseline"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

@@ -37,7 +37,8 @@ def shell(line: str, folder: Path, **more) -> subprocess.CompletedProcess[str]:
 
 
 def analyze(folder: Path) -> str:
-    return f"MAEST analyze {folder}/in -o {folder}/out --model {UNTRAINED} --block 1 --workers 1"
+    more = "--block 1 --workers 1 --format files"
+    return f"MAEST analyze {folder}/in -o {folder}/out --model {UNTRAINED} {more}"
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_answers_that_cannot_be_printed(tmp_path, command):
 
 
 def test_labels_that_cannot_be_printed(folder):
-    one = f"MAEST analyze {folder}/in/a.wav -o {folder}/out --model {UNTRAINED} --block 1"
+    one = f"MAEST analyze {folder}/in/a.wav -o {folder}/out --model {UNTRAINED} --format files"
     full = shell(f"{one} >/dev/full", folder)
     assert full.returncode == STOPPED_EARLY
     assert full.stderr.splitlines()[-1].endswith("No space left on device")

@@ -35,7 +35,7 @@ def test_ten_minutes_at_a_hop_between_two_frames(tmp_path):
             file.write(music(60.0, RATE, seed=seed)[:, 0])
     arguments = ["--hop", "1.4", "--output", "embeddings", "--block", "1", "--patchout", "F4T10"]
     command = ["analyze", str(path), "-o", str(tmp_path / "out"), "--model", str(UNTRAINED)]
-    assert main([*command, *arguments, "--quiet"]) == 0
+    assert main([*command, *arguments, "--format", "files", "--quiet"]) == 0
     segments = json.loads((tmp_path / "out" / "ten-minutes.wav.json").read_text())["segments"]
     assert segments[424]["start"] == 590.208
     # And it is that which was computed: these samples alone give the same.

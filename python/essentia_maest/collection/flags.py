@@ -66,3 +66,36 @@ def why_failed(flags: dict[str, Any]) -> str | None:
     if "damaged" in flags:
         reasons.append(f"damaged: {flags['damaged']}")
     return "; ".join(reasons) or None
+
+
+def columns_of_flags(flags: dict[str, Any]) -> dict[str, Any]:
+    """Spread flags over columns of the table of tracks.
+
+    Parameters
+    ----------
+    flags : dict
+        As `flags_of` gave them.
+
+    Returns
+    -------
+    dict
+        ``truncated``, ``seconds_promised``, ``damage``, ``silent``, ``short``.
+    """
+    return {
+        "truncated": "truncated" in flags,
+        "seconds_promised": flags.get("truncated", {}).get("promised"),
+        "damage": flags.get("damaged"),
+        "silent": "silent" in flags,
+        "short": "short" in flags,
+    }
+
+
+def flags_of_columns(row: dict[str, Any]) -> dict[str, Any]:
+    """Give back the flags of a row of the table of tracks."""
+    flags: dict[str, Any] = {}
+    if row["truncated"]:
+        flags["truncated"] = {"found": row["seconds"], "promised": row["seconds_promised"]}
+    if row["damage"] is not None:
+        flags["damaged"] = row["damage"]
+    flags.update({name: True for name in ("silent", "short") if row[name]})
+    return flags

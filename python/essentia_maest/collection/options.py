@@ -23,6 +23,9 @@ OUTPUTS: dict[str, tuple[Output, ...]] = {
 KEEP, REDO, REFUSE = MIXED = ("keep", "redo", "refuse")
 """What becomes of earlier results that were computed otherwise."""
 
+PARQUET, FILES, CSV = FORMATS = ("parquet", "files", "csv")
+"""How results are kept: tables; JSON and arrays for each track; tables, and sheets made of them."""
+
 _BOTH = Request(OUTPUTS["both"])
 
 _UNSAID = ("both", "predictions", "embeddings")

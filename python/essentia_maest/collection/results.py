@@ -1,15 +1,16 @@
-"""The result folder: written so that what is there is whole, and known for what it is."""
+"""Results as files of each track: what is there is whole, and known for what it is."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import io
 import json
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,64 @@ import numpy.typing as npt
 from ..decoding.paths import printable_path
 from ..errors import InvalidArgumentError, StoppedEarlyError, ends_all_work
 from ..files import UNFINISHED, write_json, write_whole
+from .describe import describe_track
+from .outcomes import Failure
+from .scan import Track
+from .sinks import Analysed, Earlier, RunFacts
 
 SUMMARY = "summary.json"
 _ARRAYS = ("predictions", "embeddings")
 _SCRAP_SECONDS = 3600.0
 
 
+def made_folder(folder: str | os.PathLike[str]) -> Path:
+    """Make the folder for the results, if it is not there.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        Which.
+
+    Returns
+    -------
+    pathlib.Path
+        Absolute.
+
+    Raises
+    ------
+    essentia_maest.errors.InvalidArgumentError
+        Nothing can be written there; the message says why.
+    essentia_maest.errors.StoppedEarlyError
+        The same, because the disk is full or lost.
+    """
+    path = Path(os.path.abspath(folder))
+    shown = printable_path(path)
+    if path.exists() and not path.is_dir():
+        raise InvalidArgumentError(f"{shown}: is a file; a folder for the results is wanted")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        full = ends_all_work(error) and error.errno != errno.EROFS
+        kind = StoppedEarlyError if full else InvalidArgumentError
+        raise kind(
+            f"{shown}: no results can be written there: {error.strerror or error}"
+        ) from error
+    return path
+
+
+@dataclasses.dataclass(frozen=True)
+class _Written:
+    """What is to be written about a track."""
+
+    name: str
+    result: dict[str, Any]
+    arrays: dict[str, npt.NDArray[np.float32]]
+
+
 class ResultFolder:
-    """Where results go.
+    """Where results go, files for each track: a `ResultSink`.
 
     Each track has ``NAME.json`` and, beside it, ``NAME.predictions.npy`` and
     ``NAME.embeddings.npy``. Files appear whole or not at all, the JSON last: where it is, the
@@ -46,20 +97,76 @@ class ResultFolder:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.abspath(folder))
-        shown = printable_path(self.path)
-        if self.path.exists() and not self.path.is_dir():
-            raise InvalidArgumentError(f"{shown}: is a file; a folder for the results is wanted")
+        self.path = made_folder(folder)
+        self._run: RunFacts | None = None
+
+    @property
+    def unwritten(self) -> int:
+        """None: each track is written at once."""
+        return 0
+
+    def open(self, run: RunFacts, *, resume: bool) -> None:
+        """Learn what all results have in common; anything may be there."""
+        self._run = run
+
+    def find(self, tracks: Sequence[Track]) -> list[Earlier | None]:
+        """Tell which tracks have results of the same path, file size, model and options."""
+        return [self._earlier(track) for track in tracks]
+
+    def begin(self, waiting: Sequence[Track]) -> None:
+        """Remove what killed runs left behind."""
+        self.remove_scraps(track.result for track in waiting)
+
+    def describe(self, analysed: Analysed) -> _Written:
+        """Make the JSON of a track."""
+        run, track = self._facts, analysed.track
+        result = describe_track(
+            track.path, analysed.facts, run.model, run.options, analysed.analysis
+        )
+        # The path first, the long list of segments last: for whoever looks into the file.
+        told = {"track": track.path, **run.common, **result}
+        return _Written(track.result, told, analysed.analysis.arrays)
+
+    def track(self, described: _Written) -> None:
+        """Write a track's files."""
+        self.write(described.name, described.result, described.arrays)
+
+    def failure(self, failure: Failure, track: Track | None) -> None:
+        """Leave it to the summary."""
+
+    def flush(self) -> None:
+        """Do nothing: each track is written at once."""
+
+    def told(self, track: Track) -> dict[str, Any]:
+        """Give a track's JSON."""
+        return self.read(track.result) or {}
+
+    @property
+    def _facts(self) -> RunFacts:
+        if self._run is None:
+            raise RuntimeError("the folder was not opened for a run")
+        return self._run
+
+    def _earlier(self, track: Track) -> Earlier | None:
+        found = self.read(track.result)
+        if found is None or not self._is_of(found, track):
+            return None
+        flags = found.get("flags")
+        return Earlier(flags if isinstance(flags, dict) else {}, found.get("provenance"))
+
+    def _is_of(self, found: dict[str, Any], track: Track) -> bool:
+        wanted = self._facts.common
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path):
-                pass
-        except OSError as error:
-            full = ends_all_work(error) and error.errno != errno.EROFS
-            kind = StoppedEarlyError if full else InvalidArgumentError
-            raise kind(
-                f"{shown}: no results can be written there: {error.strerror or error}"
-            ) from error
+            size = os.stat(track.path).st_size
+        except OSError:
+            return False
+        same = {"track": track.path, "file_size": size, "options": wanted["options"]}
+        model = found.get("model")
+        return (
+            all(found.get(key) == value for key, value in same.items())
+            and isinstance(model, dict)
+            and all(model.get(key) == wanted["model"][key] for key in ("name", "sha256"))
+        )
 
     def read(self, name: str) -> dict[str, Any] | None:
         """Return a track's JSON.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +12,8 @@ from ..origin import differences
 from .flags import why_failed
 from .options import KEEP, MIXED, REDO, REFUSE
 from .outcomes import Difference, Tally
-from .results import ResultFolder
 from .scan import Track
+from .sinks import Earlier, ResultSink
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ class EarlierResults:
 
     Parameters
     ----------
-    folder : ResultFolder
+    sink : ResultSink
         Where they are.
     wanted : dict
         What all results of this run have in common: ``model``, ``options``, ``provenance``.
@@ -48,7 +47,7 @@ class EarlierResults:
 
     def __init__(
         self,
-        folder: ResultFolder,
+        sink: ResultSink,
         wanted: dict[str, Any],
         mixed: str = KEEP,
         *,
@@ -56,7 +55,7 @@ class EarlierResults:
     ) -> None:
         if mixed not in MIXED:
             raise InvalidArgumentError(f"mixed is {mixed!r}; wanted: {', '.join(MIXED)}")
-        self._folder = folder
+        self._sink = sink
         self._wanted = wanted
         self._mixed = mixed
         self._strict = strict
@@ -75,7 +74,7 @@ class EarlierResults:
         Returns
         -------
         list of Track
-            Those without results of the same file size, model and options; with "redo" also those
+            Those without results of the same audio, model and options; with "redo" also those
             whose results were computed otherwise.
 
         Raises
@@ -83,7 +82,12 @@ class EarlierResults:
         essentia_maest.errors.InvalidArgumentError
             There are such, and they are refused.
         """
-        left = [track for track in tracks if not self._stays(track)]
+        found = self._sink.find(tracks)
+        left = [
+            track
+            for track, earlier in zip(tracks, found, strict=True)
+            if earlier is None or not self._stays(track, earlier)
+        ]
         if self._other and self._mixed == REFUSE:
             raise InvalidArgumentError(f"{self._differing()}: refused, as asked")
         return left
@@ -104,36 +108,18 @@ class EarlierResults:
             "--mixed redo does those again"
         )
 
-    def _stays(self, track: Track) -> bool:
-        found = self._folder.read(track.result)
-        if found is None or not self._is_of(found, track):
+    def _stays(self, track: Track, found: Earlier) -> bool:
+        if self._strict and why_failed(found.flags):
             return False
-        flags = found.get("flags")
-        flags = flags if isinstance(flags, dict) else {}
-        if self._strict and why_failed(flags):
-            return False
-        other = differences(found.get("provenance"), self._wanted["provenance"])
+        other = differences(found.provenance, self._wanted["provenance"])
         if other:
             self._other += 1
             self._counts.update((what, *values) for what, values in other.items())
         stays = not other or self._mixed != REDO
         if stays:
-            self.flagged.add(track.path, flags)
+            self.flagged.add(track.path, found.flags)
             _log.debug("%s: done before", track.path)
         return stays
-
-    def _is_of(self, found: dict[str, Any], track: Track) -> bool:
-        try:
-            size = os.stat(track.path).st_size
-        except OSError:
-            return False
-        same = {"track": track.path, "file_size": size, "options": self._wanted["options"]}
-        model = found.get("model")
-        return (
-            all(found.get(key) == value for key, value in same.items())
-            and isinstance(model, dict)
-            and all(model.get(key) == self._wanted["model"][key] for key in ("name", "sha256"))
-        )
 
     def _differences(self) -> list[Difference]:
         return [Difference(*what, tracks) for what, tracks in sorted(self._counts.items())]

@@ -15,16 +15,18 @@ from ..errors import InvalidArgumentError, ends_all_work, in_words
 from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..origin import provenance
+from . import sinks
 from .analysing import LONG_SECONDS, Analysed, Analysing
-from .describe import describe_model, describe_track, describe_versions, untrained_warning
-from .flags import why_failed
+from .describe import describe_model, describe_versions, untrained_warning
+from .flags import flags_of, why_failed
 from .messages import OpenAudio
 from .options import KEEP, AnalysisOptions, Shares
 from .outcomes import Failure, RunReport, StageSeconds
 from .progress import Reporter
-from .results import SUMMARY, ResultFolder
+from .results import SUMMARY
 from .resume import EarlierResults
 from .scan import Scan, Track
+from .sinks import ResultSink, RunFacts
 from .worker_processes import time_limit
 
 _log = logging.getLogger(__name__)
@@ -69,7 +71,7 @@ class CollectionRun:
         Shared by all tracks.
     options : AnalysisOptions
         What is asked of each.
-    folder : ResultFolder
+    sink : ResultSink
         Where results go.
     workers : int
         Processes that decode.
@@ -79,8 +81,8 @@ class CollectionRun:
     reporter : Reporter
         Who is told.
     resume : bool
-        Leave tracks alone whose results are there and were made from a file of the same size with
-        the same model file and options.
+        Leave tracks alone whose results are there and were made from the same audio, as the sink
+        tells it, with the same model file and options.
     mixed : {"keep", "redo", "refuse"}
         What becomes of those that were computed otherwise; see `EarlierResults`.
     strict : bool
@@ -100,7 +102,7 @@ class CollectionRun:
         self,
         model: Model,
         options: AnalysisOptions,
-        folder: ResultFolder,
+        sink: ResultSink,
         *,
         workers: int,
         threads: int = 1,
@@ -114,7 +116,7 @@ class CollectionRun:
     ) -> None:
         self._model = model
         self._options = options
-        self._folder = folder
+        self._sink = sink
         self._reporter = reporter
         self._resume = resume
         self._strict = strict
@@ -134,7 +136,7 @@ class CollectionRun:
             "options": options.as_json(),
             "provenance": provenance(model),
         }
-        self._earlier = EarlierResults(folder, self._common, mixed, strict=strict)
+        self._earlier = EarlierResults(sink, self._common, mixed, strict=strict)
 
     def run(self, scan: Scan) -> RunReport:
         """Analyse every track; one that fails is reported and the rest go on.
@@ -166,10 +168,13 @@ class CollectionRun:
         )
         with self._reporter:
             try:
+                self._sink.open(
+                    RunFacts(self._model, self._options, self._common), resume=self._resume
+                )
+                waiting = self._left_to_do(scan.tracks, report)
+                self._sink.begin(waiting)
                 for path, reason in scan.unreadable:
                     self._fail(report, Failure(path, "scan", f"cannot be listed: {reason}"))
-                waiting = self._left_to_do(scan.tracks, report)
-                self._folder.remove_scraps(track.result for track in waiting)
                 self._reporter.start(len(waiting))
                 self._run(waiting, report)
             except InvalidArgumentError:  # nothing was begun
@@ -210,7 +215,7 @@ class CollectionRun:
         if isinstance(ending, Failure):
             ending = _Ending(ending)
         if ending.failure is not None:
-            self._fail(report, ending.failure)
+            self._fail(report, ending.failure, track)
         else:
             report.analyzed += 1
             report.audio_seconds += ending.samples / SAMPLE_RATE
@@ -224,21 +229,17 @@ class CollectionRun:
     def _keep(self, analysed: Analysed) -> _Ending:
         """Write the results of a track."""
         track, facts, seconds = analysed.track, analysed.facts, analysed.seconds
-        try:
-            result = describe_track(
-                track.path, facts, self._model, self._options, analysed.analysis
-            )
-        except Exception as error:
-            return _Ending(Failure.of(track.path, "analyze", error), seconds=seconds)
-        flags = result["flags"]
+        flags = flags_of(facts)
         if self._strict and (reason := why_failed(flags)) is not None:
             failure = Failure(track.path, "decode", reason)
             return _Ending(failure, flags=flags, seconds=seconds)
+        try:
+            described = self._sink.describe(sinks.Analysed(track, facts, analysed.analysis, flags))
+        except Exception as error:
+            return _Ending(Failure.of(track.path, "analyze", error), seconds=seconds)
         started = time.perf_counter()
         try:
-            # The path first, the long list of segments last: for whoever looks into the file.
-            head = {"track": track.path, **self._common}
-            self._folder.write(track.result, {**head, **result}, analysed.analysis.arrays)
+            self._sink.track(described)
         except Exception as error:
             failure = Failure.of(track.path, "write", error)
             hopeless = ends_all_work(error)
@@ -252,11 +253,23 @@ class CollectionRun:
         )
         return _Ending(samples=facts.samples, flags=flags, seconds=seconds)
 
-    def _fail(self, report: RunReport, failure: Failure) -> None:
+    def _fail(self, report: RunReport, failure: Failure, track: Track | None = None) -> None:
         report.failures.append(failure)
+        self._sink.failure(failure, track)
         self._reporter.failed(failure)
 
+    def _flush(self, report: RunReport) -> None:
+        try:
+            self._sink.flush()
+        except OSError as error:
+            report.analyzed -= self._sink.unwritten
+            if report.stopped is None:
+                failure = Failure.of(str(self._sink.path), "summary", error)
+                self._fail(report, failure)
+                report.stopped = f"results cannot be written: {failure.reason}"
+
     def _write_summary(self, report: RunReport, started: datetime, clock: float) -> None:
+        self._flush(report)
         summary = {
             "started": started.isoformat(timespec="seconds"),
             "wall_seconds": round(time.monotonic() - clock, 3),
@@ -265,8 +278,8 @@ class CollectionRun:
             "versions": describe_versions(),
         }
         try:
-            self._folder.write_summary(summary)
+            self._sink.write_summary(summary)
         except OSError as error:
-            failure = Failure.of(str(self._folder.path / SUMMARY), "summary", error)
+            failure = Failure.of(str(self._sink.path / SUMMARY), "summary", error)
             self._fail(report, failure)
             report.stopped = report.stopped or f"the summary cannot be written: {failure.reason}"

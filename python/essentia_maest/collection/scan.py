@@ -54,10 +54,18 @@ class Track:
         Absolute path of the audio file.
     result : str
         Path of its results relative to the result folder, without ``.json`` or ``.npy``.
+    root : str
+        The folder that was given, or the folder of the file that was given.
     """
 
     path: str
     result: str
+    root: str = ""
+
+    @property
+    def relative(self) -> str:
+        """`path`, relative to `root`."""
+        return os.path.relpath(self.path, self.root or os.path.dirname(self.path))
 
 
 @dataclass
@@ -132,6 +140,7 @@ def scan(paths: Iterable[str | os.PathLike[str]]) -> Scan:
     found = Scan()
     seen: set[str] = set()
     named: list[tuple[str, str]] = []
+    roots: list[str] = []
     for path in given:
         for file, name in _files_of(path, len(given) > 1, found):
             target = os.path.realpath(file)
@@ -140,7 +149,8 @@ def scan(paths: Iterable[str | os.PathLike[str]]) -> Scan:
             else:
                 seen.add(target)
                 named.append((file, name))
-    found.tracks = _without_collisions(named)
+                roots.append(path if os.path.isdir(path) else os.path.dirname(path))
+    found.tracks = _without_collisions(named, roots)
     return found
 
 
@@ -189,13 +199,13 @@ def _is_special(path: str) -> bool:
     return not stat.S_ISREG(mode)
 
 
-def _without_collisions(named: list[tuple[str, str]]) -> list[Track]:
+def _without_collisions(named: list[tuple[str, str]], roots: list[str]) -> list[Track]:
     wanted = [(path, _beside_summary(_shortened(name))) for path, name in named]
     taken = Counter(_key(name) for _, name in wanted)
     taken.update(RESERVED_NAMES)
     return [
-        Track(path, name if taken[_key(name)] == 1 else _distinct(name, path))
-        for path, name in wanted
+        Track(path, name if taken[_key(name)] == 1 else _distinct(name, path), root)
+        for (path, name), root in zip(wanted, roots, strict=True)
     ]
 
 

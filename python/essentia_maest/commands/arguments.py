@@ -6,8 +6,9 @@ import argparse
 from typing import Any, NoReturn
 
 from .. import _core
-from ..collection.options import MIXED, OUTPUTS, AnalysisOptions
+from ..collection.options import FORMATS, MIXED, OUTPUTS, AnalysisOptions
 from ..request import Request
+from ..results.columns import VECTOR_TYPES
 from .models import add_fetch, add_models
 from .surroundings import show
 
@@ -55,8 +56,8 @@ def _add_analyze(commands: Any) -> None:
     parser = commands.add_parser(
         "analyze",
         help="analyse audio files and folders",
-        description="Analyse audio files, and those in folders, into one JSON file per track and "
-        ".npy arrays beside it. Exit code: 0 all done, 1 some files failed, 2 bad usage, 3 stopped "
+        description="Analyse audio files, and those in folders, into tables (Parquet) of tracks, "
+        "segments and failures. Exit code: 0 all done, 1 some files failed, 2 bad usage, 3 stopped "
         "early (a full disk, no more processes).",
         allow_abbrev=False,
     )
@@ -65,6 +66,19 @@ def _add_analyze(commands: Any) -> None:
     add("paths", nargs="*", metavar="PATH", help="audio file, or folder to search through")
     add("--example", action="store_true", help="analyse the clip that ships with the package")
     add("-o", dest="results", required=True, metavar="OUT", help="folder for the results")
+    add(
+        "--format",
+        choices=FORMATS,
+        default=FORMATS[0],
+        help="tables, JSON and .npy files for each track, or tables and sheets made of them "
+        "(default: %(default)s)",
+    )
+    add(
+        "--embeddings",
+        choices=VECTOR_TYPES,
+        default=VECTOR_TYPES[0],
+        help="what embeddings are kept in, in tables (default: %(default)s)",
+    )
     add("--model", default="default", metavar="M", help="model file, or name from `maest models`")
     add(
         "--output",

@@ -119,9 +119,9 @@ def _analyze(arguments: argparse.Namespace) -> int:
 
     from ..collection.describe import untrained_warning
     from ..collection.progress import make_reporter
-    from ..collection.results import ResultFolder
     from ..collection.runner import CollectionRun, threads_of_model
     from ..collection.scan import scan
+    from ..collection.sinks import make_sink
     from ..example import example_audio
 
     paths = arguments.paths + ([os.fspath(example_audio())] if arguments.example else [])
@@ -131,7 +131,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
     _check_found(found, paths)
     if found.left_out:
         _complain(_left_out(found))
-    folder = ResultFolder(arguments.results)
+    sink = make_sink(arguments.format, arguments.results, arguments.embeddings)
     if arguments.profile is not None:
         os.environ["ESSENTIA_MAEST_PROFILE"] = os.path.abspath(arguments.profile)
     model = _open(arguments.model, threads_of_model(len(found.tracks), shares.threads))
@@ -141,7 +141,7 @@ def _analyze(arguments: argparse.Namespace) -> int:
     run = CollectionRun(
         model,
         options,
-        folder,
+        sink,
         workers=shares.workers,
         threads=shares.threads,
         reporter=make_reporter(arguments.quiet),
@@ -158,9 +158,9 @@ def _analyze(arguments: argparse.Namespace) -> int:
     if arguments.timings:
         _complain(_timings(report))
     if not arguments.quiet:
-        _complain(f"{_counts(report)}; results in {folder.path}")
+        _complain(f"{_counts(report)}; results in {sink.path}")
         if len(found.tracks) == 1 and not report.failures and not report.stopped:
-            _tell(folder.read(found.tracks[0].result) or {})
+            _tell(sink.told(found.tracks[0]))
     if report.stopped:
         return STOPPED_EARLY
     return SOME_FAILED if report.failures else ALL_DONE

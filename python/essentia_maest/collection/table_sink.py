@@ -1,0 +1,309 @@
+"""Results as tables: parts of many tracks, each written when it is worth a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidArgumentError
+from ..files import write_json
+from ..results.columns import FAILURES, VECTOR_TYPES, Vectors, columns_of, is_vector
+from ..results.csv_files import write_csv
+from ..results.parquet import Rows
+from ..results.parts import PartsFolder
+from ..results.path_text import path_text
+from .describe import describe_versions
+from .earlier_rows import EarlierRows
+from .outcomes import Failure
+from .results import SUMMARY, made_folder
+from .scan import Track
+from .sinks import Analysed, Earlier, RunFacts
+from .track_rows import TrackRows, id_of, names_of, row_of_failure, rows_of_track, told_by_top
+
+MOST_BYTES = 64 << 20
+"""A part is written when its vectors take so much memory,"""
+
+MOST_TRACKS = 1000
+"""when it holds so many tracks,"""
+
+MOST_SECONDS = 300.0
+"""or when its first track waits so long: a killed run loses no more than that."""
+
+# Failures that are about the run, not about a file.
+_OF_THE_RUN = ("write", "summary")
+
+
+@dataclasses.dataclass
+class _Waiting:
+    """Rows that are not on the disk."""
+
+    tracks: list[TrackRows] = dataclasses.field(default_factory=list)
+    failures: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    bytes: int = 0
+    since: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.tracks or self.failures)
+
+
+class TableSink:
+    """Where results go, as tables: a `ResultSink`.
+
+    The folder holds results of one model and one way to compute: who reads a table need not ask
+    which row is of what.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        The folder; made if it does not exist.
+    embeddings : {"float32", "float16"}
+        What embeddings are kept in.
+    csv : bool
+        Whether sheets are made of the tables in the end.
+    most_bytes, most_tracks, most_seconds
+        See `MOST_BYTES` and those after it.
+
+    Raises
+    ------
+    essentia_maest.errors.InvalidArgumentError
+        Nothing can be written there, or `embeddings` is none of these.
+    essentia_maest.errors.StoppedEarlyError
+        The disk is full or lost.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        embeddings: str = "float32",
+        csv: bool = False,
+        most_bytes: int = MOST_BYTES,
+        most_tracks: int = MOST_TRACKS,
+        most_seconds: float = MOST_SECONDS,
+    ) -> None:
+        if embeddings not in VECTOR_TYPES:
+            raise InvalidArgumentError(
+                f"embeddings is {embeddings!r}; wanted: {', '.join(VECTOR_TYPES)}"
+            )
+        self.path = made_folder(folder)
+        self._parts = PartsFolder(self.path)
+        self._embeddings = embeddings
+        self._csv = csv
+        self._most = (most_bytes, most_tracks, most_seconds)
+        self._waiting = _Waiting()
+        self._lock = threading.Lock()  # of what waits
+        self._writing = threading.Lock()  # one part at a time
+        self._run: RunFacts | None = None
+        self._vectors = Vectors()
+        self._earlier: EarlierRows | None = None
+        self._ids: set[int] = set()
+        self._tops: dict[str, list[dict[str, Any]]] = {}
+
+    @property
+    def unwritten(self) -> int:
+        """Tracks that wait for their part to be written."""
+        return len(self._waiting.tracks)
+
+    def open(self, run: RunFacts, *, resume: bool) -> None:
+        """Read what is there.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            There are tables, and they are not to be gone on with, or are of another model, of
+            other options, or damaged.
+        """
+        self._run = run
+        self._vectors = self._kept_vectors(run)
+        earlier = EarlierRows(self._parts, run, self._vectors)
+        if earlier.count and not resume:
+            raise InvalidArgumentError(
+                f"{path_text(self.path)}: has the results of {earlier.count} tracks; wanted: "
+                "--resume to go on with them, or another folder"
+            )
+        if resume and not earlier.count and not self._parts.files("failures"):
+            self._refuse_files()
+        earlier.check()
+        self._earlier = earlier
+        self._ids = earlier.ids
+
+    def find(self, tracks: Sequence[Track]) -> list[Earlier | None]:
+        """Tell which tracks have rows of the same audio."""
+        return self._of_before.find(tracks)
+
+    def begin(self, waiting: Sequence[Track]) -> None:
+        """Remove rows of what is to be analysed, and bring those of moved files up to date."""
+        self._of_before.settle(waiting)
+
+    def describe(self, analysed: Analysed) -> TrackRows:
+        """Make the rows of a track; its file is hashed."""
+        known = self._of_before.hashes.get(analysed.track.path)
+        return rows_of_track(analysed, self._facts, known)
+
+    def track(self, described: TrackRows) -> None:
+        """Take the rows of a track, and write a part when there is enough for one."""
+        with self._lock:
+            described.values["id"] = id_of(described.values, self._ids)
+            self._remember(described.values)
+            if not self._waiting.tracks:
+                self._waiting.since = time.monotonic()
+            self._waiting.tracks.append(described)
+            self._waiting.bytes += described.bytes
+            due = self._is_due()
+        if due:
+            try:
+                self.flush()
+            except OSError:
+                with self._lock:  # whoever gave it tells that it failed
+                    self._waiting.tracks = [
+                        track for track in self._waiting.tracks if track is not described
+                    ]
+                raise
+
+    def failure(self, failure: Failure, track: Track | None) -> None:
+        """Take a failure, as a row."""
+        if failure.stage not in _OF_THE_RUN:
+            with self._lock:
+                self._waiting.failures.append(row_of_failure(failure, track))
+
+    def flush(self) -> None:
+        """Write what waits as a part.
+
+        Raises
+        ------
+        OSError
+            It could not be written, and waits on.
+        """
+        with self._writing:
+            with self._lock:
+                taken, self._waiting = self._waiting, _Waiting()
+            try:
+                self._write(taken)
+            except BaseException:
+                with self._lock:
+                    self._waiting.tracks[:0] = taken.tracks
+                    self._waiting.failures[:0] = taken.failures
+                    self._waiting.bytes += taken.bytes
+                    self._waiting.since = taken.since
+                raise
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write the account of a run, and sheets if they are wanted."""
+        if self._csv:
+            write_csv(self.path)
+        write_json(self.path / SUMMARY, summary)
+
+    def told(self, track: Track) -> dict[str, Any]:
+        """Give the strongest labels of a track."""
+        top = self._tops.get(os.path.join(*names_of(track).values()))
+        if top is None:
+            top = self._of_before.top_of(track)
+        return told_by_top(top) if top else {}
+
+    @property
+    def _facts(self) -> RunFacts:
+        if self._run is None:
+            raise RuntimeError("the tables were not opened for a run")
+        return self._run
+
+    @property
+    def _of_before(self) -> EarlierRows:
+        if self._earlier is None:
+            raise RuntimeError("the tables were not opened for a run")
+        return self._earlier
+
+    def _kept_vectors(self, run: RunFacts) -> Vectors:
+        model, options = run.model, run.options
+        return Vectors(
+            model.dim * len(options.request.tokens) if options.embeddings else None,
+            len(model.labels) if options.predictions else None,
+            self._embeddings,
+        )
+
+    def _refuse_files(self) -> None:
+        """Refuse to go on with what are no tables, and have all analysed again."""
+        written = (path for path in self.path.rglob("*.json") if path.name != SUMMARY)
+        if next(written, None) is not None:
+            raise InvalidArgumentError(
+                f"{path_text(self.path)}: has files for each track, and no tables; wanted: "
+                "--format files to go on with them, or another folder"
+            )
+
+    def _is_due(self) -> bool:
+        most_bytes, most_tracks, most_seconds = self._most
+        waiting = self._waiting
+        return (
+            waiting.bytes >= most_bytes
+            or len(waiting.tracks) >= most_tracks
+            or time.monotonic() - waiting.since >= most_seconds
+        )
+
+    def _remember(self, values: dict[str, Any]) -> None:
+        """Keep what is shown of a run of one track."""
+        if len(self._tops) < 2 and "top" in values:
+            self._tops[os.path.join(values["root"], values["path"])] = values["top"]
+
+    def _write(self, taken: _Waiting) -> None:
+        if taken.tracks:
+            told = self._told_of_part()
+            self._parts.write(
+                _rows_of_tracks(taken.tracks, self._vectors, told),
+                _rows_of_segments(taken.tracks, self._vectors, told),
+                self._vectors,
+            )
+            taken.tracks = []
+            taken.bytes = 0
+        if taken.failures:
+            columns = {
+                column.name: [row[column.name] for row in taken.failures] for column in FAILURES
+            }
+            self._parts.write_failures(Rows(columns, {}, self._told_of_part()))
+
+    def _told_of_part(self) -> dict[str, Any]:
+        model = self._facts.model
+        return {
+            **self._facts.common,
+            "labels": list(model.labels),
+            "label_families": list(model.label_families),
+            "versions": describe_versions(),
+        }
+
+
+def _rows_of_tracks(tracks: Sequence[TrackRows], vectors: Vectors, told: dict[str, Any]) -> Rows:
+    columns = columns_of("tracks", vectors)
+    return Rows(
+        {
+            column.name: [track.values[column.name] for track in tracks]
+            for column in columns
+            if not is_vector(column)
+        },
+        {
+            column.name: np.stack([track.vectors[column.name] for track in tracks])
+            for column in columns
+            if is_vector(column)
+        },
+        told,
+    )
+
+
+def _rows_of_segments(tracks: Sequence[TrackRows], vectors: Vectors, told: dict[str, Any]) -> Rows:
+    columns = [column for column in columns_of("segments", vectors) if is_vector(column)]
+    values: dict[str, list[Any]] = {"track": [], "start": [], "seconds": []}
+    for track in tracks:
+        values["track"] += [track.values["id"]] * track.values["segments"]
+        values["start"] += track.segments["start"]
+        values["seconds"] += track.segments["seconds"]
+    return Rows(
+        values,
+        {
+            column.name: np.concatenate([track.segment_vectors[column.name] for track in tracks])
+            for column in columns
+        },
+        told,
+    )

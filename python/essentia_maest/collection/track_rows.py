@@ -1,0 +1,221 @@
+"""A track as a row of the tables, and its segments."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..front_end import SAMPLE_RATE
+from ..reading.families import SEPARATOR, strongest_by_family
+from ..results.audio_hash import audio_hash
+from ..results.path_text import path_text
+from .describe import strongest
+from .flags import columns_of_flags
+from .outcomes import Failure
+from .scan import Track
+from .sinks import Analysed, RunFacts
+
+_DIGITS = 6
+
+Array = npt.NDArray[Any]
+
+#: In `essentia_maest.results.columns` a vector is called by one, in `Analysis` by many.
+COLUMN_OF = {"embeddings": "embedding", "predictions": "predictions"}
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackRows:
+    """What is to be written about a track.
+
+    Attributes
+    ----------
+    values : dict
+        Column of `tracks` -> value, but for vectors.
+    vectors : dict of str to numpy.ndarray
+        Column -> shape [values].
+    segments : dict of str to list
+        Column of `segments` -> values, but for vectors.
+    segment_vectors : dict of str to numpy.ndarray
+        Column -> shape [segments, values].
+    """
+
+    values: dict[str, Any]
+    vectors: dict[str, Array]
+    segments: dict[str, list[Any]]
+    segment_vectors: dict[str, Array]
+
+    @property
+    def bytes(self) -> int:
+        """What the vectors take in memory."""
+        return sum(values.nbytes for values in self.segment_vectors.values())
+
+
+def place_of(track: Track) -> dict[str, Any]:
+    """Tell where a track is, and what says that it is the same file as before.
+
+    Parameters
+    ----------
+    track : Track
+        Which.
+
+    Returns
+    -------
+    dict
+        ``path``, ``root``, ``size`` and ``mtime``, as the table of tracks has them.
+
+    Raises
+    ------
+    OSError
+        The file is gone.
+    """
+    status = os.stat(track.path)
+    return {**names_of(track), "size": status.st_size, "mtime": status.st_mtime_ns}
+
+
+def names_of(track: Track) -> dict[str, str]:
+    """Give ``root`` and ``path`` of a track, as the tables have them."""
+    root = track.root or os.path.dirname(track.path)
+    return {"root": path_text(root), "path": path_text(track.relative)}
+
+
+def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = None) -> TrackRows:
+    """Make the rows of a track.
+
+    Parameters
+    ----------
+    analysed : Analysed
+        The track.
+    run : RunFacts
+        How it was analysed.
+    known_hash : str, optional
+        Of its audio, where it was made already.
+
+    Returns
+    -------
+    TrackRows
+        Without ``id``.
+
+    Raises
+    ------
+    OSError
+        The file is gone.
+    """
+    facts, analysis, flags = analysed.facts, analysed.analysis, analysed.flags
+    duration = facts.samples / SAMPLE_RATE
+    held = np.clip(duration - analysis.starts, 0.0, analysis.segment_seconds)
+    weights = held if held.sum() > 0 else np.ones_like(held)
+    means = {
+        COLUMN_OF[name]: np.average(values, axis=0, weights=weights).astype(np.float32)
+        for name, values in analysis.arrays.items()
+    }
+    values: dict[str, Any] = {
+        **place_of(analysed.track),
+        "audio_hash": known_hash or audio_hash(analysed.track.path),
+        "seconds": round(duration, 3),
+        "segments": len(held),
+        "decoder": facts.decoder,
+        "container": facts.container,
+        "codec": facts.codec,
+        **columns_of_flags(flags),
+    }
+    if "predictions" in means:
+        values["top"] = top_labels(means["predictions"], run)
+    return TrackRows(
+        values,
+        means,
+        {
+            "start": [round(start, 3) for start in analysis.starts.tolist()],
+            "seconds": [round(seconds, 3) for seconds in held.tolist()],
+        },
+        {COLUMN_OF[name]: values for name, values in analysis.arrays.items()},
+    )
+
+
+def top_labels(activations: npt.NDArray[np.float32], run: RunFacts) -> list[dict[str, Any]]:
+    """Name the strongest labels, of each family where the model has families.
+
+    Parameters
+    ----------
+    activations : numpy.ndarray
+        Shape [classes].
+    run : RunFacts
+        Whose model and ``top_k``.
+
+    Returns
+    -------
+    list of dict
+        ``family`` (None without families), ``label``, ``activation``.
+    """
+    model, count = run.model, run.options.top_k
+    if not model.label_families:
+        named = strongest(activations, model.labels, count)
+        return [{"family": None, **label} for label in named]
+    found = strongest_by_family(activations, model.labels, model.label_families, count, _DIGITS)
+    return [
+        {"family": family, "label": family + SEPARATOR + name, "activation": activation}
+        for family, names in found.items()
+        for name, activation in names.items()
+    ]
+
+
+def told_by_top(top: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give what `top_labels` gave as the JSON of a track has it: ``top`` or ``families``."""
+    families: dict[str, dict[str, float]] = {}
+    for entry in top:
+        if entry["family"] is not None:
+            name = entry["label"].removeprefix(entry["family"] + SEPARATOR)
+            families.setdefault(entry["family"], {})[name] = entry["activation"]
+    if families:
+        return {"families": families}
+    return {"top": [{"label": entry["label"], "activation": entry["activation"]} for entry in top]}
+
+
+def row_of_failure(failure: Failure, track: Track | None) -> dict[str, Any]:
+    """Make a row of `failures`."""
+    place: dict[str, Any] = {
+        "path": path_text(track.relative if track else os.path.basename(failure.path)),
+        "root": path_text((track.root if track else "") or os.path.dirname(failure.path)),
+        "size": None,
+        "mtime": None,
+    }
+    try:
+        status = os.stat(failure.path)
+        place |= {"size": status.st_size, "mtime": status.st_mtime_ns}
+    except OSError:
+        pass  # that it is gone may be why it failed
+    return {
+        **place,
+        "stage": failure.stage,
+        "reason": path_text(failure.reason),
+        "error": failure.error,
+    }
+
+
+def id_of(values: dict[str, Any], taken: set[int]) -> int:
+    """Give a track a number that no other has.
+
+    Parameters
+    ----------
+    values : dict
+        Its row.
+    taken : set of int
+        Numbers that others have; the new one is added.
+
+    Returns
+    -------
+    int
+        The first 8 bytes of a BLAKE2b of root, path and audio, as a signed number.
+    """
+    text = "\0".join((values["root"], values["path"], values["audio_hash"]))
+    while True:
+        digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+        found = int.from_bytes(digest, "little", signed=True)
+        if found not in taken:
+            taken.add(found)
+            return found
+        text += "\0"

@@ -1,0 +1,1 @@
+"""Tables of results: what they hold, written in whole parts, and read."""

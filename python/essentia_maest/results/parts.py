@@ -1,0 +1,167 @@
+"""The folder of tables: parts that are whole, and which of them count.
+
+What was analysed together is a part: a file of `tracks`, one of `segments`, perhaps one of
+`failures`. The file of tracks names that of segments in its metadata and comes last: without it,
+segments do not count. So a part is there or not, whenever a run is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..files import remove_unfinished
+from .columns import TABLES, Vectors
+from .parquet import Rows, read_table, rows_of, told_by, write_rows
+
+if TYPE_CHECKING:
+    from arro3.core import Table
+
+_PATTERN = "part-*.parquet"
+_SEGMENTS = "segments_file"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the tables.
+
+    Attributes
+    ----------
+    tracks : pathlib.Path
+        Its file of tracks.
+    told : dict
+        What computed it, and how.
+    """
+
+    tracks: Path
+    told: dict[str, Any]
+
+    @property
+    def segments(self) -> Path:
+        """Its file of segments."""
+        return self.tracks.parent.parent / "segments" / str(self.told.get(_SEGMENTS))
+
+
+class PartsFolder:
+    """Where the tables are.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of the results; nothing is made before something is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder
+        self._token = secrets.token_hex(3)  # runs that write side by side take different names
+        self._number = 0
+
+    def tables(self) -> Iterator[tuple[Part, Table]]:
+        """Read the files of tracks, one after the other.
+
+        Yields
+        ------
+        tuple
+            The part, and its table.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            One is damaged.
+        """
+        for path in self.files("tracks"):
+            table = read_table(path)
+            yield Part(path, told_by(table.schema)), table
+
+    def files(self, table: str) -> list[Path]:
+        """List the files of a table, the earliest first."""
+        return sorted((self.path / table).glob(_PATTERN))
+
+    def write(
+        self,
+        tracks: Rows,
+        segments: Rows,
+        vectors: Vectors,
+        replaced: Part | None = None,
+    ) -> Part:
+        """Write a part.
+
+        Parameters
+        ----------
+        tracks, segments : Rows
+            What is in it.
+        vectors : Vectors
+            How lists are kept.
+        replaced : Part, optional
+            In whose place it comes.
+
+        Returns
+        -------
+        Part
+
+        Raises
+        ------
+        OSError
+            It could not be written. Nothing counts that did not before.
+        """
+        name = self._new_name()
+        path = self._in("tracks", name) if replaced is None else replaced.tracks
+        write_rows(self._in("segments", name), "segments", segments, vectors)
+        part = self.write_tracks(path, tracks, vectors, name)
+        if replaced is not None:
+            replaced.segments.unlink(missing_ok=True)
+        return part
+
+    def write_tracks(self, path: Path, tracks: Rows, vectors: Vectors, segments: str) -> Part:
+        """Write a part's file of tracks, which names a file of segments that is there."""
+        tracks.told = {**tracks.told, _SEGMENTS: segments}
+        write_rows(path, "tracks", tracks, vectors)
+        return Part(path, tracks.told)
+
+    def remove(self, part: Part) -> None:
+        """Remove a part."""
+        part.tracks.unlink()
+        part.segments.unlink(missing_ok=True)
+
+    def write_failures(self, failures: Rows, path: Path | None = None) -> None:
+        """Write a file of failures, in the place of another or beside those that are there."""
+        target = self._in("failures", self._new_name()) if path is None else path
+        write_rows(target, "failures", failures, Vectors())
+
+    def failures(self) -> Iterator[tuple[Path, Rows]]:
+        """Read the files of failures, one after the other."""
+        for path in self.files("failures"):
+            yield path, rows_of(read_table(path), "failures")
+
+    def remove_scraps(self, parts: list[Part]) -> None:
+        """Remove what killed runs left: unfinished files, and segments that no tracks name.
+
+        Parameters
+        ----------
+        parts : list of Part
+            All that there are.
+        """
+        for table in TABLES:
+            remove_unfinished(self.path / table)
+        named = {part.segments.name for part in parts}
+        for path in self.files("segments"):
+            if path.name not in named:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def _in(self, table: str, name: str) -> Path:
+        folder = self.path / table
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
+
+    def _new_name(self) -> str:
+        if not self._number:
+            names = [path.name for table in TABLES for path in self.files(table)]
+            numbers = [name.split("-")[1].split(".")[0] for name in names]
+            self._number = max((int(text) for text in numbers if text.isdigit()), default=0)
+        self._number += 1
+        return f"part-{self._number:05}-{self._token}.parquet"
