@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,11 @@ from .sinks import Earlier, RunFacts
 from .track_rows import names_of, place_of, top_labels
 
 _PLACE = ("path", "root", "size", "mtime")
-_VECTORS = ("embedding", "predictions")
+# What is not looked at: of 100,000 rows it would be most of the memory.
+_NOT_NEEDED = (
+    *("embedding", "predictions", "top"),
+    *("segments", "decoder", "container", "codec"),
+)
 
 
 @dataclass
@@ -80,8 +85,9 @@ class EarlierRows:
         for part, table in parts.tables():
             self._part_list.append(part)
             self._kept.append(vectors_of({"tracks": table.schema}))
-            values = rows_of(table, "tracks", leaving_out=_VECTORS).values
+            values = rows_of(table, "tracks", leaving_out=_NOT_NEEDED).values
             names = list(values)
+            values["root"] = [sys.intern(root) for root in values["root"]]
             self._rows += [
                 _Row(part, dict(zip(names, row, strict=True)))
                 for row in zip(*values.values(), strict=True)
@@ -192,12 +198,16 @@ class EarlierRows:
         self._parts.remove_scraps([part for part in self._part_list if part.tracks.exists()])
         taken = (row.moved_to or row.values for row in self._rows if row.taken_by)
         self._forget_failures({name for _, name in places} | {place["path"] for place in taken})
+        # A run goes on for days, and asks for no more than `top_of` a single track.
+        self._rows = [row for row in self._rows if row.taken_by][:1]
 
     def top_of(self, track: Track) -> list[dict[str, Any]]:
         """Give the strongest labels that a row has."""
         for row in self._rows:
-            if row.taken_by == track:
-                return list(row.values.get("top") or ())
+            if row.taken_by == track and row.part.tracks.exists():
+                found = rows_of(read_table(row.part.tracks), "tracks").values
+                place = found["id"].index(row.values["id"])
+                return list(found["top"][place]) if "top" in found else []
         return []
 
     def _by_place(

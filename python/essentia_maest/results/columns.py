@@ -56,7 +56,7 @@ TRACKS = (
     _ROOT,
     Column("size", "int64", "bytes", "of the file"),
     Column("mtime", "int64", "ns since 1970", "when the file was changed last"),
-    Column("audio_hash", "text", "", "BLAKE2b, 128 bits, of the file without its tags"),
+    Column("audio_hash", "text", "", "128 bits of the SHA-256 of the file without its tags"),
     Column("seconds", "float64", "s", "length of the audio"),
     Column("segments", "int32", "", "how many were computed"),
     Column("decoder", "text", "", "who decoded it"),
