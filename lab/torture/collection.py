@@ -67,7 +67,7 @@ class Collection:
         """
         return [
             *MAEST, "analyze", str(self.folder), "-o", str(out), "--model", str(self.model),
-            "--block", "1", "--workers", "2", "--threads", "2", *more,
+            "--block", "1", "--workers", "2", "--threads", "2", "--format", "files", *more,
         ]  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def odd_files(work: Work) -> Figures:
 
     def analyze(out: Path, *more: str) -> Ended:
         command = [*MAEST, "analyze", *more, "-o", str(out), "--model", str(model), "--block", "1"]
+        command += ["--format", "files"]
         return run(command, work.folder, _SECONDS_A_FILE * 1000, {"TMPDIR": str(temporary)})
 
     out = work.folder / "out"
@@ -136,5 +137,6 @@ def _named(figures: Figures, path: str, model: Path, folder: Path) -> None:
     """Name what is no file on the line: it is refused in bounded time."""
     out = folder / "named" / os.path.basename(path)
     command = [*MAEST, "analyze", path, "-o", str(out), "--model", str(model), "--block", "1"]
+    command += ["--format", "files"]
     ended = run(command, folder, _NAMED_TIMEOUT)
     check_end(figures, f"{path} named", ended, [1, 2])
