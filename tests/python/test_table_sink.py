@@ -419,3 +419,29 @@ def test_a_run_killed_at_any_moment_ends_with_the_rows_of_a_whole_one(tmp_path, 
 def read_table_name(path: Path) -> str:
     metadata = dict(read_table(path).schema.metadata)[b"essentia_maest"]
     return json.loads(metadata)["segments_file"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_writes_its_last_part(tmp_path, model, number, code):
+    music, out = tmp_path / "music", tmp_path / "out"
+    for index in range(40):
+        write_audio(music / f"{index:02}.flac", 8.0, 16000, 1, seed=index)
+    command = [
+        *(sys.executable, "-c", _KILLED.replace("= 2", "= 3"), "analyze", str(music)),
+        *("-o", str(out), "--model", str(UNTRAINED), "--block", "1", "--top-k", "2"),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    patience = time.monotonic() + 60
+    while not list(out.glob("tracks/part-*")) and time.monotonic() < patience:
+        time.sleep(0.01)
+    process.send_signal(number)
+    assert "Traceback" not in process.communicate()[1]
+    assert process.returncode == code
+    summary = json.loads((out / "summary.json").read_text())
+    done = len(maest.open_results(out).ids)
+    assert 3 <= done < 40
+    assert summary["counts"]["analyzed"] == done
+    assert not [name for name in names(out) if name.startswith(".maest-")]
+    report = run(model, music, out, resume=True)
+    assert (report.resumed, report.analyzed) == (done, 40 - done)
