@@ -12,12 +12,25 @@ std::optional<FlacFrame> parse(const std::vector<std::uint8_t>& bytes) {
   return parse_flac_frame(bytes.data(), bytes.size());
 }
 
-// Sync, counting of samples; block size and rate; channels and bits; then number and what follows.
+std::uint8_t header_checksum(const std::vector<std::uint8_t>& bytes) {
+  unsigned value = 0;
+  for (const unsigned byte : bytes) {
+    for (int bit = 7; bit >= 0; --bit) {
+      const unsigned out = value >> 7 ^ (byte >> bit & 1);
+      value = (value << 1 & 0xFF) ^ (out != 0 ? 7U : 0U);
+    }
+  }
+  return static_cast<std::uint8_t>(value);
+}
+
+// Sync, counting of samples; block size and rate; channels and bits; then number, what follows it,
+// and the checksum.
 std::vector<std::uint8_t> header(bool counts_samples, int size_code, int rate_code,
                                  const std::vector<std::uint8_t>& rest) {
   std::vector<std::uint8_t> bytes = {0xFF, static_cast<std::uint8_t>(counts_samples ? 0xF9 : 0xF8),
                                      static_cast<std::uint8_t>(size_code << 4 | rate_code), 0x18};
   bytes.insert(bytes.end(), rest.begin(), rest.end());
+  bytes.push_back(header_checksum(bytes));
   bytes.insert(bytes.end(), 4, 0);
   return bytes;
 }
@@ -58,6 +71,34 @@ TEST(FlacFrame, WhatBeginsOtherwiseIsNone) {
   EXPECT_FALSE(parse({0xFF, 0xF8, 0xC9, 0x18, 0}));
   EXPECT_FALSE(parse({0xFF, 0xFB, 0x90, 0x64, 0, 0, 0, 0}));
   EXPECT_FALSE(parse(header(false, 7, 9, {0xFE, 0xBF, 0xBF, 0xBF})));
+}
+
+TEST(FlacFrame, ChannelsAndBitsAreTold) {
+  const auto frame = parse(header(false, 12, 9, {5}));
+  EXPECT_EQ(frame->channels, 2);
+  EXPECT_EQ(frame->bits, 16);
+}
+
+TEST(FlacFrame, HeadersWithAnotherChecksumAreNone) {
+  std::vector<std::uint8_t> bytes = header(false, 12, 9, {5});
+  ASSERT_TRUE(parse(bytes));
+  bytes[5] ^= 1;
+  EXPECT_FALSE(parse(bytes));
+}
+
+TEST(FlacFrame, ChecksumsGoOn) {
+  std::vector<std::uint8_t> bytes;
+  for (int i = 0; i < 45; ++i) bytes.push_back(static_cast<std::uint8_t>(i * 37));
+  std::uint16_t one_by_one = 0;
+  for (const std::uint8_t& byte : bytes) one_by_one = flac_checksum(one_by_one, &byte, 1);
+  EXPECT_EQ(flac_checksum(0, bytes.data(), bytes.size()), one_by_one);
+  const std::uint16_t half = flac_checksum(0, bytes.data(), 19);
+  EXPECT_EQ(flac_checksum(half, bytes.data() + 19, bytes.size() - 19), one_by_one);
+  // Behind its own checksum it is 0.
+  bytes.push_back(static_cast<std::uint8_t>(one_by_one >> 8));
+  bytes.push_back(static_cast<std::uint8_t>(one_by_one));
+  EXPECT_EQ(flac_checksum(0, bytes.data(), bytes.size()), 0);
+  EXPECT_EQ(flac_checksum(0, reinterpret_cast<const std::uint8_t*>("123456789"), 9), 0xFEE8);
 }
 
 }  // namespace

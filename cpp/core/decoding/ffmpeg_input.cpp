@@ -1,5 +1,6 @@
 #include "ffmpeg_input.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 
@@ -9,6 +10,9 @@
 
 namespace maest {
 namespace {
+
+// What decoders may read behind a packet.
+constexpr std::size_t kPadding = 64;
 
 // No codec has more; it is far from where sizes overflow.
 constexpr int kMostChannels = 255;
@@ -50,8 +54,8 @@ auto& newer_stream(void* stream) { return *static_cast<ffmpeg::v61::AVStream*>(s
 }  // namespace
 
 FfmpegInput::FfmpegInput(const FfmpegLibrary& library, FfmpegBytes& bytes,
-                         const std::string& demuxer, const std::string& decoder)
-    : library_(library), bytes_(bytes) {
+                         const std::string& demuxer, const std::string& decoder, FlacFrames* frames)
+    : library_(library), bytes_(bytes), frames_(frames) {
   // For the whole library, and whenever a file is opened, as Essentia's AudioLoader does: importing
   // Essentia sets another level.
   library_.av_log_set_level(ffmpeg::kLogQuiet);
@@ -89,13 +93,16 @@ void FfmpegInput::open(const std::string& demuxer, const std::string& decoder) {
   format_->pb = bytes_.context();
   // It frees the context where it fails.
   int error = library_.avformat_open_input(&format_, "", known, nullptr);
-  if (error >= 0) error = library_.avformat_find_stream_info(format_, nullptr);
+  if (error >= 0 && frames_ == nullptr) {
+    error = library_.avformat_find_stream_info(format_, nullptr);
+  }
   if (error < 0) {
     throw AudioError(message("FFmpeg cannot open it: ", library_.words(error)));
   }
   choose_stream();
   open_codec(decoder);
   const std::string codec = this->codec();
+  flac_ = codec == "flac";
   mpeg_ = codec == "mp1" || codec == "mp2" || codec == "mp3";
 }
 
@@ -169,6 +176,7 @@ std::int64_t FfmpegInput::duration() const {
 
 bool FfmpegInput::read_packet() {
   drop_packet();
+  if (frames_ != nullptr) return read_frame();
   while (!draining_) {
     const int error = library_.av_read_frame(format_, packet_);
     if (error != 0) {
@@ -187,11 +195,34 @@ bool FfmpegInput::read_packet() {
       to_send_ = true;
       packet_is_tag_ = may_be_a_tag();
       mpeg_rate_ = mpeg_ ? mpeg_rate(packet_->data, packet_->size) : 0;
+      if (flac_ && packet_->size > 0) {
+        pad(packet_->data, static_cast<std::size_t>(packet_->size));
+      }
       return true;
     }
     drop_packet();
   }
   return false;
+}
+
+bool FfmpegInput::read_frame() {
+  to_send_ = true;
+  if (draining_ || !frames_->next()) {
+    draining_ = true;
+    return false;
+  }
+  const std::string_view frame = frames_->bytes();
+  pad(reinterpret_cast<const std::uint8_t*>(frame.data()), frame.size());
+  return true;
+}
+
+// Past the end of a damaged frame the older generation counts zeros for seconds until it finds a
+// one. Its packets have zeros behind them.
+void FfmpegInput::pad(const std::uint8_t* bytes, std::size_t size) {
+  padded_.resize(size + kPadding);
+  std::fill(std::copy_n(bytes, size, padded_.begin()), padded_.end(), std::uint8_t{0xFF});
+  packet_->data = padded_.data();
+  packet_->size = static_cast<int>(size);
 }
 
 void FfmpegInput::drop_packet() {
@@ -218,7 +249,7 @@ bool FfmpegInput::decode_older() {
     } else if (used < 0) {
       count_fault(library_.words(used));
       drop_packet();
-    } else if (used >= packet_->size || (used == 0 && complete == 0)) {
+    } else if (used >= packet_->size || (used == 0 && complete == 0) || frames_ != nullptr) {
       drop_packet();
     } else {  // a packet may have several frames
       packet_->data += used;
@@ -279,11 +310,20 @@ bool FfmpegInput::view(FfmpegFrame& frame) {
 
 bool FfmpegInput::seek(std::int64_t time) {
   if (library_.av_seek_frame(format_, stream_index_, time, ffmpeg::kSeekBackward) < 0) return false;
+  forget();
+  return true;
+}
+
+void FfmpegInput::rewind() {
+  frames_->rewind();
+  forget();
+}
+
+void FfmpegInput::forget() {
   library_.avcodec_flush_buffers(codec_);
   library_.av_frame_unref(frame_);
   drop_packet();
   draining_ = drained_ = false;
-  return true;
 }
 
 // A packet that does not begin with the bits that every frame of MPEG audio or ADTS begins with.

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ffmpeg_bytes.h"
 #include "ffmpeg_library.h"
+#include "flac_frames.h"
 #include "sample_formats.h"
 
 namespace maest {
@@ -24,9 +26,9 @@ class FfmpegInput {
  public:
   // Reads with the demuxer of that name, and with the decoder of that name or, where it is empty,
   // with the codec's own. Throws `AudioError` where FFmpeg has them not,
-  // or finds no audio in the file.
+  // or finds no audio in the file. Where `frames` are given, `bytes` are no more than their head.
   FfmpegInput(const FfmpegLibrary& library, FfmpegBytes& bytes, const std::string& demuxer,
-              const std::string& decoder);
+              const std::string& decoder, FlacFrames* frames = nullptr);
   FfmpegInput(const FfmpegInput&) = delete;
   FfmpegInput& operator=(const FfmpegInput&) = delete;
   ~FfmpegInput();
@@ -45,6 +47,8 @@ class FfmpegInput {
 
   // Goes to the packet with this time, or to one before it.
   bool seek(std::int64_t time);
+  // Goes to the first of the frames that were given.
+  void rewind();
 
   int codec_id() const;
   std::string codec() const { return library_.avcodec_get_name(codec_id()); }
@@ -63,12 +67,17 @@ class FfmpegInput {
   void close();
   bool decode_older();
   bool decode_newer();
+  bool read_frame();
+  void pad(const std::uint8_t* bytes, std::size_t size);
+  void forget();
   bool view(FfmpegFrame& frame);
   bool may_be_a_tag() const;
   void count_fault(const std::string& words);
 
   const FfmpegLibrary& library_;
   FfmpegBytes& bytes_;
+  FlacFrames* frames_;
+  std::vector<std::uint8_t> padded_;  // the packet of FLAC that is decoded
   ffmpeg::AVFormatContext* format_ = nullptr;
   void* stream_ = nullptr;
   int stream_index_ = -1;
@@ -76,6 +85,7 @@ class FfmpegInput {
   ffmpeg::AVFrame* frame_ = nullptr;
   ffmpeg::RoomyPacket older_packet_{};
   ffmpeg::AVPacket* packet_ = nullptr;
+  bool flac_ = false;
   bool mpeg_ = false;          // layers 1 to 3
   int mpeg_rate_ = 0;          // Hz, as the packet's own header says; 0: it says none
   bool tags_between_ = false;  // the container has no frame for tags: they look like damage

@@ -10,6 +10,7 @@
 #include "ffmpeg_input.h"
 #include "ffmpeg_library.h"
 #include "flac_frame.h"
+#include "flac_frames.h"
 
 namespace maest {
 namespace {
@@ -32,8 +33,10 @@ class FfmpegSource : public Source {
   FfmpegSource(const std::string& path, const Container& container, const std::string& demuxer,
                const std::string& decoder)
       : library_(ffmpeg_library()),
-        bytes_(library_, path),
-        input_(library_, bytes_, demuxer, decoder),
+        frames_(demuxer == "flac" ? std::make_unique<FlacFrames>(path) : nullptr),
+        bytes_(frames_ ? FfmpegBytes(library_, frames_->head().data(), frames_->head().size())
+                       : FfmpegBytes(library_, path)),
+        input_(library_, bytes_, demuxer, decoder, frames_.get()),
         block_(kBlock) {
     facts_.container = container.container;
     facts_.codec = input_.codec();
@@ -43,7 +46,7 @@ class FfmpegSource : public Source {
                      ? library_.av_get_bits_per_sample(input_.codec_id()) / 8
                      : 0;
     timed_ = pcm_bytes_ > 0 || facts_.codec == "alac";
-    seekable_ = (flac_ && demuxer == "flac") || timed_;
+    seekable_ = frames_ != nullptr || timed_;
     if (!next_frame()) throw AudioError(nothing_in());
     facts_.rate = frame_.rate;
     facts_.channels = frame_.channels;
@@ -72,6 +75,7 @@ class FfmpegSource : public Source {
 
   bool seek(std::int64_t sample) override {
     if (!seekable_ || sample < 0) return false;
+    if (frames_) return walk_to(sample);
     // FFmpeg does not find what is close to the end: then from a little before.
     const std::int64_t last = facts_.promised >= 0 ? facts_.promised : sample;
     const std::int64_t from = std::min(sample, last);
@@ -95,9 +99,12 @@ class FfmpegSource : public Source {
       words = message(input_.faults(), input_.faults() == 1 ? " packet" : " packets",
                       " could not be decoded: ", input_.first_fault());
     }
-    if (!input_.stop().empty())
-      words = words.empty() ? input_.stop() : words + "; " + input_.stop();
-    if (lost_) words += words.empty() ? "its place was lost" : "; its place was lost";
+    const auto add = [&words](const std::string& more) {
+      if (!more.empty()) words += (words.empty() ? "" : "; ") + more;
+    };
+    if (frames_) add(frames_->damage());
+    add(input_.stop());
+    if (lost_) add("its place was lost");
     damage_ = std::move(words);
     return damage_;
   }
@@ -112,42 +119,36 @@ class FfmpegSource : public Source {
       if (input_.decode(frame_)) return true;
       if (input_.read_packet() && first_packet_) {
         first_packet_ = false;
-        first_number_ = packet_number().value_or(0);
-        learn_flac(input_.packet());
+        const std::int64_t time = input_.packet().pts;
+        first_number_ = time == ffmpeg::kNoTime ? 0 : time;
+        first_flac_ = flac_header();
       }
     }
     frame_.count = 0;
     return false;
   }
 
-  void learn_flac(const ffmpeg::AVPacket& packet) {
-    if (!flac_) return;
-    first_flac_ = parse_flac_frame(packet.data, static_cast<std::size_t>(packet.size));
-    if (!first_flac_) flac_ = seekable_ = false;
+  // Of the packet that was read.
+  std::optional<FlacFrame> flac_header() const {
+    const ffmpeg::AVPacket& packet = input_.packet();
+    if (!flac_ || packet.size <= 0) return std::nullopt;
+    return parse_flac_frame(packet.data, static_cast<std::size_t>(packet.size));
   }
 
   // Samples of each channel in the packet that was read; 0: that cannot be told before it is
-  // decoded.
+  // decoded, as when it is damaged.
   std::int64_t packet_samples() const {
     const ffmpeg::AVPacket& packet = input_.packet();
     if (pcm_bytes_ > 0) return packet.size / (pcm_bytes_ * facts_.channels);
-    const auto frame = parse_flac_frame(packet.data, static_cast<std::size_t>(packet.size));
-    if (!frame || frame->rate_code != first_flac_->rate_code) return 0;
-    return frame->samples;
-  }
-
-  // Where the packet that was read begins, as its container counts.
-  std::optional<std::int64_t> packet_number() const {
-    const ffmpeg::AVPacket& packet = input_.packet();
-    if (!flac_) {
-      if (packet.pts == ffmpeg::kNoTime) return std::nullopt;
-      return packet.pts;
+    const auto frame = flac_header();
+    if (!frame || !first_flac_ || frame->rate_code != first_flac_->rate_code ||
+        frame->channels != first_flac_->channels || frame->bits != first_flac_->bits) {
+      return 0;
     }
-    const auto frame = parse_flac_frame(packet.data, static_cast<std::size_t>(packet.size));
-    if (!frame) return std::nullopt;
-    if (frame->counts_samples) return frame->number;
-    // The last frame may be shorter than those that it counts.
-    return frame->number * (first_flac_ ? first_flac_->samples : frame->samples);
+    const bool sound =
+        frames_ ? frames_->sound()
+                : flac_checksum(0, packet.data, static_cast<std::size_t>(packet.size)) == 0;
+    return sound ? frame->samples : 0;
   }
 
   // Leaves out as many samples as there are, at most so many.
@@ -174,11 +175,24 @@ class FfmpegSource : public Source {
     if (from < 0 || !input_.seek(first_number_ + from)) return false;
     frame_.count = begin_ = 0;
     if (!input_.read_packet()) return false;
-    const auto number = packet_number();
-    if (!number) return false;
-    const std::int64_t found = *number - first_number_;
+    const std::int64_t time = input_.packet().pts;
+    if (time == ffmpeg::kNoTime) return false;
+    const std::int64_t found = time - first_number_;
     if (found < 0 || found > sample) return false;
     leave_out(sample - found);
+    position_ = sample;
+    return true;
+  }
+
+  // Frame by frame, of which none is decoded but those that are damaged: the same samples count as
+  // in reading.
+  bool walk_to(std::int64_t sample) {
+    if (sample < position_) {
+      input_.rewind();
+      frame_.count = begin_ = 0;
+      position_ = 0;
+    }
+    leave_out(sample - position_);
     position_ = sample;
     return true;
   }
@@ -206,6 +220,7 @@ class FfmpegSource : public Source {
   }
 
   const FfmpegLibrary& library_;
+  std::unique_ptr<FlacFrames> frames_;  // native FLAC: FFmpeg does not look for them
   FfmpegBytes bytes_;
   FfmpegInput input_;
   SourceFacts facts_;
