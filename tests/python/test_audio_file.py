@@ -99,14 +99,41 @@ def test_what_is_shorter_than_promised_is_truncated(tmp_path, ending):
 
 
 @pytest.mark.parametrize("ending", ["ogg", "opus", "mp3"])
-def test_what_breaks_off_is_not_complete(tmp_path, ending):
+def test_what_breaks_off_is_truncated(tmp_path, ending):
     path = write_audio(tmp_path / f"a.{ending}", 4.0, 48000)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with AudioFile(path) as file:
         part = file.read()
         assert 0.5 < len(part) / 16000 < 3
-        assert file.ending in ("truncated", "damaged")
+        assert file.ending == "truncated"
+
+
+def test_a_wav_cut_in_a_sample_is_not_damaged(tmp_path):
+    path = write_audio(tmp_path / "a.wav", 1.0)
+    path.write_bytes(path.read_bytes()[:-10001])
+    with AudioFile(path) as file:
+        file.read()
+        assert (file.ending, file.damage) == ("truncated", None)
+
+
+def test_a_last_frame_that_is_spoilt_is_missing(tmp_path):
+    path = write_audio(tmp_path / "a.flac", 3.0)
+    data = bytearray(path.read_bytes())
+    data[-500] ^= 1
+    path.write_bytes(data)
+    with AudioFile(path) as file:
+        part = file.read()
+        assert 3.0 - 4096 / 44100 - 0.001 <= len(part) / 16000 < 3.0
+        assert (file.ending, file.damage) == ("truncated", "the last frame is not whole")
+
+
+@pytest.mark.parametrize("size", [14, 25, 36, 43])
+def test_a_wav_without_samples_says_so(tmp_path, size):
+    path = write_audio(tmp_path / "a.wav", 1.0)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(AudioFileError, match=r"ends before its samples begin: it has no chunk"):
+        AudioFile(path)
 
 
 @pytest.mark.parametrize("frames", [1, 100, 1151, 1152, 1153, 4095, 4096, 4097, 44100, 100000])

@@ -118,7 +118,7 @@ void AudioFile::reach_end() {
   found_ = position_;
   damage_ = source_->damage();
   const auto codecs_own = static_cast<std::int64_t>(kToleratedSeconds * kSampleRate);
-  const std::int64_t tolerated = header_.cut ? kRounding : codecs_own;
+  const std::int64_t tolerated = header_.cut || facts_.is_exact ? kRounding : codecs_own;
   if (there >= 0 ? found_ + tolerated < there : header_.cut) {
     ending_ = Ending::truncated;
   } else {

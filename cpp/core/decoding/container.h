@@ -20,6 +20,7 @@ struct Container {
   // Samples of each channel at `rate`, by the header; -1: not told. Lossy formats may count what
   // their encoders add at both ends.
   std::int64_t promised = -1;
+  std::string lacks;     // what is wrong with it where no decoder can open it; may be empty
   bool cut = false;      // by its own sizes the file would be longer than it is
   bool chained = false;  // Ogg: other streams follow the first one
 };

@@ -57,6 +57,7 @@ Container read_wave(FileBytes& file, std::int64_t begin, std::string name, bool 
   Format format;
   std::uint64_t long_data = 0;
   std::uint64_t fact = 0;
+  found.lacks = "the WAV file ends before its samples begin: it has no chunk 'data'";
   std::int64_t at = begin + 12;
   for (int chunks = 0; chunks < 1000 && at + 8 <= file.size(); ++chunks) {
     const std::string id(file.at(at, 4));
@@ -69,6 +70,7 @@ Container read_wave(FileBytes& file, std::int64_t begin, std::string name, bool 
     } else if (id == "fact" && size >= 4 && !is_64) {
       fact = file.number(at + 8, 4, is_big);
     } else if (id == "data") {
+      found.lacks.clear();
       if (is_64 && size == 0xFFFFFFFF) size = long_data;
       const bool past_end = end_of(at + 8, size) > file.size();
       if (is_64 ? size != 0 : is_told(size, past_end)) {

@@ -103,6 +103,7 @@ void FfmpegInput::open(const std::string& demuxer, const std::string& decoder) {
   open_codec(decoder);
   const std::string codec = this->codec();
   flac_ = codec == "flac";
+  if (codec.rfind("pcm_", 0) == 0) pcm_bits_ = library_.av_get_bits_per_sample(codec_id());
   mpeg_ = codec == "mp1" || codec == "mp2" || codec == "mp3";
 }
 
@@ -304,6 +305,7 @@ bool FfmpegInput::view(FfmpegFrame& frame) {
     sound = frame_->linesize[0] > 0 && static_cast<std::size_t>(frame_->linesize[0]) >= in_plane;
     for (int i = 0; i < planes && sound; ++i) sound = frame.planes[i] != nullptr;
   }
+  channels_ = frame.channels;
   if (!sound) count_fault("a frame without sense");
   return sound;
 }
@@ -334,6 +336,8 @@ bool FfmpegInput::may_be_a_tag() const {
 
 void FfmpegInput::count_fault(const std::string& words) {
   if (packet_is_tag_) return;
+  // Where a file is cut, a part of a sample is left.
+  if (packet_->size > 0 && packet_->size * 8 < pcm_bits_ * channels_) return;
   if (faults_++ == 0) first_fault_ = words;
 }
 

@@ -86,6 +86,8 @@ class FfmpegInput {
   ffmpeg::RoomyPacket older_packet_{};
   ffmpeg::AVPacket* packet_ = nullptr;
   bool flac_ = false;
+  int pcm_bits_ = 0;           // of one sample; 0: it is compressed
+  int channels_ = 0;           // of the last frame
   bool mpeg_ = false;          // layers 1 to 3
   int mpeg_rate_ = 0;          // Hz, as the packet's own header says; 0: it says none
   bool tags_between_ = false;  // the container has no frame for tags: they look like damage

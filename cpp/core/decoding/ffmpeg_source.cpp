@@ -51,6 +51,7 @@ class FfmpegSource : public Source {
     facts_.rate = frame_.rate;
     facts_.channels = frame_.channels;
     facts_.promised = promised(container);
+    facts_.is_exact = frames_ != nullptr;
     if (timed_) seekable_ = counts_samples();
   }
 

@@ -54,6 +54,7 @@ FlacFrames::FlacFrames(const std::string& path)
 void FlacFrames::rewind() {
   at_ = behind_metadata(begin_);
   unsound_ = lost_ = 0;
+  is_cut_ = false;
   bytes_ = {};
 }
 
@@ -88,6 +89,10 @@ std::size_t FlacFrames::longest(const FlacFrame& frame) const {
 bool FlacFrames::next() {
   while (at_ < end_ && !unread_) {
     if (take(at_)) {
+      if (!sound_ && at_ >= end_) {
+        is_cut_ = true;  // or damaged; there is no telling
+        break;
+      }
       if (!sound_) ++unsound_;
       return true;
     }
@@ -201,6 +206,7 @@ std::string FlacFrames::damage() const {
                 ": the checksum is another"));
   }
   if (lost_ > 0) add(message(lost_, " bytes are no frames"));
+  if (is_cut_) add("the last frame is not whole");
   if (unread_) add("the file cannot be read to its end");
   return words;
 }

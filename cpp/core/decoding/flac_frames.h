@@ -58,6 +58,7 @@ class FlacFrames {
 
   std::int64_t unsound_ = 0;  // frames
   std::int64_t lost_ = 0;     // bytes
+  bool is_cut_ = false;       // the last frame
   bool unread_ = false;       // the file did not give what it has
 };
 

@@ -48,6 +48,7 @@ AudioFile open_audio_file(const std::string& path, std::function<void()> between
       reasons.emplace_back(error.what());
     }
   }
+  if (!container.lacks.empty()) throw AudioError(container.lacks);
   throw AudioError(reasons.empty() ? route.way_out : joined(reasons));
 }
 

@@ -138,7 +138,7 @@ class SndfileSource : public Source {
     if (mpeg_) {
       open_mpeg(path, std::move(file));
     } else if (container.container == "ogg" && (container.codec == "opus" || container.chained)) {
-      open_ogg(std::move(file), container.codec == "opus");
+      open_ogg(std::move(file), container);
     } else {
       const std::int64_t begin = end_of_leading_tags(*file);
       const std::int64_t size = file->size();
@@ -233,7 +233,7 @@ class SndfileSource : public Source {
     if (frames.missing > 0) note(message("the last frame lacks ", frames.missing, " bytes"));
   }
 
-  void open_ogg(std::shared_ptr<FileBytes> file, bool is_opus) {
+  void open_ogg(std::shared_ptr<FileBytes> file, const Container& container) {
     const std::int64_t begin = end_of_leading_tags(*file);
     OggParts found = split_ogg(std::move(file), begin);
     if (found.parts.empty()) throw AudioError("no sound is in it");
@@ -244,7 +244,8 @@ class SndfileSource : public Source {
     for (const OggPart& part : parts_) {
       all = part.samples < 0 || all < 0 ? -1 : all + part.samples;
     }
-    if (is_opus) facts_.promised = all;
+    // What is there is no promise where it breaks off.
+    if (container.codec == "opus") facts_.promised = container.cut ? -1 : all;
   }
 
   void open(std::size_t part) {

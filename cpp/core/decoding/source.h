@@ -16,6 +16,7 @@ struct SourceFacts {
   int channels = 0;       // at the start of the file
   // Samples of each channel, at `rate`, that the file promises; -1: it does not say.
   std::int64_t promised = -1;
+  bool is_exact = false;  // the promise leaves nothing out that is decoded, nor the other way round
 };
 
 // Samples that follow each other, all channels averaged as MonoMixer does.

@@ -94,8 +94,13 @@ class AudioFile:
     def ending(self) -> str | None:
         """How the file ended; None until its end was reached.
 
-        ``"complete"``: with all that it promises. ``"truncated"``: with less. ``"damaged"``: parts
-        could not be decoded; they are left out.
+        ``"truncated"``: before what it promises, by its header or by how its container has to end,
+        whatever else is wrong with it. ``"damaged"``: as long as it promises, or it promises
+        nothing, but parts could not be decoded; they are left out. ``"complete"``: neither. What
+        was wrong, also with a truncated file, `damage` tells.
+
+        Codecs may keep up to 0.1 s of what they promise for themselves. ADTS, AC-3 and RealMedia
+        promise nothing: where they are cut cannot be told.
         """
         ending = self._opened.ending
         return None if ending == "unknown" else ending
