@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
+#include <string_view>
 
 #include "error.h"
 #include "ffmpeg_opening.h"
@@ -46,6 +47,20 @@ void keep_only(ffmpeg::AVFormatContext& format, int wanted) {
     if (static_cast<int>(i) == wanted) continue;
     static_cast<Stream*>(format.streams[i])->discard = ffmpeg::kDiscardAll;
   }
+}
+
+// A block of metadata, as joined streams have them in the middle, in Ogg one a packet.
+bool is_flac_metadata(const ffmpeg::AVPacket& packet) {
+  if (packet.size < 5) return false;
+  const std::string_view bytes(reinterpret_cast<const char*>(packet.data),
+                               static_cast<std::size_t>(packet.size));
+  if (bytes.substr(0, 5) ==
+          "\x7F"
+          "FLAC" ||
+      bytes.substr(0, 4) == "fLaC")
+    return true;
+  const int length = packet.data[1] << 16 | packet.data[2] << 8 | packet.data[3];
+  return (packet.data[0] & 0x7F) <= 6 && length == packet.size - 4;
 }
 
 auto& older_stream(void* stream) { return *static_cast<ffmpeg::v56::AVStream*>(stream); }
@@ -192,7 +207,7 @@ bool FfmpegInput::read_packet() {
       to_send_ = true;
       return false;
     }
-    if (packet_->stream_index == stream_index_) {
+    if (packet_->stream_index == stream_index_ && !(flac_ && is_flac_metadata(*packet_))) {
       to_send_ = true;
       packet_is_tag_ = may_be_a_tag();
       mpeg_rate_ = mpeg_ ? mpeg_rate(packet_->data, packet_->size) : 0;
