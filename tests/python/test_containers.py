@@ -55,6 +55,7 @@ FOREIGN = [
     (b"<!DOCTYPE html><html><body>404</body></html>", "web page"),
     (b"these are words and no music\n" * 50, "text"),
     (bytes(10000), "zeros"),
+    (b"Extended Instrument: " + bytes(range(256)) * 40, "tracker (XI)"),
     (b"MThd\0\0\0\6" + bytes(50), "MIDI"),
     (b"ID3\4\0\0\0\0\0\x0a" + bytes(10), "tags"),
 ]

@@ -44,6 +44,7 @@ constexpr Foreign kForeign[] = {
     {0, "MThd"sv, "notes without sound (MIDI)"},
     {8, "RMID"sv, "notes without sound (MIDI)"},
     {0, "Extended Module: "sv, "a tracker module (XM)"},
+    {0, "Extended Instrument: "sv, "an instrument of a tracker (XI)"},
     {0, "IMPM"sv, "a tracker module (IT)"},
     {44, "SCRM"sv, "a tracker module (S3M)"},
     {1080, "M.K."sv, "a tracker module (MOD)"},

@@ -137,6 +137,13 @@ class Mp4 {
         // Object type 42, written as 31 and 10: xHE-AAC, which is another codec.
         const bool is_usac = object >> 11 == 31 && (object >> 5 & 0x3F) == 10;
         if (found_.codec == "aac" && is_usac) found_.codec = "usac";
+        // 39, written as 31 and 7.
+        if (object >> 11 == 31 && (object >> 5 & 0x3F) == 7) {
+          found_.lacks =
+              "it is AAC of the kind ELD (telephony), which FFmpeg does not decode: convert it "
+              "with "
+              "a program of its maker, as Apple's: afconvert -f WAVE -d LEI16 FILE FILE.wav";
+        }
         return;
       } else {
         return;
