@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -134,7 +135,7 @@ def test_flac_streams_in_ogg_may_follow_each_other(tmp_path):
 
 def test_the_end_of_a_realmedia_file_is_no_damage(tmp_path):
     song = write(tmp_path, "wav", "PCM_16")
-    path = convert(song, tmp_path / "a.rm", *"-c:a real_144 -ac 1 -ar 8000".split())
+    path = convert(song, tmp_path / "a.rm", "-c:a", "real_144", "-ac", "1", "-ar", "8000")
     with maest.AudioFile(path) as file:
         assert len(file.read()) > 1.4 * 16000
         assert (file.ending, file.damage) == ("complete", None)
@@ -154,11 +155,12 @@ def test_mp3_of_24_khz_is_monoloaders(tmp_path, channels, mode):
 def test_floats_in_w64_are_floats(tmp_path):
     song = write(tmp_path, "wav", "FLOAT")
     path = convert(song, tmp_path / "a.w64", "-c:a", "pcm_f32le")
-    try:
-        found = maest.load_audio(path)
-    except maest.AudioFileError as error:
-        assert "PyAV" in str(error)  # libsndfile takes them for integers: it is not believed
+    # libsndfile takes them for integers, and is not believed.
+    if importlib.util.find_spec("av") is None:
+        with pytest.raises(maest.AudioFileError, match="PyAV"):
+            maest.load_audio(path)
         return
+    found = maest.load_audio(path)
     np.testing.assert_array_equal(found, maest.load_audio(song))
 
 
