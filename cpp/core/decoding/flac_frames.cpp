@@ -14,7 +14,7 @@ constexpr std::size_t kStreamInfo = 34;  // bytes
 constexpr std::size_t kHead = 4 + 4 + kStreamInfo;
 constexpr std::size_t kWindow = std::size_t{1} << 18;
 constexpr std::size_t kFirstLook = std::size_t{1} << 16;  // most frames are shorter
-constexpr int kMostBlocks = 10000;                        // of metadata
+constexpr int kMostBlocks = 256;  // of metadata; past them, frames are searched for
 // Headers that a frame may seem to have inside before it is taken for damaged: by accident it has
 // one in eight million bytes.
 constexpr int kMostInside = 16;
