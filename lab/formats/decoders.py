@@ -110,6 +110,9 @@ def pyav(path: str) -> Sound:
         with av.open(path) as container:
             if not container.streams.audio:
                 raise RefusedError("no audio stream")
+            # Loud MPEG audio goes beyond full scale; the decoders that we use clip it.
+            mpeg = container.streams.audio[0].codec_context.name.startswith(("mp1", "mp2", "mp3"))
+            most = 1.0 if mpeg else np.inf
             with contextlib.suppress(av.error.EOFError):
                 for frame in container.decode(container.streams.audio[0]):
                     if rate not in (0, frame.sample_rate):
@@ -117,7 +120,8 @@ def pyav(path: str) -> Sound:
                     rate = frame.sample_rate
                     for packed in interleave.resample(frame):
                         channels = packed.layout.nb_channels
-                        blocks.append(packed.to_ndarray().astype(np.float32).reshape(-1, channels))
+                        block = packed.to_ndarray().astype(np.float32).reshape(-1, channels)
+                        blocks.append(block.clip(-most, most))
     except (av.error.FFmpegError, ValueError) as error:
         raise RefusedError(str(error)) from error
     if not blocks:

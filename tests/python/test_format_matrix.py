@@ -159,12 +159,17 @@ def faults_of(recipe: Recipe, path: Path, records: dict[str, dict[str, object]])
         return [f"refused, read by {others}: {own['words']}"] if others else []
     if own["outcome"] != "samples":
         return [str(own)]
-    found = [] if verdict(own) == "ok" else [f"{verdict(own)}: {own}"]
+    # Soft music in 8 bits by a law is far from what was encoded, for every decoder.
+    same = own.get("difference", 1) < 1e-6 and own.get("shift") == 0
+    found = [] if verdict(own) == "ok" or same else [f"{verdict(own)}: {own}"]
     close = next((far for name, far in CLOSE.items() if re.match(name, recipe.codec)), None)
-    if close is not None and not recipe.parts and own.get("difference", 0) > close:
+    # Newer FFmpegs take other bands than MonoLoader's at this rate.
+    other_bands = recipe.codec == "mp3" and recipe.rate == 24000
+    compared = close is not None and not recipe.parts and not other_bands
+    if compared and own.get("difference", 0) > close:
         found.append(f"{own['difference']} from {own['reference']}")
     if verdict(records["MonoLoader"]) == "ok" and not recipe.parts:
-        far = MP3_FROM_MONOLOADER if recipe.codec in ("mp3", "mp2") else 0
+        far = MP3_FROM_MONOLOADER if recipe.codec in ("mp3", "mp2", "libmp3lame") else 0
         if own["from MonoLoader"] > far or own["longer than MonoLoader"]:
             found.append(f"{own['from MonoLoader']} from MonoLoader")
     return found

@@ -103,6 +103,8 @@ class PyAvReader:
         stream = self._opened.streams.audio[0]
         packets = self._opened.demux(stream)
         opus = _opus_decoder(stream.codec_context)
+        # Loud MPEG audio goes beyond full scale; Essentia's decoder and libsndfile's clip it.
+        most = 1.0 if _codec_name(stream).startswith(("mp1", "mp2", "mp3")) else None
         while True:
             try:
                 packet = next(packets)
@@ -117,7 +119,7 @@ class PyAvReader:
                     return
                 continue
             for frame in frames:
-                yield int(frame.sample_rate), _mixed(frame)
+                yield int(frame.sample_rate), _mixed(frame, most)
 
     def _next_resampled(self) -> npt.NDArray[np.float32]:
         for rate, mono in self._blocks:
@@ -160,10 +162,17 @@ def _seconds(stream: Any, known: _core.Container) -> float | None:
     return None
 
 
-def _mixed(frame: Any) -> npt.NDArray[np.float32]:
+def _codec_name(stream: Any) -> str:
+    context = stream.codec_context
+    return "" if context is None else str(context.name)
+
+
+def _mixed(frame: Any, most: float | None = None) -> npt.NDArray[np.float32]:
     """Mix a frame's channels as the engine does: the mean, in float32 for two."""
     channels = len(frame.layout.channels)
     samples = _to_float(_channels_of(frame, channels))
+    if most is not None:
+        samples = samples.clip(-most, most)
     if channels == 1:
         return np.ascontiguousarray(samples[0])
     if channels == 2:
