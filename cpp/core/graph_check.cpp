@@ -42,6 +42,26 @@ constexpr std::array<Child, 20> kChildren{{
     {Message::sparse, 2, Message::tensor},       {Message::tensor, 13, Message::entry},
 }};
 
+// Bytes of a value of ONNX's TensorProto.DataType; 0 where values are no whole bytes, or text.
+constexpr std::array<std::uint64_t, 21> kValueBytes{0, 4, 1, 1, 2,  2, 4, 8, 0, 1, 2,
+                                                    8, 4, 8, 8, 16, 2, 1, 1, 1, 1};
+
+// A tensor's shape and type, as far as they say how many bytes its values take.
+struct TensorSize {
+  std::uint64_t type = 0;
+  std::uint64_t values = 1;
+  bool told = true;  // the number of values fits
+
+  void add(std::uint64_t length) {
+    if (length != 0 && values > (std::uint64_t{1} << 62) / length) told = false;
+    values *= told ? length : 1;
+  }
+  bool fits(std::uint64_t bytes) const {
+    if (type >= kValueBytes.size() || kValueBytes[type] == 0) return true;
+    return told && values <= (std::uint64_t{1} << 58) && values * kValueBytes[type] == bytes;
+  }
+};
+
 class Mapping {
  public:
   explicit Mapping(const std::string& path) {
@@ -100,14 +120,18 @@ class Walk {
     if (depth > kDeepest) damaged();
     std::array<std::string_view, 11> texts;  // fields of that number: names, among other things
     Told told;
+    TensorSize size;
     while (!bytes.empty()) {
       const std::uint64_t tag = number(bytes, 5);
       const std::uint64_t field = tag >> 3;
       if (field == 0) damaged();
       switch (tag & 7) {
-        case 0:
-          number(bytes, 10);
+        case 0: {
+          const std::uint64_t value = number(bytes, 10);
+          if (field == 1) size.add(value);
+          if (field == 2) size.type = value;
           break;
+        }
         case 1:
           taken(bytes, 8);
           break;
@@ -115,6 +139,9 @@ class Walk {
           const std::uint64_t length = number(bytes, 10);
           const std::string_view content = taken(bytes, length);
           if (field < texts.size()) texts[field] = content;
+          if (kind == Message::tensor && field == 1) {
+            for (std::string_view packed = content; !packed.empty();) size.add(number(packed, 10));
+          }
           for (const Child& child : kChildren) {
             if (child.parent != kind || child.field != field) continue;
             const Told inner = message_in(content, child.message, depth + 1);
@@ -134,7 +161,15 @@ class Walk {
     }
     if (kind == Message::entry && texts[1] == "location") check_place(std::string(texts[2]));
     if (kind == Message::function && is_plain(texts[10])) renamed_ = true;
-    return kind == Message::node ? node(texts[4], texts[7], told.idle_body) : told;
+    // Raw values. ONNX Runtime reads some before it looks how many there are.
+    if (kind == Message::tensor && texts[9].data() != nullptr && !size.fits(texts[9].size())) {
+      refuse_size(texts[8], texts[9].size());
+    }
+    if (kind != Message::node) return told;
+    if (texts[4] == "LayerNormalization" && texts[1].data() != nullptr && texts[1].empty()) {
+      refuse_nameless();
+    }
+    return node(texts[4], texts[7], told.idle_body);
   }
 
   Told node(std::string_view type, std::string_view domain, bool idle_body) {
@@ -154,6 +189,17 @@ class Walk {
     throw ModelError(message("model file '", path_,
                              "' has a Loop or Scan that could not be ended before its end: found ",
                              found));
+  }
+
+  [[noreturn]] void refuse_nameless() const {
+    throw ModelError(message("model file '", path_,
+                             "' is damaged: the last input of a LayerNormalization has no name"));
+  }
+
+  [[noreturn]] void refuse_size(std::string_view name, std::size_t found) const {
+    throw ModelError(message("model file '", path_, "' is damaged: the values of '",
+                             std::string(name), "' take ", found,
+                             " bytes, which does not fit their shape and type"));
   }
 
   [[noreturn]] void damaged() const {

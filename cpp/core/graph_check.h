@@ -14,6 +14,10 @@ struct GraphFacts {
 //   could show what other files hold, and some versions of ONNX Runtime open whatever is named;
 // - when it has loops that, once begun, nobody could end: ONNX Runtime looks between operators
 //   whether it is to stop, so a loop's body must have one;
+// - when the raw values of a tensor are more or fewer than its shape and type say: ONNX Runtime
+// reads
+//   some of them before it looks;
+// - when a LayerNormalization has a last input without a name, which its optimizer follows;
 // - when it is not well-formed, so that nothing hides behind that.
 GraphFacts check_graph(const std::string& path);
 

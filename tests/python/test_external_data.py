@@ -148,3 +148,22 @@ def test_deep_nesting(tmp_path):
     with pytest.raises(maest.ModelError):
         maest.Model(tmp_path / "deep.onnx")
     assert os.listdir(tmp_path) == ["deep.onnx"]
+
+
+def test_values_that_do_not_fit_their_shape(tmp_path, files):
+    model = onnx.load(files / "own.onnx")
+    tensor = next(one for one in model.graph.initializer if len(one.raw_data) > 64)
+    tensor.raw_data = tensor.raw_data[:-1]
+    onnx.save(model, tmp_path / "cut.onnx")
+    with pytest.raises(maest.ModelError, match="does not fit their shape and type"):
+        maest.Model(tmp_path / "cut.onnx")
+
+
+def test_a_normalization_whose_bias_has_no_name(tmp_path, files):
+    model = onnx.load(files / "own.onnx")
+    for node in model.graph.node:
+        if node.op_type == "LayerNormalization":
+            node.input[2] = ""
+    onnx.save(model, tmp_path / "nameless.onnx")
+    with pytest.raises(maest.ModelError, match="has no name"):
+        maest.Model(tmp_path / "nameless.onnx")
