@@ -74,7 +74,7 @@ def test_opus(tmp_path, channels):
 @pytest.mark.parametrize("ending", ["w64", "caf"])
 def test_what_only_libsndfile_reads_sounds_the_same(tmp_path, ending):
     path = write_audio(tmp_path / f"a.{ending}", subtype="PCM_16")
-    with pytest.raises(RuntimeError, match="Could not find stream information"):
+    with pytest.raises(RuntimeError, match="Could not (find stream information|open file)"):
         mono_loader(path)
     wav = write_audio(tmp_path / "a.wav", subtype="PCM_16")
     np.testing.assert_array_equal(load_audio(path), load_audio(wav))

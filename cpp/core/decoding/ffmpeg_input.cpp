@@ -279,18 +279,24 @@ bool FfmpegInput::decode_older() {
 bool FfmpegInput::decode_newer() {
   if (to_send_) {
     to_send_ = false;
+    gave_frame_ = false;
     const int error = library_.avcodec_send_packet(codec_, draining_ ? nullptr : packet_);
     if (error < 0 && error != ffmpeg::kEndOfFile) count_fault(library_.words(error));
   }
   while (!drained_) {
     const int error = library_.avcodec_receive_frame(codec_, frame_);
-    if (error == 0) return true;
+    if (error == 0) {
+      gave_frame_ = true;
+      return true;
+    }
     if (error == -EAGAIN) return false;
     if (error == ffmpeg::kEndOfFile || draining_) {
       drained_ = true;
       return false;
     }
-    count_fault(library_.words(error));
+    // What is left of a packet that has but one frame is no frame.
+    const bool one_frame = frames_ != nullptr || pcm_bits_ > 0;
+    if (!gave_frame_ || !one_frame) count_fault(library_.words(error));
   }
   return false;
 }

@@ -92,9 +92,10 @@ class FfmpegInput {
   int mpeg_rate_ = 0;          // Hz, as the packet's own header says; 0: it says none
   bool tags_between_ = false;  // the container has no frame for tags: they look like damage
   bool packet_is_tag_ = false;
-  bool to_send_ = false;   // the decoder has not got the packet yet
-  bool draining_ = false;  // all packets are read
-  bool drained_ = false;   // and all is decoded
+  bool gave_frame_ = false;  // the packet that the newer generation was sent last
+  bool to_send_ = false;     // the decoder has not got the packet yet
+  bool draining_ = false;    // all packets are read
+  bool drained_ = false;     // and all is decoded
   int faults_ = 0;
   std::string first_fault_;
   std::string stop_;
