@@ -390,10 +390,10 @@ def test_a_run_killed_at_any_moment_ends_with_the_rows_of_a_whole_one(tmp_path, 
                 [*command, "-o", str(out), "--resume"], stderr=subprocess.PIPE, text=True
             )
             patience = time.monotonic() + 60
-            parts = len(list(out.glob("tracks/*")))
+            parts = len(list(out.glob("tracks/part-*")))
             while (
                 process.poll() is None
-                and len(list(out.glob("tracks/*"))) == parts
+                and len(list(out.glob("tracks/part-*"))) == parts
                 and time.monotonic() < patience
             ):
                 time.sleep(0.01)
@@ -403,7 +403,7 @@ def test_a_run_killed_at_any_moment_ends_with_the_rows_of_a_whole_one(tmp_path, 
             for path in out.rglob("*.parquet"):
                 read_table(path)  # raises where it is not whole
             found = SimpleNamespace(ids=[])
-            if list(out.glob("tracks/*")):
+            if list(out.glob("tracks/part-*")):
                 found = maest.open_results(out)
             assert len(set(found.ids)) == len(found.ids)
         report = run(model, music, out, resume=True)

@@ -117,6 +117,9 @@ class CollectionRun:
         self._model = model
         self._options = options
         self._sink = sink
+        # Seconds of each track whose results the sink has, in whatever thread: a signal may come
+        # between that and what the main thread counts.
+        self._kept: list[float] = []
         self._reporter = reporter
         self._resume = resume
         self._strict = strict
@@ -247,6 +250,7 @@ class CollectionRun:
                 failure,
                 f"results cannot be written: {failure.reason}" if hopeless else None,
             )
+        self._kept.append(facts.samples / SAMPLE_RATE)
         seconds.writing = time.perf_counter() - started
         _log.debug(
             "%s: %.1f s of audio, %s", track.path, facts.samples / SAMPLE_RATE, seconds.rounded()
@@ -259,6 +263,7 @@ class CollectionRun:
         self._reporter.failed(failure)
 
     def _flush(self, report: RunReport) -> None:
+        report.analyzed, report.audio_seconds = len(self._kept), sum(self._kept)
         try:
             self._sink.flush()
         except OSError as error:
