@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def test_closing_early_ends_all_processes(model, tracks):
         results.close()
         assert worker_pids() == []
         del results
+        gc.collect()  # arrays on shared memory hold it as long as they live
         # What is opened once, for good, is open after the first.
         before = before or len(os.listdir("/proc/self/fd"))
     assert len(os.listdir("/proc/self/fd")) <= before
