@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from essentia_maest import Model
-from essentia_maest.commands.bench import PATCHOUTS
+from essentia_maest.commands.benchmark import PATCHOUTS
 from essentia_maest.files import sha256_of, write_whole
 from essentia_maest.machine import machine, versions
 from lab.corpus.packages import default_cache

@@ -16,7 +16,7 @@ _PACKAGE = "essentia_maest"
 #: Earlier name -> name now, both below the package.
 MOVED = {
     "audio": "decoding.audio",
-    "bench": "commands.bench",
+    "bench": "commands.benchmark",
     "checkpoints": "making.checkpoints",
     "checkpoints.ast_naming": "making.checkpoints.ast_naming",
     "checkpoints.checkpoint": "making.checkpoints.checkpoint",

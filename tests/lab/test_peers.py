@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from essentia_maest.commands import bench
+from essentia_maest.commands import benchmark as bench
 from lab.peers.definitions import Case, Mark, Peer, Study
 from lab.peers.environments import HERE, python_of
 from lab.peers.figure import draw

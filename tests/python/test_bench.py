@@ -8,7 +8,7 @@ import pytest
 
 from audio_fixtures import write_audio
 from checkpoint_files import export_official
-from essentia_maest.commands.bench import PATCHOUTS, run_benchmark
+from essentia_maest.commands.benchmark import PATCHOUTS, run_benchmark
 from essentia_maest.commands.cli import main
 from essentia_maest.errors import InvalidArgumentError
 from essentia_maest.making.conversion import convert_random

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import InvalidArgumentError
+from ..errors import FetchError, InvalidArgumentError, ends_all_work
+from .saying import ALL_DONE, SOME_FAILED, complain, one_line_warnings
 from .surroundings import show
 
 Tell = Callable[[str], object]
@@ -17,7 +18,7 @@ Tell = Callable[[str], object]
 def add_models(commands: Any) -> None:
     """Add the sub-command `models` to the parsers of `maest`."""
     parser = commands.add_parser("models", help="list the models that are here", allow_abbrev=False)
-    parser.set_defaults(command="models")
+    parser.set_defaults(command="models", run=run_models)
 
 
 def add_fetch(commands: Any) -> None:
@@ -53,17 +54,11 @@ def add_fetch(commands: Any) -> None:
     )
     add("--from", dest="mirror", metavar="URL", help="a mirror with the same paths")
     add("--quiet", action="store_true", help="show no progress")
-    parser.set_defaults(command="fetch")
+    parser.set_defaults(command="fetch", run=run_fetch)
 
 
-def run_models(tell: Tell) -> None:
-    """List the models that are here, on stdout.
-
-    Parameters
-    ----------
-    tell : callable
-        Called with what is said besides.
-    """
+def run_models(arguments: argparse.Namespace) -> int:
+    """List the models that are here, on stdout, and give the exit code."""
     from ..reading.fetched import cache_folder, fetched_models
     from ..reading.store import DEFAULT, shipped_models
 
@@ -73,10 +68,23 @@ def run_models(tell: Tell) -> None:
     for name, path in fetched.items():
         show(_line(name, path) + "  (fetched)")
     if not fetched:
-        tell(f"no fetched models in {cache_folder()}; `maest fetch --list` has their names")
+        complain(f"no fetched models in {cache_folder()}; `maest fetch --list` has their names")
+    return ALL_DONE
 
 
-def run_fetch(arguments: argparse.Namespace, tell: Tell) -> None:
+def run_fetch(arguments: argparse.Namespace) -> int:
+    """Bring a model, or list what can be brought, and give the exit code."""
+    try:
+        with one_line_warnings():
+            _fetch(arguments, complain)
+    except FetchError as error:
+        if ends_all_work(error):
+            raise
+        return complain(str(error), SOME_FAILED)
+    return ALL_DONE
+
+
+def _fetch(arguments: argparse.Namespace, tell: Tell) -> None:
     """Bring a model, or list what can be brought, on stdout.
 
     Parameters

@@ -1,0 +1,270 @@
+"""`maest analyze`: audio files and folders into tables of results."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .. import _core
+from ..collection.options import FORMATS, MIXED, OUTPUTS, AnalysisOptions, Shares, output_of
+from ..errors import InvalidArgumentError
+from ..reading.plain_text import printable
+from ..request import Request
+from ..results.columns import VECTOR_TYPES
+from .saying import ALL_DONE, SOME_FAILED, STOPPED_EARLY, Terminated, complain, open_model
+from .surroundings import drop_output, flush_output, show
+
+# What computes is imported where it is needed: `maest --help` is to answer at once.
+if TYPE_CHECKING:
+    from ..collection.outcomes import RunReport
+    from ..collection.scan import Scan
+
+
+def add(commands: Any) -> None:
+    """Add the sub-command `analyze` to the parsers of `maest`."""
+    parser = commands.add_parser(
+        "analyze",
+        help="analyse audio files and folders",
+        description="Analyse audio files, and those in folders, into tables (Parquet) of tracks, "
+        "segments and failures. Exit code: 0 all done, 1 some files failed, 2 bad usage, 3 stopped "
+        "early (a full disk, no more processes).",
+        allow_abbrev=False,
+    )
+    defaults, asked = AnalysisOptions(), Request()
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="audio file, or folder to search through")
+    add("--example", action="store_true", help="analyse the clip that ships with the package")
+    add("-o", dest="results", required=True, metavar="OUT", help="folder for the results")
+    add(
+        "--format",
+        choices=FORMATS,
+        default=FORMATS[0],
+        help="tables, JSON and .npy files for each track, or tables and sheets made of them "
+        "(default: %(default)s)",
+    )
+    add(
+        "--embeddings",
+        choices=VECTOR_TYPES,
+        default=VECTOR_TYPES[0],
+        help="what embeddings are kept in, in tables (default: %(default)s)",
+    )
+    add("--model", default="default", metavar="M", help="model file, or name from `maest models`")
+    add(
+        "--output",
+        choices=OUTPUTS,
+        help="what to compute (default: both, or what the model has of it)",
+    )
+    add(
+        "--block",
+        type=int,
+        default=asked.block,
+        metavar="N",
+        help="transformer block of the embeddings, from 1 (default: %(default)s)",
+    )
+    add(
+        "--tokens",
+        type=lambda text: tuple(text.split(",")),
+        default=asked.tokens,
+        metavar="T,T",
+        help=f"what embeddings are made of, in this order (default: {','.join(asked.tokens)})",
+    )
+    add(
+        "--patchout",
+        default=asked.patchout,
+        metavar="FnTn",
+        help="patches to leave out for speed, such as F3T2 (default: %(default)s, none)",
+    )
+    add(
+        "--hop",
+        type=float,
+        metavar="S",
+        help="seconds between the starts of segments (default: the model's own)",
+    )
+    add(
+        "--tail",
+        choices=_core.TAILS,
+        default=asked.tail,
+        help="what happens to samples after the last full segment (default: %(default)s)",
+    )
+    add(
+        "--top-k",
+        type=int,
+        default=defaults.top_k,
+        metavar="K",
+        help="labels named per segment and track (default: %(default)s)",
+    )
+    add(
+        "--segments",
+        type=int,
+        metavar="N",
+        help="compute only N segments of each track, spread evenly over it (default: all)",
+    )
+    add("--workers", type=int, metavar="N", help="processes that decode (default: one per CPU)")
+    add(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="tracks, or segments of one, computed at once (default: 0, one per CPU that this "
+        "process may use)",
+    )
+    add("--resume", action="store_true", help="leave alone what the same model and options did")
+    add(
+        "--mixed",
+        choices=MIXED,
+        default=MIXED[0],
+        help="with --resume, results that other kernels, another ONNX Runtime or other decoders "
+        "made: keep them and say so, redo them, or refuse to go on (default: %(default)s)",
+    )
+    add(
+        "--strict",
+        action="store_true",
+        help="truncated and damaged files fail, rather than being kept and marked",
+    )
+    add(
+        "--timings",
+        action="store_true",
+        help="tell at the end how long decoding, front end, model and writing took",
+    )
+    add(
+        "--profile",
+        metavar="PREFIX",
+        help="have ONNX Runtime write what each operator took to PREFIX_TIME.json",
+    )
+    add("--quiet", action="store_true", help="print warnings and failures only")
+    parser.set_defaults(command="analyze", run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Analyse what was asked for, and give the exit code."""
+    options = AnalysisOptions.of(
+        arguments.output or "both",
+        block=arguments.block,
+        tokens=arguments.tokens,
+        patchout=arguments.patchout,
+        hop=arguments.hop,
+        tail=arguments.tail,
+        top_k=arguments.top_k,
+        segments=arguments.segments,
+    )
+    shares = Shares.of(arguments.workers, arguments.threads)
+
+    from ..collection.describe import untrained_warning
+    from ..collection.progress import make_reporter
+    from ..collection.runner import CollectionRun, threads_of_model
+    from ..collection.scan import scan
+    from ..collection.sinks import make_sink
+    from ..example import example_audio
+
+    paths = arguments.paths + ([os.fspath(example_audio())] if arguments.example else [])
+    if not paths:
+        raise InvalidArgumentError("analyze: no PATH found; wanted one or more, or --example")
+    found = scan(paths)
+    _check_found(found, paths)
+    if found.left_out:
+        complain(_left_out(found))
+    sink = make_sink(arguments.format, arguments.results, arguments.embeddings)
+    if arguments.profile is not None:
+        os.environ["ESSENTIA_MAEST_PROFILE"] = os.path.abspath(arguments.profile)
+    model = open_model(arguments.model, threads_of_model(len(found.tracks), shares.threads))
+    if arguments.output is None and (output := output_of(model)) != "both":
+        complain(f"model '{model.name}' has {output} only: that is what is computed")
+        options = options.with_output(output)
+    run = CollectionRun(
+        model,
+        options,
+        sink,
+        workers=shares.workers,
+        threads=shares.threads,
+        reporter=make_reporter(arguments.quiet),
+        resume=arguments.resume,
+        mixed=arguments.mixed,
+        strict=arguments.strict,
+    )
+    if not model.trained:
+        complain(f"warning: {untrained_warning(model)}")
+    signal.signal(signal.SIGTERM, _terminate)
+    report = run.run(found)
+    if report.stopped:
+        complain(f"stopped early: {report.stopped}")
+    if arguments.timings:
+        complain(_timings(report))
+    if not arguments.quiet:
+        complain(f"{_counts(report)}; results in {sink.path}")
+        if len(found.tracks) == 1 and not report.failures and not report.stopped:
+            _tell(sink.told(found.tracks[0]))
+    if report.stopped:
+        return STOPPED_EARLY
+    return SOME_FAILED if report.failures else ALL_DONE
+
+
+def _check_found(found: Scan, paths: list[str]) -> None:
+    from ..collection.scan import audio_endings
+    from ..decoding.paths import printable_path
+
+    if found.tracks:
+        return
+    for path, reason in found.unreadable:
+        complain(f"{printable_path(path)}: cannot be listed: {reason}")
+    if found.left_out:
+        complain(_left_out(found))
+    raise InvalidArgumentError(
+        f"no audio file in {', '.join(printable_path(path) for path in paths)} "
+        f"(taken from folders: {' '.join(sorted(audio_endings()))})"
+    )
+
+
+def _tell(result: dict[str, Any]) -> None:
+    """Print the strongest labels of one track, family by family where there are several.
+
+    They are in the files, too: who does not want to read them to the end misses nothing.
+    """
+    from ..reading.families import family_lines
+
+    lines: list[str] = []
+    if "families" in result:
+        lines = family_lines(result["families"])
+    elif "top" in result:
+        lines = [f"{entry['label']} {entry['activation']:.2f}" for entry in result["top"]]
+    if sys.stdout is None or not lines:
+        return
+    try:
+        show("\n".join(map(printable, lines)))
+        flush_output()
+    except BrokenPipeError:
+        drop_output()
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def _counts(report: RunReport) -> str:
+    parts = [f"{report.analyzed} analysed ({report.audio_seconds / 60:.1f} min of audio)"]
+    if report.resumed:
+        parts.append(f"{report.resumed} done before and left alone")
+    if report.duplicates:
+        parts.append(f"{report.duplicates} duplicates left out")
+    parts.append(f"{len(report.failures)} failed")
+    if report.flagged.counts:
+        parts.append(f"{report.flagged} (named in summary.json)")
+    return ", ".join(parts)
+
+
+def _left_out(found: Scan) -> str:
+    endings = sorted(found.left_out.items())
+    listed = ", ".join(f"{len(files)} {ending}" for ending, files in endings)
+    return f"warning: files left out, which no decoder here reads: {listed} (named in summary.json)"
+
+
+def _timings(report: RunReport) -> str:
+    seconds = report.seconds
+    return (
+        f"timings: decode {seconds.decode:.2f} s, front end {seconds.front_end:.2f} s, "
+        f"model {seconds.model:.2f} s, writing {seconds.writing:.2f} s "
+        "(summed over processes and threads)"
+    )
