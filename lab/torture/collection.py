@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,16 @@ from essentia_maest.files import UNFINISHED
 from essentia_maest.making.conversion import convert_random
 from lab.torture.child import MAEST, Ended, run
 from lab.torture.figures import Figures
+from lab.torture.kept import (
+    FILES,
+    FORMS,
+    TABLES,
+    Kept,
+    difference,
+    kept_in,
+    same,
+    segments_of_nothing,
+)
 from lab.torture.sound import music
 
 _ENDINGS = ("wav", "flac", "mp3", "ogg")
@@ -27,6 +36,15 @@ _LONG_SECONDS = 1230
 _OLD_SECONDS = 7200.0
 RUN_TIMEOUT = 300.0
 """Seconds after which a run counts as hung; undisturbed it takes some five."""
+
+# Parts of three tracks, so that a run of a few tracks writes several.
+_SMALL_PARTS = """
+import sys
+from essentia_maest.collection import table_sink
+table_sink.TableSink.__init__.__kwdefaults__["most_tracks"] = 3
+from essentia_maest.commands.cli import main
+sys.exit(main())
+"""
 
 
 @dataclass(frozen=True)
@@ -39,15 +57,21 @@ class Collection:
         Of the tracks.
     model : Path
         A tiny untrained one.
+    form : str
+        How results are kept: one of `FORMS`.
     results : mapping of str to bytes
-        File -> what an undisturbed run wrote, but for its summary.
+        What an undisturbed run kept, but for its summary: see `Kept`.
+    sizes : mapping of str to int
+        File -> bytes of it.
     seconds : float
         How long that run took.
     """
 
     folder: Path
     model: Path
+    form: str
     results: Mapping[str, bytes]
+    sizes: Mapping[str, int]
     seconds: float
 
     @property
@@ -65,14 +89,15 @@ class Collection:
         more : str
             Further arguments.
         """
+        maest = MAEST if self.form == FILES else (sys.executable, "-c", _SMALL_PARTS)
         return [
-            *MAEST, "analyze", str(self.folder), "-o", str(out), "--model", str(self.model),
-            "--block", "1", "--workers", "2", "--threads", "2", "--format", "files", *more,
+            *maest, "analyze", str(self.folder), "-o", str(out), "--model", str(self.model),
+            "--block", "1", "--workers", "2", "--threads", "2", "--format", self.form, *more,
         ]  # fmt: skip
 
 
-def make_collection(place: Path, tracks: int, *, long: bool) -> Collection:
-    """Write tracks and a model, and analyse them in peace.
+def make_collections(place: Path, tracks: int, *, long: bool) -> tuple[Collection, ...]:
+    """Write tracks and a model, and analyse them in peace, into each form of results.
 
     Parameters
     ----------
@@ -85,12 +110,13 @@ def make_collection(place: Path, tracks: int, *, long: bool) -> Collection:
 
     Returns
     -------
-    Collection
+    tuple of Collection
+        The same tracks, for each of `FORMS`.
 
     Raises
     ------
     RuntimeError
-        The undisturbed run failed.
+        An undisturbed run failed.
     """
     folder = place / "tracks"
     folder.mkdir(parents=True)
@@ -104,27 +130,19 @@ def make_collection(place: Path, tracks: int, *, long: bool) -> Collection:
         sound = np.tile(piece, (_LONG_SECONDS // 10, 1))
         soundfile.write(folder / "long.flac", sound, 8000)
     model = convert_random("tiny", place / "tiny.onnx", seconds=5, classes=12)
-    collection = Collection(folder, model, {}, 0.0)
-    undisturbed = run(collection.command(place / "undisturbed"), place, RUN_TIMEOUT)
-    if undisturbed.code != 0:
-        raise RuntimeError(f"the undisturbed run failed: {undisturbed.last_words}")
-    results = files_of(place / "undisturbed")
-    return Collection(folder, model, results, undisturbed.seconds)
+    return tuple(_undisturbed(place, folder, model, form) for form in FORMS)
 
 
-def files_of(out: Path) -> dict[str, bytes]:
-    """Read a folder of results, but for the summary and what is unfinished.
-
-    Parameters
-    ----------
-    out : Path
-        It need not be there.
-    """
-    return {
-        str(path.relative_to(out)): path.read_bytes()
-        for path in sorted(out.rglob("*"))
-        if path.is_file() and path != out / SUMMARY and not path.match(UNFINISHED)
+def _undisturbed(place: Path, folder: Path, model: Path, form: str) -> Collection:
+    out = place / f"undisturbed {form}"
+    command = Collection(folder, model, form, {}, {}, 0.0).command(out)
+    ended = run(command, place, RUN_TIMEOUT)
+    if ended.code != 0:
+        raise RuntimeError(f"the undisturbed run failed: {ended.last_words}")
+    sizes = {
+        str(path.relative_to(out)): path.stat().st_size for path in out.rglob("*") if path.is_file()
     }
+    return Collection(folder, model, form, kept_in(out, form).results, sizes, ended.seconds)
 
 
 def check_whole(figures: Figures, label: str, out: Path, collection: Collection) -> None:
@@ -141,16 +159,18 @@ def check_whole(figures: Figures, label: str, out: Path, collection: Collection)
     collection : Collection
         What is right.
     """
-    found = files_of(out)
-    for name, content in found.items():
+    _check(figures, label, kept_in(out, collection.form), collection)
+
+
+def _check(figures: Figures, label: str, kept: Kept, collection: Collection) -> None:
+    for words in kept.broken:
+        figures.fault("losses", f"{label}: {words}")
+    for name, content in kept.results.items():
         if name not in collection.results:
             figures.fault("scraps", f"{label}: {name} is no result")
-        elif not _same(name, content, collection.results[name]):
-            figures.fault("losses", f"{label}: {name} {_difference(content, name, collection)}")
-        elif name.endswith(".json"):
-            for array in json.loads(content)["arrays"].values():
-                if str(Path(name).parent / array) not in found:
-                    figures.fault("losses", f"{label}: {name} without {array}")
+        elif not same(name, content, collection.results[name]):
+            words = difference(name, content, collection.results[name])
+            figures.fault("losses", f"{label}: {name} {words}")
 
 
 def check_all(figures: Figures, label: str, out: Path, collection: Collection) -> None:
@@ -161,8 +181,9 @@ def check_all(figures: Figures, label: str, out: Path, collection: Collection) -
     figures, label, out, collection
         See `check_whole`.
     """
-    check_whole(figures, label, out, collection)
-    missing = collection.results.keys() - files_of(out).keys()
+    kept = kept_in(out, collection.form)
+    _check(figures, label, kept, collection)
+    missing = collection.results.keys() - kept.results.keys()
     if missing:
         figures.fault("losses", f"{label}: {sorted(missing)[0]} is missing", len(missing))
 
@@ -278,6 +299,8 @@ def resume(
         check_summary(figures, label, out, ended, collection.tracks)
     check_all(figures, label, out, collection)
     left = scraps_of(out, temporary)
+    if collection.form == TABLES:
+        left += segments_of_nothing(out)
     if left:
         figures.fault("scraps", f"{label}: {left[0].name}", len(left))
 
@@ -288,29 +311,3 @@ def shared_memory() -> set[str]:
         return set(os.listdir("/dev/shm"))
     except OSError:
         return set()
-
-
-def _same(name: str, content: bytes, right: bytes) -> bool:
-    """Compare files of results; what computed them is told by the machine, which may be hidden."""
-    if content == right or not name.endswith(".json"):
-        return content == right
-    try:
-        one, other = json.loads(content), json.loads(right)
-    except ValueError:
-        return False
-    for value in (one, other):
-        value.pop("provenance", None)
-    return bool(one == other)
-
-
-def _difference(content: bytes, name: str, collection: Collection) -> str:
-    right = collection.results[name]
-    words = f"differs: {len(content)} bytes, right are {len(right)}"
-    if name.endswith(".npy"):
-        try:
-            found, wanted = (np.load(io.BytesIO(one)) for one in (content, right))
-            if found.shape == wanted.shape:
-                words += f", by {np.abs(found - wanted).max():.2g} at most"
-        except ValueError:
-            words += ", cut"
-    return f"{words} ({hashlib.sha256(content).hexdigest()[:8]})"

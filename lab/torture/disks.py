@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from lab.torture.child import Child, Ended
@@ -16,7 +16,7 @@ from lab.torture.collection import (
     check_end,
     check_summary,
     check_whole,
-    make_collection,
+    make_collections,
     resume,
 )
 from lab.torture.figures import Figures
@@ -42,25 +42,25 @@ def disks(work: Work) -> Figures:
     Figures
     """
     figures = Figures()
-    collection = make_collection(work.folder, 12, long=False)
+    collections = make_collections(work.folder, 12, long=False)
     ways: list[Callable[[_Try], Ended]] = [_small_files, _vanishing]
     if can_mount():
         ways += [_small_disk, _small_temporary, _read_only]
     else:
         work.tell("disks: nothing can be mounted here (it takes root)")
     for number in work.tries(work.amount(10, 100), figures):
-        trial = _Try(work, number, collection)
+        trial = _Try(work, number, collections)
         way = ways[number % len(ways)]
         faults = figures.faults
         ended = way(trial)
-        label = f"try {number} ({way.__name__.strip('_')}, {trial.how})"
+        label = f"try {number} ({trial.collection.form}, {way.__name__.strip('_')}, {trial.how})"
         check_end(figures, label, ended, [0, 1, 2, _STOPPED])
-        check_whole(figures, label, trial.out, collection)
+        check_whole(figures, label, trial.out, trial.collection)
         if ended.code == 0:  # then nothing may be missing, which the summary says too
-            check_summary(figures, label, trial.out, ended, collection.tracks)
+            check_summary(figures, label, trial.out, ended, trial.collection.tracks)
         elif not ended.words.strip():
             figures.fault("untold", f"{label}: exit code {ended.code} without a word")
-        resume(figures, label, trial.out, trial.temporary, collection)
+        resume(figures, label, trial.out, trial.temporary, trial.collection)
         if figures.faults == faults:
             shutil.rmtree(trial.place)
     return figures
@@ -69,17 +69,15 @@ def disks(work: Work) -> Figures:
 class _Try:
     """One run and its places."""
 
-    def __init__(self, work: Work, number: int, collection: Collection) -> None:
+    def __init__(self, work: Work, number: int, collections: Sequence[Collection]) -> None:
         self.chance = work.chance(number)
-        self.collection = collection
+        collection = self.collection = self.chance.choice(collections)
         self.place = work.folder / str(number)
         self.out, self.temporary = self.place / "out", self.place / "temporary"
         self.temporary.mkdir(parents=True)
         self.how = ""
         self.moment = self.chance.uniform(0.3, 1.0) * collection.seconds
-        self.needed = sum(
-            -(-len(content) // _BLOCK) * _BLOCK for content in collection.results.values()
-        )
+        self.needed = sum(-(-size // _BLOCK) * _BLOCK for size in collection.sizes.values())
 
     def run(self, command: list[str], **variables: str) -> Ended:
         child = Child(command, self.place, {"TMPDIR": str(self.temporary), **variables})
@@ -88,7 +86,7 @@ class _Try:
 
 def _small_files(trial: _Try) -> Ended:
     """Allow no file larger than so many bytes."""
-    largest = max(map(len, trial.collection.results.values()))
+    largest = max(trial.collection.sizes.values())
     size = trial.chance.randrange(1, int(1.2 * largest))
     trial.how = f"files of {size} bytes"
     return trial.run(["prlimit", f"--fsize={size}", *trial.collection.command(trial.out)])

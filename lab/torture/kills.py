@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from lab.torture.collection import (
     check_end,
     check_summary,
     check_whole,
-    make_collection,
+    make_collections,
     resume,
     shared_memory,
 )
@@ -42,17 +43,18 @@ def kills(work: Work) -> Figures:
     Figures
     """
     figures = Figures()
-    collection = make_collection(work.folder, 16, long=not work.short)
+    collections = make_collections(work.folder, 16, long=not work.short)
     before = shared_memory()
     for number in work.tries(work.amount(6, 150), figures):
-        _try(figures, number, work, collection)
+        _try(figures, number, work, collections)
     if left := _left_in_memory(before):
         figures.fault("scraps", f"shared memory: {sorted(left)[0]}", len(left))
     return figures
 
 
-def _try(figures: Figures, number: int, work: Work, collection: Collection) -> None:
+def _try(figures: Figures, number: int, work: Work, collections: Sequence[Collection]) -> None:
     chance = work.chance(number)
+    collection = collections[number % len(collections)]
     place = work.folder / str(number)
     out, temporary = place / "out", place / "temporary"
     temporary.mkdir(parents=True)
@@ -69,7 +71,7 @@ def _try(figures: Figures, number: int, work: Work, collection: Collection) -> N
         if child.running():
             hit += _send(child, target, sent, chance)
     ended = child.ended(RUN_TIMEOUT)
-    label = f"try {number} ({sent.name} to {target} after {times[0]:.2f} s)"
+    label = f"try {number} ({collection.form}, {sent.name} to {target} after {times[0]:.2f} s)"
     faults = figures.faults
     _judge(figures, label, out, ended, target=target, sent=sent, hit=hit, collection=collection)
     resume(figures, label, out, temporary, collection)

@@ -12,8 +12,9 @@ import numpy as np
 from essentia_maest.collection.results import SUMMARY
 from essentia_maest.making.conversion import convert_random
 from lab.torture.child import MAEST, Ended, run
-from lab.torture.collection import check_end, check_summary, files_of, scraps_of
+from lab.torture.collection import check_end, check_summary, scraps_of
 from lab.torture.figures import Figures
+from lab.torture.kept import FILES, kept_in
 from lab.torture.odd_files import fill
 from lab.torture.work import Work
 
@@ -67,7 +68,7 @@ def odd_files(work: Work) -> Figures:
     work.tell("odd: in other numbers")
     ended = analyze(work.folder / "out 2", str(folder), "--workers", "1", "--threads", "1")
     _judge(figures, "one worker", ended, work.folder / "out 2")
-    _compare(figures, files_of(out), files_of(work.folder / "out 2"))
+    _compare(figures, *(kept_in(one, FILES).results for one in (out, work.folder / "out 2")))
 
     for special_file in special:
         figures.inputs += 1
@@ -85,7 +86,7 @@ def _judge(figures: Figures, label: str, ended: Ended, out: Path) -> dict[str, A
     if any(ord(letter) < 32 and letter not in "\n\r\t" for letter in ended.words):
         figures.fault("let_in", f"{label}: control characters on the terminal")
     summary = check_summary(figures, label, out, ended)
-    results = [name for name in files_of(out) if name.endswith(".json")]
+    results = [name for name in kept_in(out, FILES).results if name.endswith(".json")]
     counts = summary.get("counts")
     if counts and counts["analyzed"] + counts["resumed"] != len(results):
         figures.fault("losses", f"{label}: {len(results)} results, told {counts}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.torture.child import MAEST, Child
@@ -13,7 +14,7 @@ from lab.torture.collection import (
     check_all,
     check_end,
     check_whole,
-    make_collection,
+    make_collections,
     resume,
 )
 from lab.torture.figures import Figures
@@ -109,18 +110,23 @@ def surroundings(work: Work) -> Figures:
     known = [*_SURROUNDINGS, *(_WITH_MOUNTS if can_mount() else ())]
     if not can_mount():
         work.tell("surroundings: nothing can be mounted here (it takes root)")
-    collection = make_collection(work.folder, 4, long=False)
+    collections = make_collections(work.folder, 4, long=False)
     numbers = list(range(len(known)))
     if work.short:  # another choice with each seed
         numbers = sorted(work.chance("choice").sample(numbers, 12))
     for number in work.tries(numbers, figures):
-        _try(figures, number, known[number], work, collection)
+        _try(figures, number, known[number], work, collections)
     return figures
 
 
 def _try(
-    figures: Figures, number: int, one: Surrounding, work: Work, collection: Collection
+    figures: Figures,
+    number: int,
+    one: Surrounding,
+    work: Work,
+    collections: Sequence[Collection],
 ) -> None:
+    collection = work.chance(number).choice(collections)
     place = work.folder / str(number)
     out, temporary = place / "out", place / "temporary"
     temporary.mkdir(parents=True)
@@ -131,7 +137,7 @@ def _try(
     if one.mounts:
         command = with_mounts(command, one.mounts.replace("PLACE", shlex.quote(str(place))))
     ended = Child(command, place, {"TMPDIR": str(temporary)}).ended(RUN_TIMEOUT)
-    label = f"try {number} ({one.mounts or one.line})"
+    label = f"try {number} ({collection.form}, {one.mounts or one.line})"
     faults = figures.faults
     check_end(figures, label, ended, one.codes)
     if ended.code and not one.silent and not ended.words.strip():

@@ -12,7 +12,7 @@ from lab.torture.collection import (
     check_all,
     check_end,
     check_whole,
-    make_collection,
+    make_collections,
     resume,
 )
 from lab.torture.figures import Figures
@@ -36,14 +36,15 @@ def two_runs(work: Work) -> Figures:
     Figures
     """
     figures = Figures()
-    collection = make_collection(work.folder, 12, long=False)
+    collections = make_collections(work.folder, 12, long=False)
     for number in work.tries(work.amount(3, 40), figures):
         chance = work.chance(number)
+        collection = collections[number % len(collections)]
         place = work.folder / str(number)
         out, temporary = place / "out", place / "temporary"
         temporary.mkdir(parents=True)
         more = chance.choice(((), ("--resume",)))
-        label = f"try {number} ({' '.join(more) or 'both anew'})"
+        label = f"try {number} ({collection.form}, {' '.join(more) or 'both anew'})"
         faults = figures.faults
         runs = []
         for begun in range(chance.choice((2, 2, 3))):

@@ -18,18 +18,8 @@ import pytest
 import essentia_maest as maest
 from essentia_maest.making.conversion import convert_random
 from lab.torture.asked import Asked, DiedError, HungError
-from lab.torture.child import Child, Ended, processes_of, run
-from lab.torture.collection import (
-    Collection,
-    check_all,
-    check_end,
-    check_summary,
-    check_whole,
-    let_age,
-    make_collection,
-    scraps_of,
-    shared_memory,
-)
+from lab.torture.child import Child, processes_of, run
+from lab.torture.collection import shared_memory
 from lab.torture.command import torture
 from lab.torture.damage import damaged
 from lab.torture.damaged_audio import damaged_audio
@@ -45,7 +35,6 @@ from lab.torture.work import Work
 from untrained import UNTRAINED
 
 ROOT = Path(__file__).resolve().parents[2]
-ENDED = Ended(0, "", (), 1.0)
 
 
 def command(*arguments: str | Path, timeout: float = 900) -> subprocess.CompletedProcess[str]:
@@ -171,118 +160,6 @@ def test_the_page_names_every_part():
     assert "| kills: runs with killed processes, resumed | 1,000 | 0 |" in written
     assert f"| all | {1000 * len(PARTS):,} |" in written
     assert "Seed 4, long form" in written
-
-
-# --- what judges --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def collection(tmp_path_factory) -> Collection:
-    return make_collection(tmp_path_factory.mktemp("torture"), 2, long=False)
-
-
-@pytest.fixture
-def out(collection, tmp_path) -> Path:
-    for name, content in collection.results.items():
-        path = tmp_path / "out" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return tmp_path / "out"
-
-
-def found_by(check, *arguments) -> dict[str, int]:
-    figures = Figures()
-    check(figures, "try", *arguments)
-    assert len(figures.notes) == bool(figures.faults) or figures.faults > 0
-    return {name: getattr(figures, name) for name in FAULTS if getattr(figures, name)}
-
-
-def test_whole_results_have_no_fault(collection, out):
-    assert collection.tracks == 2
-    assert found_by(check_all, out, collection) == {}
-
-
-def test_losses_are_found(collection, out):
-    array = next(out.rglob("*.npy"))
-    content = array.read_bytes()
-    array.write_bytes(content[:-4])
-    assert found_by(check_whole, out, collection) == {"losses": 1}
-    array.write_bytes(content[:-4] + b"\0\0\x80\x3f")
-    assert found_by(check_whole, out, collection) == {"losses": 1}
-    array.unlink()  # its JSON speaks for it
-    assert found_by(check_whole, out, collection) == {"losses": 1}
-    for path in out.rglob("*.json"):
-        path.unlink()
-    assert found_by(check_whole, out, collection) == {}
-    assert found_by(check_all, out, collection)["losses"] == 3
-
-
-def test_what_computed_a_result_may_be_told_otherwise(collection, out):
-    path = next(out.rglob("*.json"))
-    result = json.loads(path.read_text())
-    path.write_text(json.dumps({**result, "provenance": {}}))
-    assert found_by(check_all, out, collection) == {}
-    path.write_text(json.dumps({**result, "duration": 1}))
-    assert found_by(check_all, out, collection) == {"losses": 1}
-
-
-def test_scraps_are_found(tmp_path):
-    names = [".maest-0123456789abcdef.part", "maest-abc", "deep/.maest-x.tmp"]
-    for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "song.maest-x.json").touch()
-    found = scraps_of(tmp_path)
-    assert sorted(str(path.relative_to(tmp_path)) for path in found) == sorted(names)
-    let_age(found)
-    assert all(path.stat().st_mtime < (tmp_path / "deep").stat().st_mtime - 3600 for path in found)
-
-
-SUMMARY = {
-    "stopped": None,
-    "failures": [],
-    "counts": {"found": 2, "analyzed": 2, "resumed": 0, "not_reached": 0, "failed": 0},
-}
-
-
-@pytest.mark.parametrize(
-    ("changes", "code", "fault"),
-    [
-        ({}, 0, False),
-        ({"stopped": "full"}, 3, False),
-        ({"stopped": "full"}, 0, True),
-        ({"stopped": "interrupted"}, 130, False),
-        ({}, 143, True),
-        ({"failures": [{"stage": "decode"}]}, 1, True),
-        ({"counts": {**SUMMARY["counts"], "analyzed": 1}}, 0, True),
-        ({"counts": {**SUMMARY["counts"], "found": 3, "not_reached": 1}}, 0, True),
-    ],
-)
-def test_summaries_that_hide_something(tmp_path, changes, code, fault):
-    (tmp_path / "summary.json").write_text(json.dumps({**SUMMARY, **changes}))
-    found = found_by(check_summary, tmp_path, Ended(code, "", (), 1.0))
-    assert ("untold" in found) == fault
-
-
-def test_no_summary(tmp_path):
-    assert found_by(check_summary, tmp_path, ENDED) == {"untold": 1}
-
-
-@pytest.mark.parametrize(
-    ("ended", "kinds"),
-    [
-        (ENDED, set()),
-        (Ended(None, "", (), 9.0), {"hangs"}),
-        (Ended(-11, "", (), 1.0), {"crashes"}),
-        (Ended(-9, "", (), 1.0), set()),
-        (Ended(2, "", (), 1.0), {"untold"}),
-        (Ended(0, "Traceback (most recent call last)", (), 1.0), {"crashes"}),
-        (Ended(0, "==1==ERROR: AddressSanitizer: heap", (), 1.0), {"crashes"}),
-        (Ended(0, "", (7,), 1.0), {"hangs"}),
-    ],
-)
-def test_ends_that_may_not_be(ended, kinds):
-    assert set(found_by(check_end, ended, [0, -9])) == kinds
 
 
 # --- processes ----------------------------------------------------------------------------------

@@ -137,6 +137,9 @@ class ResultFolder:
     def flush(self) -> None:
         """Do nothing: each track is written at once."""
 
+    def close(self) -> None:
+        """Do nothing: runs side by side write the same files."""
+
     def told(self, track: Track) -> dict[str, Any]:
         """Give a track's JSON."""
         return self.read(track.result) or {}

@@ -169,7 +169,7 @@ class CollectionRun:
         report = RunReport(
             found=len(scan.tracks), duplicates=scan.duplicates, left_out=scan.left_out
         )
-        with self._reporter:
+        with self._reporter, contextlib.closing(self._sink):
             try:
                 self._sink.open(
                     RunFacts(self._model, self._options, self._common), resume=self._resume

@@ -136,6 +136,9 @@ class ResultSink(Protocol):
             It could not be written.
         """
 
+    def close(self) -> None:
+        """Let others write there; what is read of it can still be asked for."""
+
     def told(self, track: Track) -> dict[str, Any]:
         """Give ``top``, and perhaps ``families``, of a track that is done; perhaps nothing."""
 

@@ -15,6 +15,7 @@ from ..errors import InvalidArgumentError
 from ..files import write_json
 from ..results.columns import FAILURES, VECTOR_TYPES, Vectors, columns_of, is_vector
 from ..results.csv_files import write_csv
+from ..results.one_writer import OneWriter
 from ..results.parquet import Rows
 from ..results.parts import PartsFolder
 from ..results.path_text import path_text
@@ -93,6 +94,7 @@ class TableSink:
             )
         self.path = made_folder(folder)
         self._parts = PartsFolder(self.path)
+        self._one_writer = OneWriter(self.path)
         self._embeddings = embeddings
         self._csv = csv
         self._most = (most_bytes, most_tracks, most_seconds)
@@ -117,8 +119,9 @@ class TableSink:
         ------
         essentia_maest.errors.InvalidArgumentError
             There are tables, and they are not to be gone on with, or are of another model, of
-            other options, or damaged.
+            other options, or damaged; or another run writes there.
         """
+        self._one_writer.begin()
         self._run = run
         self._vectors = self._kept_vectors(run)
         earlier = EarlierRows(self._parts, run, self._vectors)
@@ -198,6 +201,10 @@ class TableSink:
         if self._csv:
             write_csv(self.path)
         write_json(self.path / SUMMARY, summary)
+
+    def close(self) -> None:
+        """Let other runs write there."""
+        self._one_writer.end()
 
     def told(self, track: Track) -> dict[str, Any]:
         """Give the strongest labels of a track."""
