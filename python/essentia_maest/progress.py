@@ -6,16 +6,20 @@ What is told may be lost, when the log's disk is full or its reader has gone; th
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
-from typing import TYPE_CHECKING, TypeVar
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import rich.progress
 
 LINE_EVERY_SECONDS = 30.0
 _DRAW_EVERY_SECONDS = 0.1
+
+_json_lines = False
 
 Item = TypeVar("Item")
 
@@ -61,8 +65,9 @@ class ProgressDisplay:
         self._total = total
         self._began = self._last = time.monotonic()
         self._draws = forks
-        self._bar = None if silent or not _is_terminal() else _bar(not forks, transient)
-        self._task = self._bar.add_task(title, total=total) if self._bar else None
+        shown = not silent and not _json_lines and _is_terminal()
+        self._bar = _bar(not forks, transient) if shown else None
+        self._task = self._bar.add_task(title, total=total, note="") if self._bar else None
 
     def __enter__(self) -> ProgressDisplay:
         if self._bar is not None:
@@ -91,17 +96,19 @@ class ProgressDisplay:
         elif not self._silent:
             tell(f"{self._title}: {total}{self._unit}")
 
-    def advance(self, count: int = 1) -> None:
+    def advance(self, count: int = 1, note: str = "") -> None:
         """Tell that so many more are done.
 
         Parameters
         ----------
         count : int
             How many.
+        note : str
+            What else is to be shown, such as how fast it goes.
         """
         self._done += count
         if self._bar is not None and self._task is not None:
-            self._bar.advance(self._task, count)
+            self._bar.update(self._task, advance=count, note=note)
             if self._draws and time.monotonic() - self._last >= _DRAW_EVERY_SECONDS:
                 self._last = time.monotonic()
                 with _lost_log():
@@ -110,7 +117,8 @@ class ProgressDisplay:
         now = time.monotonic()
         if not self._silent and now - self._last >= self._every:
             self._last = now
-            tell(f"{self._title}: {self._done}{self._of_total()}{self._time_left(now)}")
+            noted = f", {note}" if note else ""
+            tell(f"{self._title}: {self._done}{self._of_total()}{noted}{self._time_left(now)}")
 
     def message(self, text: str) -> None:
         """Print a line, above the bar if there is one.
@@ -169,10 +177,48 @@ def tell(text: str) -> None:
     text : str
         The line.
     """
+    if _json_lines:
+        tell_event("message", text=text.removeprefix("maest: "))
+    else:
+        _print(text)
+
+
+def tell_event(event: str, **values: Any) -> None:
+    """Print an event on stderr, a JSON object in one line; it is lost when nobody can read it.
+
+    Parameters
+    ----------
+    event : str
+        Its name.
+    **values
+        What `json.dumps` takes.
+    """
+    time_now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    _print(json.dumps({"event": event, "time": time_now, **values}))
+
+
+@contextlib.contextmanager
+def json_lines(wanted: bool = True) -> Iterator[None]:
+    """Have all that is told on stderr be JSON meanwhile, an object in each line.
+
+    Parameters
+    ----------
+    wanted : bool
+        False changes nothing.
+    """
+    global _json_lines  # noqa: PLW0603 (stderr is one for the whole process, too)
+    before, _json_lines = _json_lines, wanted or _json_lines
+    try:
+        yield
+    finally:
+        _json_lines = before
+
+
+def _print(line: str) -> None:
     if sys.stderr is None:  # closed before Python began; print would take stdout instead
         return
     with _lost_log():
-        print(text, file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -199,7 +245,9 @@ def _bar(thread: bool, transient: bool) -> rich.progress.Progress:
         rich.progress.MofNCompleteColumn(),
         rich.progress.TimeElapsedColumn(),
         rich.progress.TimeRemainingColumn(),
+        rich.progress.TextColumn("{task.fields[note]}", markup=False),
         console=Console(stderr=True),
         auto_refresh=thread,
         transient=transient,
+        redirect_stdout=False,  # what is printed there may go into a file or a pipe
     )

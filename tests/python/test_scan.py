@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from essentia_maest.collection import scan as scan_module
-from essentia_maest.collection.scan import LONGEST_NAME, Scan, audio_endings, scan
+from essentia_maest.collection import endings as endings_module
+from essentia_maest.collection.endings import audio_endings
+from essentia_maest.collection.result_names import LONGEST_NAME
+from essentia_maest.collection.scan import Scan, scan
 from essentia_maest.errors import InvalidArgumentError
 
 
@@ -109,7 +111,7 @@ def test_folders_are_searched_for_what_a_decoder_that_is_there_reads(
     tmp_path, monkeypatch, installed
 ):
     touch(tmp_path, "a.flac", "b.dsf", "c.DSF", "d.mid", "._e.mid", "f.txt")
-    monkeypatch.setattr(scan_module, "find_spec", lambda _: installed or None)
+    monkeypatch.setattr(endings_module, "find_spec", lambda _: installed or None)
     audio_endings.cache_clear()
     try:
         found = scan([tmp_path])

@@ -85,7 +85,7 @@ class Analysing(Generic[Result]):
         How much of the machine this may take.
     conclude : callable
         `Analysed` -> what `run` gives for a track. Called in the threads that analyse.
-    open_audio, limit : callable
+    open_audio, limit, hashed
         See `DecodingPool`.
     long_seconds : float
         See `LONG_SECONDS`.
@@ -106,6 +106,7 @@ class Analysing(Generic[Result]):
         open_audio: OpenAudio,
         limit: Callable[[str], float] = time_limit,
         long_seconds: float = LONG_SECONDS,
+        hashed: bool = False,
     ) -> None:
         self._spread = options.spread(model.plan(options.request))
         self._model = model
@@ -115,6 +116,7 @@ class Analysing(Generic[Result]):
         self._open_audio = open_audio
         self._limit = limit
         self._long_seconds = long_seconds
+        self._hashed = hashed
         self._threads: SideBySide[_Heard[Result]] | None = None
 
     def run(self, tracks: Iterable[Track]) -> Generator[tuple[Track, Result | Failure], None, None]:
@@ -145,7 +147,13 @@ class Analysing(Generic[Result]):
         workers = max(1, min(self._shares.workers, len(waiting)))
         threads = max(1, min(self._shares.threads, len(waiting)))
         with (
-            DecodingPool(workers, workers + threads + 1, self._open_audio, self._limit) as pool,
+            DecodingPool(
+                workers,
+                workers + threads + 1,
+                self._open_audio,
+                self._limit,
+                hashed=self._hashed,
+            ) as pool,
             SideBySide[_Heard[Result]](threads, pool.wake) as self._threads,
         ):
             while waiting or later or active:

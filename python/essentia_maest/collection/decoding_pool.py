@@ -24,6 +24,9 @@ PIECE_SAMPLES = 1 << 20
 WINDOW_SAMPLES = 6 * PIECE_SAMPLES
 """Samples of a track that are in memory at the most: 6.6 minutes, 25 MB."""
 
+# Files behind URLs are brought first.
+_BRING_SECONDS_PER_MB = 20.0
+
 
 class DecodingPool:
     """Processes that decode, and the memory that they write samples into; use as a context.
@@ -40,14 +43,23 @@ class DecodingPool:
     limit : callable
         Path of a file -> seconds that decoding may take. A worker whose samples are not heard
         waits, and that time does not count.
+    hashed : bool
+        Whether the audio is hashed, too.
     """
 
     def __init__(
-        self, workers: int, windows: int, open_audio: OpenAudio, limit: Callable[[str], float]
+        self,
+        workers: int,
+        windows: int,
+        open_audio: OpenAudio,
+        limit: Callable[[str], float],
+        *,
+        hashed: bool = False,
     ) -> None:
         self._windows = windows
         self._open_audio = open_audio
         self._limit = limit
+        self._hashed = hashed
         self._workers = Workers(workers, self._start)
         self._free = list(range(windows))
         self._set_up: SetUp | None = None
@@ -106,7 +118,7 @@ class DecodingPool:
         arriving = Arriving(track, window, memory[window] if memory else None)
         self._in_memory.add(arriving)
         job = Job(track.path, window, longest, spread)
-        self._at_work[self._workers.ask(job, self._limit(track.path))] = arriving
+        self._at_work[self._workers.ask(job, self._seconds_for(track))] = arriving
         return arriving
 
     def wait(self) -> list[Arriving]:
@@ -176,6 +188,12 @@ class DecodingPool:
         self._in_memory.remove(arriving)
         self._free.append(arriving.window)
 
+    def _seconds_for(self, track: Track) -> float:
+        limit = self._limit(track.path)
+        if track.listed is not None and track.listed.size:
+            limit += _BRING_SECONDS_PER_MB * track.listed.size / 1e6
+        return limit
+
     def _start(self) -> WorkerProcess:
         if self._set_up is None:
             self._set_up = SetUp(
@@ -184,6 +202,7 @@ class DecodingPool:
                 WINDOW_SAMPLES,
                 PIECE_SAMPLES,
                 LOGGER.getEffectiveLevel(),
+                self._hashed,
             )
         return WorkerProcess(partial(decode, self._set_up), self._set_up.windows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from multiprocessing.connection import Connection
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from ..errors import MaestError
 from ..log import kept
+from ..results.audio_hash import audio_hash
 from ..spread import Chosen, Spread, wanted_parts
 from .messages import (
     AudioSource,
@@ -55,6 +57,8 @@ def decode(set_up: SetUp, job: Job, connection: Connection, clock: Clock) -> Lon
                 if job.longest is not None and (source.seconds or 0.0) >= job.longest:
                     return Long()
                 facts = _decode(source, job.spread, _Outlet(connection, set_up, job.window, clock))
+                if set_up.hashed:
+                    facts = dataclasses.replace(facts, audio_hash=audio_hash(source.path))
             finally:
                 source.close()
         except (BrokenPipeError, EOFError, ConnectionResetError):

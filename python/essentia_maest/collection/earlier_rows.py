@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from typing import Any
 
 from .. import _core
 from ..errors import InvalidArgumentError
-from ..results.audio_hash import audio_hash
+from ..remote.urls import is_url, joined
 from ..results.columns import Vectors
 from ..results.parquet import read_table, rows_of, vectors_of
 from ..results.parts import Part, PartsFolder
@@ -19,7 +18,7 @@ from ..results.path_text import path_of_text, path_text
 from .flags import flags_of_columns
 from .scan import Track
 from .sinks import Earlier, RunFacts
-from .track_rows import names_of, place_of, top_labels
+from .track_rows import hash_of, names_of, place_of, size_and_mtime, top_labels
 
 _PLACE = ("path", "root", "size", "mtime")
 # What is not looked at: of 100,000 rows it would be most of the memory.
@@ -40,15 +39,15 @@ class _Row:
 
     @property
     def file(self) -> str:
-        return os.path.join(path_of_text(self.values["root"]), path_of_text(self.values["path"]))
+        return joined(path_of_text(self.values["root"]), path_of_text(self.values["path"]))
 
     def is_there_still(self) -> bool:
         """Tell whether the file is where it was: then one with the same audio is a copy."""
         try:
-            status = os.stat(self.file)
-        except OSError:
+            there = size_and_mtime(self.file)
+        except (OSError, InvalidArgumentError):
             return False
-        return (status.st_size, status.st_mtime_ns) == (self.values["size"], self.values["mtime"])
+        return there == (self.values["size"], self.values["mtime"])
 
 
 class EarlierRows:
@@ -127,7 +126,7 @@ class EarlierRows:
                     for name, (there, here) in differing.items()
                 )
                 raise InvalidArgumentError(
-                    f"{path_text(self._parts.path)}: has results that were computed otherwise "
+                    f"{path_text(str(self._parts.path))}: has results that were computed otherwise "
                     f"({listed}); wanted: the same, or another folder"
                 )
 
@@ -241,6 +240,13 @@ class EarlierRows:
             if row.taken_by is None and not row.is_there_still():
                 free.setdefault(row.values["audio_hash"], []).append(row)
         left = [number for number, row in enumerate(found) if row is None and places[number]]
+        # Files behind URLs would have to be brought here: only those of the same size are.
+        sizes = {row.values["size"] for rows in free.values() for row in rows}
+        left = [
+            number
+            for number in left
+            if not is_url(tracks[number].path) or _size(places[number]) in sizes
+        ]
         if not free or not left:
             return
         for number, digest in zip(left, self._hashed([tracks[n] for n in left]), strict=True):
@@ -314,15 +320,19 @@ def _key(values: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(values[name] for name in ("path", "size", "mtime"))
 
 
+def _size(place: dict[str, Any] | None) -> int:
+    return int(place["size"]) if place else -1
+
+
 def _place(track: Track) -> dict[str, Any] | None:
     try:
         return place_of(track)
-    except OSError:
+    except (OSError, InvalidArgumentError):
         return None  # to be reported as a track that cannot be read
 
 
 def _hash_of(track: Track) -> str | None:
     try:
-        return audio_hash(track.path)
+        return hash_of(track.path)
     except OSError:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,10 @@ from .outcomes import Failure
 
 class AudioSource(SeekableAudio, Protocol):
     """An opened audio file, such as `essentia_maest.AudioFile`."""
+
+    @property
+    def path(self) -> Path:
+        """Of the file, or of its copy on this machine."""
 
     @property
     def decoder(self) -> str:
@@ -60,6 +65,8 @@ class SetUp:
         How many are told of at a time.
     log_level : int
         From which on what is logged is sent back.
+    hashed : bool
+        Whether the audio is to be hashed.
     """
 
     open_audio: OpenAudio
@@ -67,6 +74,7 @@ class SetUp:
     window_samples: int
     piece_samples: int
     log_level: int
+    hashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,8 @@ class Facts:
         Seconds that the file promises, if it does.
     damage : str or None
         What was wrong with the file.
+    audio_hash : str or None
+        See `essentia_maest.results.audio_hash`, where it was asked for.
     """
 
     decoder: str
@@ -158,6 +168,7 @@ class Facts:
     ending: str = "complete"
     promised: float | None = None
     damage: str | None = None
+    audio_hash: str | None = None
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,8 @@ class RunReport:
         Tracks, analysed now or before, that are remarkable.
     left_out : dict of str to list of str
         Files that sound like audio and that nobody here reads, by the ending of their names.
+    skipped : list of str
+        Hidden folders, and what is beside audio files, that were not looked into.
     """
 
     found: int = 0
@@ -219,6 +221,7 @@ class RunReport:
     mixed: list[Difference] = dataclasses.field(default_factory=list)
     flagged: Tally = dataclasses.field(default_factory=Tally)
     left_out: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    skipped: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def not_reached(self) -> int:
@@ -240,6 +243,7 @@ class RunReport:
                 "duplicates": self.duplicates,
                 "not_reached": self.not_reached,
                 "left_out": sum(map(len, self.left_out.values())),
+                "skipped": len(self.skipped),
             },
             "failures": [dataclasses.asdict(failure) for failure in self.failures],
             "flags": self.flagged.as_json(),
@@ -247,5 +251,6 @@ class RunReport:
                 ending: {"count": len(files), "files": files[:MOST_NAMED]}
                 for ending, files in self.left_out.items()
             },
+            "skipped": {"count": len(self.skipped), "paths": self.skipped[:MOST_NAMED]},
             "mixed": [dataclasses.asdict(difference) for difference in self.mixed],
         }

@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..decoding.paths import printable_path
-from ..errors import InvalidArgumentError, StoppedEarlyError, ends_all_work
+from ..errors import InvalidArgumentError, StoppedEarlyError, ends_all_work, in_words
 from ..files import UNFINISHED, write_json, write_whole
+from ..results.places import is_remote, make_folder, place_of, write_file
 from .describe import describe_track
 from .outcomes import Failure
 from .scan import Track
@@ -50,7 +51,9 @@ def made_folder(folder: str | os.PathLike[str]) -> Path:
     essentia_maest.errors.StoppedEarlyError
         The same, because the disk is full or lost.
     """
-    path = Path(os.path.abspath(folder))
+    path = place_of(folder)
+    if is_remote(path):
+        return _made_remote_folder(path)
     shown = printable_path(path)
     if path.exists() and not path.is_dir():
         raise InvalidArgumentError(f"{shown}: is a file; a folder for the results is wanted")
@@ -63,6 +66,19 @@ def made_folder(folder: str | os.PathLike[str]) -> Path:
         kind = StoppedEarlyError if full else InvalidArgumentError
         raise kind(
             f"{shown}: no results can be written there: {error.strerror or error}"
+        ) from error
+    return path
+
+
+def _made_remote_folder(path: Path) -> Path:
+    try:
+        probe = path / ".maest-probe"
+        make_folder(path)
+        write_file(probe, b"")
+        probe.unlink()
+    except Exception as error:  # of any library that fsspec may use
+        raise InvalidArgumentError(
+            f"{path}: no results can be written there: {in_words(error)}"
         ) from error
     return path
 
@@ -87,6 +103,8 @@ class ResultFolder:
     ----------
     folder : str or os.PathLike
         The folder; made if it does not exist.
+    writes : bool
+        False where nothing will be: the folder need not be there.
 
     Raises
     ------
@@ -96,9 +114,19 @@ class ResultFolder:
         The same, because the disk is full or lost.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.path = made_folder(folder)
+    def __init__(self, folder: str | os.PathLike[str], *, writes: bool = True) -> None:
+        if is_remote(place_of(folder)):
+            raise InvalidArgumentError(
+                f"{place_of(folder)}: files for each track go into folders of this machine only; "
+                "wanted: --format parquet for a URL"
+            )
+        self.path = made_folder(folder) if writes else place_of(folder)
         self._run: RunFacts | None = None
+
+    @property
+    def hashes(self) -> bool:
+        """No."""
+        return False
 
     @property
     def unwritten(self) -> int:
@@ -139,6 +167,17 @@ class ResultFolder:
 
     def close(self) -> None:
         """Do nothing: runs side by side write the same files."""
+
+    def labels(self, described: _Written) -> list[dict[str, Any]]:
+        """Give the strongest labels of a track that `describe` took."""
+        families = described.result.get("families")
+        if families:
+            return [
+                {"family": family, "label": label, "activation": activation}
+                for family, labels in families.items()
+                for label, activation in labels.items()
+            ]
+        return [{"family": None, **label} for label in described.result.get("top", [])]
 
     def told(self, track: Track) -> dict[str, Any]:
         """Give a track's JSON."""

@@ -6,11 +6,10 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Protocol
 
-from ..decoding.audio_file import AudioFile
 from ..errors import InvalidArgumentError, ends_all_work, in_words
 from ..front_end import SAMPLE_RATE
 from ..model import Model
@@ -20,9 +19,10 @@ from .analysing import LONG_SECONDS, Analysed, Analysing
 from .describe import describe_model, describe_versions, untrained_warning
 from .flags import flags_of, why_failed
 from .messages import OpenAudio
+from .opening import open_track
 from .options import KEEP, AnalysisOptions, Shares
 from .outcomes import Failure, RunReport, StageSeconds
-from .progress import Reporter
+from .progress import Reporter, TrackTold
 from .results import SUMMARY
 from .resume import EarlierResults
 from .scan import Scan, Track
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Ending:
+class Ending:
     """What became of a track: a failure, perhaps one that all others would share, or results."""
 
     failure: Failure | None = None
@@ -41,6 +41,21 @@ class _Ending:
     samples: int = 0
     flags: dict[str, Any] = dataclasses.field(default_factory=dict)
     seconds: StageSeconds = dataclasses.field(default_factory=StageSeconds)
+    labels: Sequence[dict[str, Any]] = ()
+
+
+class Engine(Protocol):
+    """What analyses tracks, in whatever processes; see `Analysing`, which is one."""
+
+    def run(self, tracks: Iterable[Track]) -> Generator[tuple[Track, Ending | Failure], None, None]:
+        """Give each track, and what became of it, as they get done; closing it ends all work."""
+
+    def leftovers(self) -> Iterator[tuple[Track, Ending | Failure]]:
+        """Give what was concluded, but not given, before the iterator was closed."""
+
+
+MakeEngine = Callable[[Callable[[Analysed], Ending]], Engine]
+"""What concludes a track, in the process of the run -> an engine."""
 
 
 def threads_of_model(tracks: int, threads: int) -> int:
@@ -91,6 +106,8 @@ class CollectionRun:
         See `DecodingPool`.
     long_seconds : float
         See `essentia_maest.collection.analysing.LONG_SECONDS`.
+    make_engine : callable, optional
+        What analyses tracks, if not this process and its workers.
 
     Raises
     ------
@@ -110,9 +127,10 @@ class CollectionRun:
         resume: bool = False,
         mixed: str = KEEP,
         strict: bool = False,
-        open_audio: OpenAudio = AudioFile,
+        open_audio: OpenAudio = open_track,
         limit: Callable[[str], float] = time_limit,
         long_seconds: float = LONG_SECONDS,
+        make_engine: MakeEngine | None = None,
     ) -> None:
         self._model = model
         self._options = options
@@ -123,15 +141,20 @@ class CollectionRun:
         self._reporter = reporter
         self._resume = resume
         self._strict = strict
-        self._analysing = Analysing(
-            model,
-            options,
-            Shares(workers, threads),
-            self._keep,
-            open_audio=open_audio,
-            limit=limit,
-            long_seconds=long_seconds,
-        )
+        self._engine: Engine
+        if make_engine is not None:
+            self._engine = make_engine(self._keep)
+        else:
+            self._engine = Analysing(
+                model,
+                options,
+                Shares(workers, threads),
+                self._keep,
+                open_audio=open_audio,
+                limit=limit,
+                long_seconds=long_seconds,
+                hashed=sink.hashes,
+            )
         self._common: dict[str, Any] = {
             "trained": model.trained,
             **({} if model.trained else {"warning": untrained_warning(model)}),
@@ -166,9 +189,7 @@ class CollectionRun:
             No process, or no thread, can be started.
         """
         started, clock = datetime.now(timezone.utc), time.monotonic()
-        report = RunReport(
-            found=len(scan.tracks), duplicates=scan.duplicates, left_out=scan.left_out
-        )
+        report = _report_of(scan)
         with self._reporter, contextlib.closing(self._sink):
             try:
                 self._sink.open(
@@ -178,7 +199,7 @@ class CollectionRun:
                 self._sink.begin(waiting)
                 for path, reason in scan.unreadable:
                     self._fail(report, Failure(path, "scan", f"cannot be listed: {reason}"))
-                self._reporter.start(len(waiting))
+                self._reporter.start(len(waiting), report.resumed)
                 self._run(waiting, report)
             except InvalidArgumentError:  # nothing was begun
                 raise
@@ -189,6 +210,30 @@ class CollectionRun:
                 raise
             self._write_summary(report, started, clock)
         return report
+
+    def plan(self, scan: Scan) -> tuple[list[Track], RunReport]:
+        """Tell what `run` would do; nothing is written.
+
+        Parameters
+        ----------
+        scan : Scan
+            What would be analysed.
+
+        Returns
+        -------
+        waiting : list of Track
+            What is left to do.
+        report : RunReport
+            With what is known before.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            `run` would raise it, too.
+        """
+        report = _report_of(scan)
+        self._sink.open(RunFacts(self._model, self._options, self._common), resume=self._resume)
+        return self._left_to_do(scan.tracks, report), report
 
     def _left_to_do(self, tracks: list[Track], report: RunReport) -> list[Track]:
         if not self._resume:
@@ -204,24 +249,26 @@ class CollectionRun:
 
     def _run(self, waiting: list[Track], report: RunReport) -> None:
         try:
-            with contextlib.closing(self._analysing.run(waiting)) as endings:
+            with contextlib.closing(self._engine.run(waiting)) as endings:
                 for track, ending in endings:
                     self._conclude(track, ending, report)
                     if report.stopped is not None:
                         return
         finally:
             # an interrupted run tells of all that it wrote
-            for track, ending in self._analysing.leftovers():
+            for track, ending in self._engine.leftovers():
                 self._conclude(track, ending, report)
 
-    def _conclude(self, track: Track, ending: _Ending | Failure, report: RunReport) -> None:
+    def _conclude(self, track: Track, ending: Ending | Failure, report: RunReport) -> None:
         if isinstance(ending, Failure):
-            ending = _Ending(ending)
+            ending = Ending(ending)
         if ending.failure is not None:
             self._fail(report, ending.failure, track)
         else:
             report.analyzed += 1
-            report.audio_seconds += ending.samples / SAMPLE_RATE
+            seconds = ending.samples / SAMPLE_RATE
+            report.audio_seconds += seconds
+            self._reporter.track(TrackTold(track.path, seconds, ending.labels))
         report.flagged.add(track.path, ending.flags)
         report.seconds.add(ending.seconds)
         if ending.hopeless is not None and report.stopped is None:
@@ -229,24 +276,24 @@ class CollectionRun:
         if report.stopped is None:
             self._reporter.done()
 
-    def _keep(self, analysed: Analysed) -> _Ending:
+    def _keep(self, analysed: Analysed) -> Ending:
         """Write the results of a track."""
         track, facts, seconds = analysed.track, analysed.facts, analysed.seconds
         flags = flags_of(facts)
         if self._strict and (reason := why_failed(flags)) is not None:
             failure = Failure(track.path, "decode", reason)
-            return _Ending(failure, flags=flags, seconds=seconds)
+            return Ending(failure, flags=flags, seconds=seconds)
         try:
             described = self._sink.describe(sinks.Analysed(track, facts, analysed.analysis, flags))
         except Exception as error:
-            return _Ending(Failure.of(track.path, "analyze", error), seconds=seconds)
+            return Ending(Failure.of(track.path, "analyze", error), seconds=seconds)
         started = time.perf_counter()
         try:
             self._sink.track(described)
         except Exception as error:
             failure = Failure.of(track.path, "write", error)
             hopeless = ends_all_work(error)
-            return _Ending(
+            return Ending(
                 failure,
                 f"results cannot be written: {failure.reason}" if hopeless else None,
             )
@@ -255,7 +302,7 @@ class CollectionRun:
         _log.debug(
             "%s: %.1f s of audio, %s", track.path, facts.samples / SAMPLE_RATE, seconds.rounded()
         )
-        return _Ending(samples=facts.samples, flags=flags, seconds=seconds)
+        return Ending(None, None, facts.samples, flags, seconds, self._sink.labels(described))
 
     def _fail(self, report: RunReport, failure: Failure, track: Track | None = None) -> None:
         report.failures.append(failure)
@@ -288,3 +335,13 @@ class CollectionRun:
             failure = Failure.of(str(self._sink.path / SUMMARY), "summary", error)
             self._fail(report, failure)
             report.stopped = report.stopped or f"the summary cannot be written: {failure.reason}"
+        self._reporter.end(report, time.monotonic() - clock)
+
+
+def _report_of(scan: Scan) -> RunReport:
+    return RunReport(
+        found=len(scan.tracks),
+        duplicates=scan.duplicates,
+        left_out=scan.left_out,
+        skipped=scan.skipped,
+    )

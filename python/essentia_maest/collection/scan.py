@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.util import find_spec
 
-from .. import _core
 from ..decoding.paths import printable_path
 from ..errors import InvalidArgumentError
-
-#: What files are whose names end so, in lower case: containers as the engine's table of routes has
-#: them (`_core.routes`). Where none of them has a route that is open here, folders are not searched
-#: for it.
-_CONTAINERS = {
-    ".3g2": "mp4", ".3ga": "mp4", ".3gp": "mp4", ".aa": "", ".aa3": "", ".aac": "adts latm adif",
-    ".aax": "mp4", ".ac3": "ac3", ".adts": "adts", ".aif": "aiff aifc", ".aifc": "aiff aifc",
-    ".aiff": "aiff aifc", ".amr": "amr", ".ape": "ape", ".at3": "", ".au": "au", ".awb": "amr",
-    ".caf": "caf", ".dff": "dff", ".dsf": "dsf", ".dts": "dts", ".eac3": "ac3", ".flac": "flac",
-    ".la": "", ".m4a": "mp4", ".m4b": "mp4", ".m4p": "mp4", ".m4r": "mp4", ".mid": "", ".midi": "",
-    ".mka": "matroska", ".mlp": "", ".mod": "", ".mp1": "mpeg", ".mp2": "mpeg", ".mp3": "mpeg",
-    ".mp4": "mp4", ".mpc": "musepack", ".mpga": "mpeg", ".mp+": "musepack", ".ofr": "optimfrog",
-    ".ofs": "optimfrog", ".oga": "ogg", ".ogg": "ogg", ".oma": "", ".opus": "ogg",
-    ".ra": "realmedia", ".rf64": "rf64", ".rm": "realmedia", ".s3m": "", ".shn": "shorten",
-    ".snd": "au", ".spx": "ogg", ".tak": "tak", ".thd": "", ".tta": "tta", ".voc": "voc",
-    ".vqf": "", ".w64": "w64", ".wav": "wav", ".wave": "wav", ".weba": "webm", ".webm": "webm",
-    ".wma": "asf", ".wv": "wavpack", ".xm": "",
-}  # fmt: skip
-
-LONGEST_NAME = 255 - len(".predictions.npy")
-"""Bytes of a result name that leave room, on common file systems, for what is appended to it."""
-
-RESERVED_NAMES = frozenset({"summary"})
-"""Result names that would overwrite what the run itself writes."""
-
-RESERVED_FOLDERS = frozenset({"summary.json"})
-"""Folder names that would stand where the run itself writes."""
+from ..remote.listing import RemoteFile, list_url
+from ..remote.urls import absolute, folder_of, is_url, relative_to
+from .endings import audio_endings, sounds_like_audio
+from .lists import Listed
+from .patterns import Pattern, has_magic
+from .result_names import without_collisions
+from .walking import FoundFile, Passed, is_beside, is_hidden_folder, walk
 
 
 @dataclass(frozen=True)
@@ -51,21 +24,24 @@ class Track:
     Attributes
     ----------
     path : str
-        Absolute path of the audio file.
+        Absolute path of the audio file, or its URL.
     result : str
         Path of its results relative to the result folder, without ``.json`` or ``.npy``.
     root : str
         The folder that was given, or the folder of the file that was given.
+    listed : RemoteFile, optional
+        Of a URL: what the server told when it was found.
     """
 
     path: str
     result: str
     root: str = ""
+    listed: RemoteFile | None = None
 
     @property
     def relative(self) -> str:
         """`path`, relative to `root`."""
-        return os.path.relpath(self.path, self.root or os.path.dirname(self.path))
+        return relative_to(self.path, self.root or folder_of(self.path))
 
 
 @dataclass
@@ -82,37 +58,40 @@ class Scan:
         How many names were left out because they lead to a file already in `tracks`.
     left_out : dict of str to list of str
         Files in folders that no decoder here reads, by the ending of their names.
+    skipped : list of str
+        Hidden folders, those of machines (``@eaDir``), and what macOS keeps beside audio files.
     """
 
     tracks: list[Track] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     duplicates: int = 0
     left_out: dict[str, list[str]] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
 
 
-@cache
-def audio_endings() -> frozenset[str]:
-    """Tell what names of files end with that are taken from folders.
+@dataclass(frozen=True)
+class _Found:
+    """A file, before it is known what its results are called."""
 
-    Returns
-    -------
-    frozenset of str
-        In lower case, with their dots: those of what some decoder that is installed reads.
-    """
-    there = {"ffmpeg", "sndfile"} | ({"extra"} if find_spec("av") else set())
-    read = {route.container for route in _core.routes() if there.intersection(route.readers)}
-    return frozenset(
-        ending for ending, names in _CONTAINERS.items() if read.intersection(names.split())
-    )
+    path: str
+    name: str
+    root: str
+    target: str
+    listed: RemoteFile | None = None
 
 
-def scan(paths: Iterable[str | os.PathLike[str]]) -> Scan:
-    """Find the audio files among files and folders.
+def scan(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    listed: Sequence[Listed] = (),
+    hidden: bool = False,
+) -> Scan:
+    """Find the audio files among files, folders, patterns and URLs.
 
     Folders are searched through all levels, following symbolic links, each folder once; what they
     hold is taken if its name ends as audio files do (`audio_endings`); what ends as music that
-    nobody here reads is noted. Files named themselves are taken whatever their name. One file
-    reached twice is taken once.
+    nobody here reads is noted. Files named themselves are taken whatever their name. What does not
+    exist and has ``*``, ``?`` or ``[`` is a pattern. One file reached twice is taken once.
 
     Results mirror the folders: ``FOLDER/a/b.mp3`` becomes ``a/b.mp3``; if several paths were
     given, ``FOLDER`` itself is kept as the first level. Names that would still collide, also on
@@ -121,7 +100,11 @@ def scan(paths: Iterable[str | os.PathLike[str]]) -> Scan:
     Parameters
     ----------
     paths : iterable of str or os.PathLike
-        Files and folders.
+        Files, folders, patterns, URLs.
+    listed : sequence of Listed
+        Entries of lists. What is not there is a track all the same, so that it is reported.
+    hidden : bool
+        Search hidden folders, too, and those of NAS, bins and archives.
 
     Returns
     -------
@@ -131,107 +114,111 @@ def scan(paths: Iterable[str | os.PathLike[str]]) -> Scan:
     Raises
     ------
     essentia_maest.errors.InvalidArgumentError
-        One of `paths` does not exist.
+        One of `paths` does not exist, or a URL cannot be listed.
     """
-    given = [os.path.abspath(os.fsdecode(path)) for path in paths]
+    given = [absolute(path) for path in paths]
     for path in given:
-        if not os.path.lexists(path):
+        if not is_url(path) and not os.path.lexists(path) and not has_magic(path):
             raise InvalidArgumentError(f"{printable_path(path)}: no such file or folder")
-    found = Scan()
+    search = _Search(len(given) + len(listed) > 1, hidden)
     seen: set[str] = set()
-    named: list[tuple[str, str]] = []
-    roots: list[str] = []
-    for path in given:
-        for file, name in _files_of(path, len(given) > 1, found):
-            target = os.path.realpath(file)
-            if target in seen:
-                found.duplicates += 1
-            else:
-                seen.add(target)
-                named.append((file, name))
-                roots.append(path if os.path.isdir(path) else os.path.dirname(path))
-    found.tracks = _without_collisions(named, roots)
-    return found
-
-
-def _files_of(path: str, several: bool, found: Scan) -> Iterator[tuple[str, str]]:
-    if not os.path.isdir(path):
-        yield path, os.path.basename(path)
-        return
-    prefix = os.path.basename(path) if several else ""
-    for file in _walk(path, found):
-        yield file, os.path.join(prefix, os.path.relpath(file, path))
-
-
-def _walk(top: str, found: Scan) -> Iterator[str]:
-    def cannot_list(error: OSError) -> None:
-        found.unreadable.append((os.fsdecode(error.filename), error.strerror or str(error)))
-
-    visited: set[tuple[int, int]] = set()
-    for folder, subfolders, files in os.walk(top, onerror=cannot_list, followlinks=True):
-        try:
-            status = os.stat(folder)
-        except OSError as error:
-            cannot_list(error)
-            subfolders.clear()
-            continue
-        if (status.st_dev, status.st_ino) in visited:
-            subfolders.clear()
-            continue
-        visited.add((status.st_dev, status.st_ino))
-        subfolders.sort()
-        for name in sorted(files):
-            if name.startswith("._"):  # what macOS keeps beside "x.mp3" on foreign disks
-                continue
-            file, ending = os.path.join(folder, name), os.path.splitext(name)[1].lower()
-            if ending in audio_endings() and not _is_special(file):
-                yield file
-            elif ending in _CONTAINERS and not _is_special(file):
-                found.left_out.setdefault(ending, []).append(file)
-
-
-def _is_special(path: str) -> bool:
-    """Tell pipes, sockets and devices, which nobody means when they name a folder."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return False  # a broken link: to be reported as a track that cannot be read
-    return not stat.S_ISREG(mode)
-
-
-def _without_collisions(named: list[tuple[str, str]], roots: list[str]) -> list[Track]:
-    wanted = [(path, _beside_summary(_shortened(name))) for path, name in named]
-    taken = Counter(_key(name) for _, name in wanted)
-    taken.update(RESERVED_NAMES)
-    return [
-        Track(path, name if taken[_key(name)] == 1 else _distinct(name, path), root)
-        for (path, name), root in zip(wanted, roots, strict=True)
+    files: list[_Found] = []
+    for file in search.files(given, listed):
+        if file.target in seen:
+            search.found.duplicates += 1
+        else:
+            seen.add(file.target)
+            files.append(file)
+    names = without_collisions([(file.path, file.name) for file in files])
+    search.found.tracks = [
+        Track(file.path, name, file.root, file.listed)
+        for file, name in zip(files, names, strict=True)
     ]
+    return search.found
 
 
-def _beside_summary(name: str) -> str:
-    first, slash, rest = name.partition(os.sep)
-    return (
-        _distinct(first, first) + slash + rest
-        if slash and _key(first) in RESERVED_FOLDERS
-        else name
-    )
+class _Search:
+    """A search, and what it passed by."""
+
+    def __init__(self, several: bool, hidden: bool) -> None:
+        self.found = Scan()
+        self._several = several
+        self._hidden = hidden
+        self._passed = Passed(self.found.unreadable, self.found.skipped)
+
+    def files(self, given: Sequence[str], listed: Sequence[Listed]) -> Iterator[_Found]:
+        for path in given:
+            if is_url(path):
+                yield from self._below_url(path)
+            elif os.path.isdir(path):
+                yield from self._in_folder(path)
+            elif os.path.lexists(path):
+                yield _named(path, os.path.dirname(path))
+            else:
+                yield from self._matching(path)
+        for entry in listed:
+            if is_url(entry.path):
+                yield _Found(entry.path, _last(entry.path), folder_of(entry.path), entry.path)
+            elif os.path.isdir(entry.path):
+                yield from self._in_folder(entry.path)
+            else:
+                below = entry.base and entry.path.startswith(os.path.join(entry.base, ""))
+                yield _named(entry.path, entry.base if below else os.path.dirname(entry.path))
+
+    def _in_folder(self, folder: str) -> Iterator[_Found]:
+        for file in walk(folder, self._passed, hidden=self._hidden):
+            if self._is_audio(file.path, file.relative):
+                yield self._of_folder(file, folder)
+
+    def _matching(self, path: str) -> Iterator[_Found]:
+        pattern, matches = Pattern(path), False
+        if os.path.isdir(pattern.base):
+            for file in walk(
+                pattern.base, self._passed, hidden=self._hidden, enters=pattern.enters
+            ):
+                takes = pattern.takes(file.relative)
+                matches = matches or takes is not False
+                if takes or (takes is None and self._is_audio(file.path, file.relative)):
+                    yield self._of_folder(file, pattern.base)
+        if not matches:
+            raise InvalidArgumentError(
+                f"{printable_path(path)}: no such file or folder, and as a pattern it matches none"
+            )
+
+    def _below_url(self, url: str) -> Iterator[_Found]:
+        passed: set[str] = set()
+        for file in list_url(url):
+            relative = relative_to(file.url, file.root)
+            folders = relative.split("/")[:-1]
+            hidden = next((name for name in folders if is_hidden_folder(name)), None)
+            if hidden is not None and not self._hidden:
+                passed.add(file.url[: file.url.index(hidden) + len(hidden)])
+            elif file.url == url or self._is_audio(file.url, relative):
+                name = os.path.join(_last(file.root), relative) if self._several else relative
+                yield _Found(file.url, name, file.root, file.url, file)
+        self.found.skipped += sorted(passed)
+
+    def _of_folder(self, file: FoundFile, folder: str) -> _Found:
+        prefix = os.path.basename(folder) if self._several else ""
+        return _Found(file.path, os.path.join(prefix, file.relative), folder, file.target)
+
+    def _is_audio(self, path: str, relative: str) -> bool:
+        name = os.path.basename(relative)
+        ending = os.path.splitext(name)[1].lower()
+        if not sounds_like_audio(ending):
+            return False
+        if is_beside(name) and not self._hidden:
+            self.found.skipped.append(path)
+            return False
+        if ending not in audio_endings():
+            self.found.left_out.setdefault(ending, []).append(path)
+            return False
+        return True
 
 
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+def _named(path: str, root: str) -> _Found:
+    return _Found(path, os.path.relpath(path, root), root, os.path.realpath(path))
 
 
-def _distinct(name: str, path: str, longest: int = LONGEST_NAME) -> str:
-    """Add a digest of the path to a name, keeping its extension and its length within bounds."""
-    folder, base = os.path.split(name)
-    stem, extension = os.path.splitext(base)
-    ending = "~" + hashlib.sha256(os.fsencode(path)).hexdigest()[:12] + extension
-    room = max(longest - len(os.fsencode(ending)), 0)
-    return os.path.join(folder, os.fsencode(stem)[:room].decode("utf-8", "ignore") + ending)
-
-
-def _shortened(name: str) -> str:
-    if len(os.fsencode(os.path.basename(name))) <= LONGEST_NAME:
-        return name
-    return _distinct(name, name)
+def _last(url: str) -> str:
+    return url.partition("::")[0].rstrip("/").rpartition("/")[2]

@@ -85,6 +85,10 @@ class ResultSink(Protocol):
         """The folder, for messages."""
 
     @property
+    def hashes(self) -> bool:
+        """Whether it keeps hashes of audio: workers that decode make them."""
+
+    @property
     def unwritten(self) -> int:
         """Tracks that were given, and are not on the disk."""
 
@@ -139,11 +143,20 @@ class ResultSink(Protocol):
     def close(self) -> None:
         """Let others write there; what is read of it can still be asked for."""
 
+    def labels(self, described: Any) -> list[dict[str, Any]]:
+        """Give ``family``, ``label`` and ``activation`` of the strongest labels of a track."""
+
     def told(self, track: Track) -> dict[str, Any]:
         """Give ``top``, and perhaps ``families``, of a track that is done; perhaps nothing."""
 
 
-def make_sink(kind: str, folder: str | os.PathLike[str], embeddings: str = "float32") -> ResultSink:
+def make_sink(
+    kind: str,
+    folder: str | os.PathLike[str],
+    embeddings: str = "float32",
+    *,
+    writes: bool = True,
+) -> ResultSink:
     """Make what a format's name stands for.
 
     Parameters
@@ -151,9 +164,11 @@ def make_sink(kind: str, folder: str | os.PathLike[str], embeddings: str = "floa
     kind : {"parquet", "files", "csv"}
         The format.
     folder : str or os.PathLike
-        For the results.
+        For the results; tables may go to a URL.
     embeddings : {"float32", "float16"}
         What embeddings are kept in.
+    writes : bool
+        False where nothing will be written.
 
     Returns
     -------
@@ -175,5 +190,5 @@ def make_sink(kind: str, folder: str | os.PathLike[str], embeddings: str = "floa
             "parquet or csv"
         )
     if kind == FILES:
-        return ResultFolder(folder)
-    return TableSink(folder, embeddings=embeddings, csv=kind == CSV)
+        return ResultFolder(folder, writes=writes)
+    return TableSink(folder, embeddings=embeddings, csv=kind == CSV, writes=writes)

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidArgumentError
-from ..files import write_json
 from ..results.columns import FAILURES, VECTOR_TYPES, Vectors, columns_of, is_vector
 from ..results.csv_files import write_csv
 from ..results.one_writer import OneWriter
 from ..results.parquet import Rows
 from ..results.parts import PartsFolder
 from ..results.path_text import path_text
+from ..results.places import place_of, write_json_file
 from .describe import describe_versions
 from .earlier_rows import EarlierRows
 from .outcomes import Failure
@@ -67,6 +67,8 @@ class TableSink:
         What embeddings are kept in.
     csv : bool
         Whether sheets are made of the tables in the end.
+    writes : bool
+        False where nothing will be: the folder need not be there.
     most_bytes, most_tracks, most_seconds
         See `MOST_BYTES` and those after it.
 
@@ -87,12 +89,13 @@ class TableSink:
         most_bytes: int = MOST_BYTES,
         most_tracks: int = MOST_TRACKS,
         most_seconds: float = MOST_SECONDS,
+        writes: bool = True,
     ) -> None:
         if embeddings not in VECTOR_TYPES:
             raise InvalidArgumentError(
                 f"embeddings is {embeddings!r}; wanted: {', '.join(VECTOR_TYPES)}"
             )
-        self.path = made_folder(folder)
+        self.path = made_folder(folder) if writes else place_of(folder)
         self._parts = PartsFolder(self.path)
         self._one_writer = OneWriter(self.path)
         self._embeddings = embeddings
@@ -105,7 +108,12 @@ class TableSink:
         self._vectors = Vectors()
         self._earlier: EarlierRows | None = None
         self._ids: set[int] = set()
-        self._tops: dict[str, list[dict[str, Any]]] = {}
+        self._tops: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+
+    @property
+    def hashes(self) -> bool:
+        """Yes: a track is known by its audio."""
+        return True
 
     @property
     def unwritten(self) -> int:
@@ -127,7 +135,7 @@ class TableSink:
         earlier = EarlierRows(self._parts, run, self._vectors)
         if earlier.count and not resume:
             raise InvalidArgumentError(
-                f"{path_text(self.path)}: has the results of {earlier.count} tracks; wanted: "
+                f"{path_text(str(self.path))}: has the results of {earlier.count} tracks; wanted: "
                 "--resume to go on with them, or another folder"
             )
         if resume and not earlier.count and not self._parts.files("failures"):
@@ -200,7 +208,12 @@ class TableSink:
         """Write the account of a run, and sheets if they are wanted."""
         if self._csv:
             write_csv(self.path)
-        write_json(self.path / SUMMARY, summary)
+        write_json_file(self.path / SUMMARY, summary)
+
+    def labels(self, described: TrackRows) -> list[dict[str, Any]]:
+        """Give the strongest labels of a track that `describe` took."""
+        found: list[dict[str, Any]] = described.values.get("top", [])
+        return found
 
     def close(self) -> None:
         """Let other runs write there."""
@@ -208,7 +221,7 @@ class TableSink:
 
     def told(self, track: Track) -> dict[str, Any]:
         """Give the strongest labels of a track."""
-        top = self._tops.get(os.path.join(*names_of(track).values()))
+        top = self._tops.get((*names_of(track).values(),))
         if top is None:
             top = self._of_before.top_of(track)
         return told_by_top(top) if top else {}
@@ -238,7 +251,7 @@ class TableSink:
         written = (path for path in self.path.rglob("*.json") if path.name != SUMMARY)
         if next(written, None) is not None:
             raise InvalidArgumentError(
-                f"{path_text(self.path)}: has files for each track, and no tables; wanted: "
+                f"{path_text(str(self.path))}: has files for each track, and no tables; wanted: "
                 "--format files to go on with them, or another folder"
             )
 
@@ -254,7 +267,7 @@ class TableSink:
     def _remember(self, values: dict[str, Any]) -> None:
         """Keep what is shown of a run of one track."""
         if len(self._tops) < 2 and "top" in values:
-            self._tops[os.path.join(values["root"], values["path"])] = values["top"]
+            self._tops[values["root"], values["path"]] = values["top"]
 
     def _write(self, taken: _Waiting) -> None:
         if taken.tracks:

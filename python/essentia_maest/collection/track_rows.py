@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -10,8 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import InvalidArgumentError
 from ..front_end import SAMPLE_RATE
 from ..reading.families import SEPARATOR, strongest_by_family
+from ..remote.copies import fetched
+from ..remote.listing import status as remote_status
+from ..remote.urls import folder_of, is_url
 from ..results.audio_hash import audio_hash
 from ..results.path_text import path_text
 from .describe import strongest
@@ -73,13 +78,44 @@ def place_of(track: Track) -> dict[str, Any]:
     OSError
         The file is gone.
     """
-    status = os.stat(track.path)
-    return {**names_of(track), "size": status.st_size, "mtime": status.st_mtime_ns}
+    if track.listed is not None:
+        size, mtime = track.listed.size or 0, track.listed.mtime
+    else:
+        size, mtime = size_and_mtime(track.path)
+    return {**names_of(track), "size": size, "mtime": mtime}
+
+
+def size_and_mtime(path: str) -> tuple[int, int]:
+    """Give the bytes of a file, and the ns since 1970 of its last change.
+
+    Parameters
+    ----------
+    path : str
+        Path or URL; a server that tells no size, or no time, gives 0.
+
+    Raises
+    ------
+    OSError
+        The file is gone.
+    """
+    if is_url(path):
+        size, mtime = remote_status(path)
+        return size or 0, mtime
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
+def hash_of(path: str) -> str:
+    """Hash the audio of a file, wherever it is; see `audio_hash`."""
+    if not is_url(path):
+        return audio_hash(path)
+    with fetched(path) as copy:
+        return audio_hash(copy)
 
 
 def names_of(track: Track) -> dict[str, str]:
     """Give ``root`` and ``path`` of a track, as the tables have them."""
-    root = track.root or os.path.dirname(track.path)
+    root = track.root or folder_of(track.path)
     return {"root": path_text(root), "path": path_text(track.relative)}
 
 
@@ -115,7 +151,7 @@ def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = No
     }
     values: dict[str, Any] = {
         **place_of(analysed.track),
-        "audio_hash": known_hash or audio_hash(analysed.track.path),
+        "audio_hash": known_hash or facts.audio_hash or hash_of(analysed.track.path),
         "seconds": round(duration, 3),
         "segments": len(held),
         "decoder": facts.decoder,
@@ -179,15 +215,13 @@ def row_of_failure(failure: Failure, track: Track | None) -> dict[str, Any]:
     """Make a row of `failures`."""
     place: dict[str, Any] = {
         "path": path_text(track.relative if track else os.path.basename(failure.path)),
-        "root": path_text((track.root if track else "") or os.path.dirname(failure.path)),
+        "root": path_text((track.root if track else "") or folder_of(failure.path)),
         "size": None,
         "mtime": None,
     }
-    try:
-        status = os.stat(failure.path)
-        place |= {"size": status.st_size, "mtime": status.st_mtime_ns}
-    except OSError:
-        pass  # that it is gone may be why it failed
+    # That it is gone may be why it failed.
+    with contextlib.suppress(OSError, InvalidArgumentError):
+        place |= place_of(track) if track else {}
     return {
         **place,
         "stage": failure.stage,

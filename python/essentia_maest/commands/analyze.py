@@ -5,22 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import sys
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import _core
 from ..collection.options import FORMATS, MIXED, OUTPUTS, AnalysisOptions, Shares, output_of
 from ..errors import InvalidArgumentError
-from ..reading.plain_text import printable
 from ..request import Request
 from ..results.columns import VECTOR_TYPES
 from .saying import ALL_DONE, SOME_FAILED, STOPPED_EARLY, Terminated, complain, open_model
-from .surroundings import drop_output, flush_output, show
+from .telling import counts, left_out, tell_one, tell_track, timings
 
 # What computes is imported where it is needed: `maest --help` is to answer at once.
 if TYPE_CHECKING:
-    from ..collection.outcomes import RunReport
     from ..collection.scan import Scan
 
 
@@ -36,9 +33,28 @@ def add(commands: Any) -> None:
     )
     defaults, asked = AnalysisOptions(), Request()
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="audio file, or folder to search through")
+    add(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="audio file, folder to search through, quoted pattern such as 'music/**/*.flac', or "
+        "URL (extra `remote`)",
+    )
+    add(
+        "--from-file",
+        action="append",
+        default=[],
+        metavar="LIST",
+        help="analyse what a list names: a path a line or between NULs, or a playlist (.m3u, "
+        ".m3u8); - is stdin",
+    )
+    add(
+        "--hidden",
+        action="store_true",
+        help="search hidden folders, too (.name, @eaDir, #recycle, __MACOSX), and take ._ files",
+    )
     add("--example", action="store_true", help="analyse the clip that ships with the package")
-    add("-o", dest="results", required=True, metavar="OUT", help="folder for the results")
+    add("-o", dest="results", required=True, metavar="OUT", help="folder, or URL, for the results")
     add(
         "--format",
         choices=FORMATS,
@@ -135,6 +151,17 @@ def add(commands: Any) -> None:
         metavar="PREFIX",
         help="have ONNX Runtime write what each operator took to PREFIX_TIME.json",
     )
+    add(
+        "--dry-run",
+        action="store_true",
+        help="tell what would be analysed, and write nothing",
+    )
+    add(
+        "--log",
+        choices=("text", "json"),
+        default="text",
+        help="what is told on stderr: text, or a JSON object in each line (default: %(default)s)",
+    )
     add("--quiet", action="store_true", help="print warnings and failures only")
     parser.set_defaults(command="analyze", run=run)
 
@@ -154,6 +181,7 @@ def run(arguments: argparse.Namespace) -> int:
     shares = Shares.of(arguments.workers, arguments.threads)
 
     from ..collection.describe import untrained_warning
+    from ..collection.lists import read_list
     from ..collection.progress import make_reporter
     from ..collection.runner import CollectionRun, threads_of_model
     from ..collection.scan import scan
@@ -161,13 +189,19 @@ def run(arguments: argparse.Namespace) -> int:
     from ..example import example_audio
 
     paths = arguments.paths + ([os.fspath(example_audio())] if arguments.example else [])
-    if not paths:
-        raise InvalidArgumentError("analyze: no PATH found; wanted one or more, or --example")
-    found = scan(paths)
-    _check_found(found, paths)
+    lists = arguments.from_file
+    if not paths and not lists:
+        raise InvalidArgumentError(
+            "analyze: no PATH found; wanted one or more, --from-file or --example"
+        )
+    listed = [entry for source in lists for entry in read_list(source)]
+    found = scan(paths, listed=listed, hidden=arguments.hidden)
+    _check_found(found, paths + lists)
     if found.left_out:
-        complain(_left_out(found))
-    sink = make_sink(arguments.format, arguments.results, arguments.embeddings)
+        complain(left_out(found))
+    sink = make_sink(
+        arguments.format, arguments.results, arguments.embeddings, writes=not arguments.dry_run
+    )
     if arguments.profile is not None:
         os.environ["ESSENTIA_MAEST_PROFILE"] = os.path.abspath(arguments.profile)
     model = open_model(arguments.model, threads_of_model(len(found.tracks), shares.threads))
@@ -180,30 +214,39 @@ def run(arguments: argparse.Namespace) -> int:
         sink,
         workers=shares.workers,
         threads=shares.threads,
-        reporter=make_reporter(arguments.quiet),
+        reporter=make_reporter(
+            arguments.quiet,
+            tell_track if len(found.tracks) > 1 and not arguments.quiet else None,
+            events=arguments.log == "json",
+        ),
         resume=arguments.resume,
         mixed=arguments.mixed,
         strict=arguments.strict,
     )
     if not model.trained:
         complain(f"warning: {untrained_warning(model)}")
+    if arguments.dry_run:
+        from .dry_run import tell_plan
+
+        tell_plan(found, *run.plan(found), workers=shares.workers, quiet=arguments.quiet)
+        return ALL_DONE
     signal.signal(signal.SIGTERM, _terminate)
     report = run.run(found)
     if report.stopped:
         complain(f"stopped early: {report.stopped}")
     if arguments.timings:
-        complain(_timings(report))
+        complain(timings(report))
     if not arguments.quiet:
-        complain(f"{_counts(report)}; results in {sink.path}")
+        complain(f"{counts(report)}; results in {sink.path}")
         if len(found.tracks) == 1 and not report.failures and not report.stopped:
-            _tell(sink.told(found.tracks[0]))
+            tell_one(sink.told(found.tracks[0]))
     if report.stopped:
         return STOPPED_EARLY
     return SOME_FAILED if report.failures else ALL_DONE
 
 
 def _check_found(found: Scan, paths: list[str]) -> None:
-    from ..collection.scan import audio_endings
+    from ..collection.endings import audio_endings
     from ..decoding.paths import printable_path
 
     if found.tracks:
@@ -211,60 +254,14 @@ def _check_found(found: Scan, paths: list[str]) -> None:
     for path, reason in found.unreadable:
         complain(f"{printable_path(path)}: cannot be listed: {reason}")
     if found.left_out:
-        complain(_left_out(found))
+        complain(left_out(found))
+    if found.skipped:
+        complain(f"{len(found.skipped)} hidden files and folders skipped; --hidden takes them")
     raise InvalidArgumentError(
         f"no audio file in {', '.join(printable_path(path) for path in paths)} "
         f"(taken from folders: {' '.join(sorted(audio_endings()))})"
     )
 
 
-def _tell(result: dict[str, Any]) -> None:
-    """Print the strongest labels of one track, family by family where there are several.
-
-    They are in the files, too: who does not want to read them to the end misses nothing.
-    """
-    from ..reading.families import family_lines
-
-    lines: list[str] = []
-    if "families" in result:
-        lines = family_lines(result["families"])
-    elif "top" in result:
-        lines = [f"{entry['label']} {entry['activation']:.2f}" for entry in result["top"]]
-    if sys.stdout is None or not lines:
-        return
-    try:
-        show("\n".join(map(printable, lines)))
-        flush_output()
-    except BrokenPipeError:
-        drop_output()
-
-
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
-
-
-def _counts(report: RunReport) -> str:
-    parts = [f"{report.analyzed} analysed ({report.audio_seconds / 60:.1f} min of audio)"]
-    if report.resumed:
-        parts.append(f"{report.resumed} done before and left alone")
-    if report.duplicates:
-        parts.append(f"{report.duplicates} duplicates left out")
-    parts.append(f"{len(report.failures)} failed")
-    if report.flagged.counts:
-        parts.append(f"{report.flagged} (named in summary.json)")
-    return ", ".join(parts)
-
-
-def _left_out(found: Scan) -> str:
-    endings = sorted(found.left_out.items())
-    listed = ", ".join(f"{len(files)} {ending}" for ending, files in endings)
-    return f"warning: files left out, which no decoder here reads: {listed} (named in summary.json)"
-
-
-def _timings(report: RunReport) -> str:
-    seconds = report.seconds
-    return (
-        f"timings: decode {seconds.decode:.2f} s, front end {seconds.front_end:.2f} s, "
-        f"model {seconds.model:.2f} s, writing {seconds.writing:.2f} s "
-        "(summed over processes and threads)"
-    )

@@ -7,10 +7,12 @@ disk, no more processes, nowhere to print to), 130 and 143 interrupted and termi
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 
 from .. import log
 from ..errors import MaestError, ends_all_work, in_words
+from ..progress import json_lines
 from .arguments import make_parser
 from .saying import (
     ALL_DONE,
@@ -59,26 +61,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Help and version were asked for (0), or the arguments cannot be parsed (2).
     """
     open_standard_files()
-    try:
-        parsed = _parsed(arguments)
-        require_working_directory()
-        with log.shown(everything=parsed.verbose):
-            code: int = parsed.run(parsed)
-        flush_output()
-        return code
-    except Terminated:
-        return complain("terminated", TERMINATED)
-    except KeyboardInterrupt:
-        return complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        drop_output()  # whoever read it has gone
-        return SOME_FAILED
-    except (MaestError, ImportError, OSError, RuntimeError, MemoryError) as error:
-        if ends_all_work(error):
-            return complain(f"stopped early: {in_words(error)}", STOPPED_EARLY)
-        if isinstance(error, RuntimeError):
-            raise
-        return complain(str(error), BAD_USAGE)
+    with contextlib.ExitStack() as told:
+        try:
+            parsed = _parsed(arguments)
+            told.enter_context(json_lines(getattr(parsed, "log", None) == "json"))
+            require_working_directory()
+            with log.shown(everything=parsed.verbose):
+                code: int = parsed.run(parsed)
+            flush_output()
+            return code
+        except Terminated:
+            return complain("terminated", TERMINATED)
+        except KeyboardInterrupt:
+            return complain("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            drop_output()  # whoever read it has gone
+            return SOME_FAILED
+        except (MaestError, ImportError, OSError, RuntimeError, MemoryError) as error:
+            if ends_all_work(error):
+                return complain(f"stopped early: {in_words(error)}", STOPPED_EARLY)
+            if isinstance(error, RuntimeError):
+                raise
+            return complain(str(error), BAD_USAGE)
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

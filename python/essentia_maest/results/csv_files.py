@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..files import write_whole
 from .columns import FAILURES, TRACKS, is_vector
 from .opened import Results
+from .places import write_file
 
 _DIGITS = 4
 
@@ -65,4 +65,4 @@ def _write(path: Path, names: Sequence[str], columns: Sequence[Sequence[Any]]) -
     writer = csv.writer(sheet)
     writer.writerow(names)
     writer.writerows(zip(*columns, strict=True))
-    write_whole(path, sheet.getvalue())
+    write_file(path, sheet.getvalue().encode())

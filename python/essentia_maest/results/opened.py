@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidArgumentError
+from ..remote.urls import joined as joined_path
 from .columns import Vectors
 from .parquet import column_values, column_vectors, joined, read_table, told_by, vectors_of
 from .parts import Part, PartsFolder
 from .path_text import path_of_text, path_text
+from .places import place_of
 
 if TYPE_CHECKING:
     from arro3.core import Table
@@ -28,7 +29,7 @@ class Results:
     Parameters
     ----------
     folder : str or os.PathLike
-        What ``-o`` named.
+        What ``-o`` named: a folder, or a URL.
 
     Raises
     ------
@@ -37,11 +38,11 @@ class Results:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(os.path.abspath(os.fsdecode(folder)))
+        self.folder = place_of(folder)
         self._parts = PartsFolder(self.folder)
         if not self._parts.files("tracks") and not self._parts.files("failures"):
             raise InvalidArgumentError(
-                f"{path_text(self.folder)}: no tables found; wanted: a folder that "
+                f"{path_text(str(self.folder))}: no tables found; wanted: a folder that "
                 "`maest analyze -o` wrote, with tracks/part-*.parquet"
             )
 
@@ -92,7 +93,7 @@ class Results:
         """Path of each track, as Python's functions take it: root and path together."""
         roots, paths = (column_values(self.tracks, name) for name in ("root", "path"))
         return [
-            os.path.join(path_of_text(root), path_of_text(path))
+            joined_path(path_of_text(root), path_of_text(path))
             for root, path in zip(roots, paths, strict=True)
         ]
 
@@ -133,7 +134,7 @@ class Results:
     def _vectors(self, name: str) -> npt.NDArray[np.float32]:
         if name not in self.tracks.column_names:
             raise InvalidArgumentError(
-                f"{path_text(self.folder)}: no {name} found; they were not computed (--output)"
+                f"{path_text(str(self.folder))}: no {name} found; they were not computed (--output)"
             )
         return np.asarray(column_vectors(self.tracks, name), np.float32)
 
@@ -152,7 +153,7 @@ def open_results(folder: str | os.PathLike[str]) -> Results:
     Parameters
     ----------
     folder : str or os.PathLike
-        The folder.
+        The folder, or its URL, such as ``s3://bucket/results`` (extra ``remote``).
 
     Returns
     -------

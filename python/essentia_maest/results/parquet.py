@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidArgumentError
-from ..files import write_whole
 from .columns import METADATA_KEY, TABLES, Vectors, columns_of, is_vector, schema_of, type_of
 from .path_text import path_text
+from .places import write_file
 
 if TYPE_CHECKING:
     from arro3.core import DataType, Schema, Table
@@ -115,7 +115,7 @@ def write_rows(path: Path, table: str, rows: Rows, vectors: Vectors) -> None:
         # Numbers that never come twice: a dictionary of them is work for nothing.
         column_dictionary_enabled={(name, "list", "item"): False for name in names},
     )
-    write_whole(path, written.getvalue())
+    write_file(path, written.getvalue())
 
 
 def _lists_of_labels(lists: Sequence[Sequence[Mapping[str, Any]]], kind: DataType) -> Any:
@@ -161,8 +161,8 @@ def read_table(path: Path) -> Table:
         raise
     except BaseException as error:  # a panic of the library's is no Exception
         raise InvalidArgumentError(
-            f"{path_text(path)}: is no whole Parquet file ({error}); without it, what is in it "
-            "counts as not done"
+            f"{path_text(str(path))}: is no whole Parquet file ({error}); without it, what is in "
+            "it counts as not done"
         ) from error
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import remove_unfinished
 from .columns import TABLES, Vectors
 from .parquet import Rows, read_table, rows_of, told_by, write_rows
+from .places import make_folder, remove_scraps
 
 if TYPE_CHECKING:
     from arro3.core import Table
@@ -79,7 +79,8 @@ class PartsFolder:
 
     def files(self, table: str) -> list[Path]:
         """List the files of a table, the earliest first."""
-        return sorted((self.path / table).glob(_PATTERN))
+        found = (self.path / table).glob(_PATTERN)
+        return sorted(found, key=lambda path: path.name)
 
     def write(
         self,
@@ -146,7 +147,7 @@ class PartsFolder:
             All that there are.
         """
         for table in TABLES:
-            remove_unfinished(self.path / table)
+            remove_scraps(self.path / table)
         named = {part.segments.name for part in parts}
         for path in self.files("segments"):
             if path.name not in named:
@@ -155,7 +156,7 @@ class PartsFolder:
 
     def _in(self, table: str, name: str) -> Path:
         folder = self.path / table
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return folder / name
 
     def _new_name(self) -> str:

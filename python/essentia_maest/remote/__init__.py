@@ -1,0 +1,1 @@
+"""Files that are not on this machine's file systems: URLs, through fsspec."""
