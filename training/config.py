@@ -71,11 +71,15 @@ class InitialisationConfig:
     source : {"random", "deit", "passt", "maest"}
         deit: DeiT B distilled 384; passt: PaSST-S; maest: any MAEST checkpoint.
     checkpoint : path, optional
-        The file, for all but random.
+        The file, for all but random; or the name of a model that ships or was fetched.
+    normalisation : {"checkpoint", "dataset"}
+        Inputs are normalised by the mean and standard deviation that the weights learnt with, where
+        they come from a MAEST, or by the data set's own.
     """
 
     source: Literal["random", "deit", "passt", "maest"] = "random"
     checkpoint: Path | None = None
+    normalisation: Literal["checkpoint", "dataset"] = "checkpoint"
 
 
 @dataclass(frozen=True)
@@ -126,12 +130,16 @@ class SamplingConfig:
     Parameters
     ----------
     tracks : int
-        Drawn for an epoch, without replacement; a smaller training set is used whole.
+        Drawn for an epoch; no more than there are.
+    replacement : bool
+        Draw a track as often as its weight says. Without, as in the paper, each is drawn once at
+        most, so that a training set of no more than `tracks` is used whole, and not balanced.
     frequency_offset : float
         Added to each label's count before it is inverted, so that the rarest do not rule.
     """
 
     tracks: int = 200_000
+    replacement: bool = False
     frequency_offset: float = 100.0
 
 

@@ -282,13 +282,13 @@ def test_what_cannot_be_exported_is_refused(tmp_path, audio):
 def test_a_run_can_start_from_another_runs_checkpoint(tmp_path):
     run = save_run(tmp_path / "run")
     network = build_network(ModelConfig(**SMALL), len(CLASSES), 7)
-    notes = initialise(network, "maest", run)
+    notes = initialise(network, "maest", run).notes
     assert notes[1:] == ["head: kept, the number of classes is the same (3)"]
     averaged = torch.load(run, weights_only=True)["state_dict"]
     for name, value in network.state_dict().items():
         assert torch.equal(value, averaged[f"net_swa.{name}"])
     again = build_network(ModelConfig(**SMALL), len(CLASSES), 8)
-    assert initialise(again, "maest", run, CLASSES) == notes
+    assert initialise(again, "maest", run, CLASSES).notes == notes
     assert torch.equal(again.head[1].weight, network.head[1].weight)
     other = build_network(ModelConfig(**SMALL | {"heads": 4}), len(CLASSES), 7)
     with pytest.raises(CheckpointError, match="3 attention heads; wanted .* 4 attention heads"):
@@ -298,7 +298,7 @@ def test_a_run_can_start_from_another_runs_checkpoint(tmp_path):
 def test_a_head_in_another_order_is_put_right(tmp_path):
     run = save_run(tmp_path / "run")
     network = build_network(ModelConfig(**SMALL), len(CLASSES), 7)
-    notes = initialise(network, "maest", run, CLASSES[::-1])
+    notes = initialise(network, "maest", run, CLASSES[::-1]).notes
     assert notes[-1] == "head: its classes are the same, put into the data set's order"
     averaged = torch.load(run, weights_only=True)["state_dict"]
     for name, value in network.state_dict().items():
@@ -313,7 +313,7 @@ def test_a_head_of_other_classes_is_made_anew(tmp_path):
     classes = [CLASSES[0], "Metal---Doom", CLASSES[2]]
     network = build_network(ModelConfig(**SMALL), len(classes), 7)
     random = {name: value.clone() for name, value in network.state_dict().items()}
-    notes = initialise(network, "maest", run, classes)
+    notes = initialise(network, "maest", run, classes).notes
     assert notes[1:] == ["heads: made anew for 3 classes: the checkpoint has other classes"]
     averaged = torch.load(run, weights_only=True)["state_dict"]
     for name, value in network.state_dict().items():

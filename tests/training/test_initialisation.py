@@ -77,7 +77,7 @@ def test_deit_is_adapted_as_the_reference_does(tmp_path):
     torch.save({"model": state}, path)
     ours = our_maest(FRAMES)
     random_head = ours.head[1].weight.clone()
-    notes = initialise(ours, "deit", path)
+    notes = initialise(ours, "deit", path).notes
 
     adapting = reference_adapting()
     model = reference_maest(FRAMES)
@@ -103,7 +103,7 @@ def test_passt_is_adapted_as_the_reference_does(tmp_path):
     torch.save(state, path)
     ours = our_maest(FRAMES)
     random_head = ours.head[1].weight.clone()
-    notes = initialise(ours, "passt", path)
+    notes = initialise(ours, "passt", path).notes
 
     wanted = reference_adapting().checkpoint_filter_fn(dict(state), reference_maest(FRAMES))
     found = ours.state_dict()
@@ -124,7 +124,7 @@ def test_a_maest_of_another_length_is_interpolated(tmp_path, long):
     path = tmp_path / "maest.pt"
     torch.save(reference.state_dict(), path)
     ours = our_maest(FRAMES)
-    notes = initialise(ours, "maest", path)
+    notes = initialise(ours, "maest", path).notes
     wanted = torch.nn.functional.interpolate(
         reference.time_new_pos_embed.detach(), size=(1, COLUMNS), mode="bicubic"
     )
@@ -194,7 +194,7 @@ def test_joint_encodings_that_are_sums_are_split_exactly(tmp_path, kind):
         save_folder(tmp_path, small_ast(), name)
         path = tmp_path / name if kind == "safetensors" else tmp_path
     ours = ours_like_small()
-    notes = initialise(ours, "maest", path)
+    notes = initialise(ours, "maest", path).notes
     assert "joint position encodings: sums of one of frequency and one of time" in notes[1]
     mel = random_mel(166)
     _, wanted = run_ast(small_ast(), mel)
@@ -206,7 +206,7 @@ def test_joint_encodings_that_are_no_sums_are_split_by_averages_and_it_is_said(t
     ast = make_ast(166, CLASSES, dim=128, heads=2, epsilon=1e-6)
     save_folder(tmp_path, ast)
     ours = ours_like_small()
-    notes = initialise(ours, "maest", tmp_path)
+    notes = initialise(ours, "maest", tmp_path).notes
     joint = ast.audio_spectrogram_transformer.embeddings.position_embeddings[0, 2:].detach()
     bias = ast.audio_spectrogram_transformer.embeddings.patch_embeddings.projection.bias.detach()
     grid = (joint + bias).reshape(9, 16, 128)
@@ -231,7 +231,7 @@ def test_heads_whose_classes_have_no_names_are_made_anew(tmp_path, named):
         torch.save(small_maest().state_dict(), path)
     ours = ours_like_small()
     torch.nn.init.zeros_(ours.head[1].weight)  # else the same as the file's
-    notes = initialise(ours, "maest", path, classes)
+    notes = initialise(ours, "maest", path, classes).notes
     assert bool(ours.head[1].weight.any()) == named
     words = f"heads: made anew for {CLASSES} classes: the checkpoint does not name its classes"
     assert (words in notes) != named
@@ -240,7 +240,7 @@ def test_heads_whose_classes_have_no_names_are_made_anew(tmp_path, named):
 def test_random_leaves_the_network_alone():
     ours = our_maest(FRAMES)
     before = {name: value.clone() for name, value in ours.state_dict().items()}
-    assert initialise(ours, "random", None) == ["weights: random"]
+    assert initialise(ours, "random", None).notes == ["weights: random"]
     assert all(torch.equal(before[name], value) for name, value in ours.state_dict().items())
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from training.recipe.randomness import Purpose, numpy_generator
-from training.recipe.sampler import draw_tracks, label_counts, track_weights
+from training.recipe.sampler import draw_repeatedly, draw_tracks, label_counts, track_weights
 
 
 def generator(*keys: int) -> np.random.Generator:
@@ -96,3 +96,25 @@ def test_an_epoch_of_millions_of_tracks_takes_a_moment() -> None:
     drawn = draw_tracks(weights, 200_000, generator())
     assert time.process_time() - began < 2.0
     assert len(np.unique(drawn)) == 200_000
+
+
+@pytest.mark.parametrize("tracks", [1, 7, 100, 1000])
+def test_repeated_draws_are_balanced_in_the_smallest_set(tracks: int) -> None:
+    """Each track as often as its share of the weights says, rounded up or down."""
+    classes = np.repeat(np.arange(3), [90, 9, 1]).astype(np.int32)
+    weights = track_weights(np.arange(101), classes, np.ones(100), 3, offset=0.0)
+    weights = np.append(weights, 0.0)
+    drawn = draw_repeatedly(weights, tracks, generator())
+    assert len(drawn) == min(tracks, 100)
+    assert drawn.dtype == np.int64
+    times, wanted = np.bincount(drawn, minlength=101), len(drawn) * weights / weights.sum()
+    assert (np.abs(times - wanted) < 1).all()
+    assert times[100] == 0
+    again = draw_repeatedly(weights, tracks, generator())
+    assert np.array_equal(drawn, again)
+
+
+def test_repeated_draws_are_in_no_order_and_as_likely_as_their_weights() -> None:
+    weights = np.array([1.0, 2.0, 5.0])
+    first = [int(draw_repeatedly(weights, 3, generator(draw))[0]) for draw in range(4000)]
+    assert stats.chisquare(np.bincount(first, minlength=3), 500 * weights).pvalue > 1e-3

@@ -93,7 +93,7 @@ def read_description(folder: Path) -> Description:
     except FileNotFoundError:
         raise DataError(
             f"{folder}: no {DESCRIPTION} in it; wanted a data set that "
-            "`python -m training make_spectrograms` has finished"
+            "`python -m training spectrograms` has finished"
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error

@@ -31,7 +31,9 @@ class SpectrogramStore:
     Parameters
     ----------
     folder : Path
-        What `make_spectrograms` made.
+        What `python -m training spectrograms` made.
+    normalisation : tuple of float, optional
+        Mean and standard deviation to normalise by, where they are not to be the data set's own.
 
     Attributes
     ----------
@@ -39,7 +41,9 @@ class SpectrogramStore:
     classes : tuple of str
         In class order.
     mean, std : float
-        Over all mel values of the training split.
+        What segments are normalised by: over all mel values of the training split, or as given.
+    own_normalisation : tuple of float
+        Mean and standard deviation over all mel values of the training split.
     frames : numpy.ndarray, shape [tracks], int32
         Stored frames of each track.
 
@@ -55,15 +59,16 @@ class SpectrogramStore:
     worker process opens the index and the shards it needs by itself.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, normalisation: tuple[float, float] | None = None) -> None:
+        self._normalisation = normalisation
         self._open(Path(folder), read_description(Path(folder)))
 
     def _open(self, folder: Path, description: Description) -> None:
         self.folder = folder
         self._description = description
         self.classes = tuple(description.classes)
-        self.mean = float(description.mean)
-        self.std = float(description.std)
+        self.own_normalisation = float(description.mean), float(description.std)
+        self.mean, self.std = self._normalisation or self.own_normalisation
         _check_shards(folder, description.shard_bytes)
         columns = _read_index(folder, description, _NUMBERS)
         self._shard = np.asarray(columns["shard"], np.int32)
@@ -94,13 +99,23 @@ class SpectrogramStore:
         return len(self._row)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "description": self._description}
+        return {
+            "folder": self.folder,
+            "description": self._description,
+            "normalisation": self._normalisation,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         description = read_description(state["folder"])
         if description != state["description"]:
             raise DataError(f"{state['folder']}: the data set was changed while it was in use")
+        self._normalisation = state["normalisation"]
         self._open(state["folder"], description)
+
+    def normalise_by(self, normalisation: tuple[float, float]) -> None:
+        """Normalise by this mean and standard deviation from now on."""
+        self._normalisation = normalisation
+        self.mean, self.std = normalisation
 
     @property
     def partly_annotated(self) -> bool:
@@ -207,7 +222,7 @@ def _check_shards(folder: Path, sizes: list[int]) -> None:
             kind = "cut short" if found < size else "not the shard of this data set"
             raise DataError(
                 f"{path}: {kind}: {found} bytes, wanted {size}; delete it and run "
-                "make_spectrograms again"
+                "`python -m training spectrograms` again"
             )
 
 
@@ -217,7 +232,7 @@ def _read_index(folder: Path, description: Description, columns: tuple[str, ...]
         if path.stat().st_size != description.index_bytes:
             raise DataError(
                 f"{path}: {path.stat().st_size} bytes, wanted {description.index_bytes}; run "
-                "make_spectrograms again"
+                "`python -m training spectrograms` again"
             )
         with pq.ParquetFile(path) as file:
             if file.schema_arrow != SCHEMA:

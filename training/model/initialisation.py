@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,14 +17,15 @@ from essentia_maest.making.weights import GRID_ROWS, PATCH_SIZE
 from training.errors import CheckpointError, ConfigError
 from training.model.maest import MAEST
 from training.model.network import Network
-from training.model.pretrained import Pretrained, read_pretrained
+from training.model.pretrained import PUBLIC_NORMALISATION, Pretrained, read_pretrained
 
 Source = Literal["random", "deit", "passt", "maest"]
 
 _FILES = {
     "deit": "deit_base_distilled_patch16_384-*.pth",
     "passt": "passt-s-f128-p16-s10-ap.476-swa.pt",
-    "maest": "any checkpoint of a MAEST, for instance discogs-maest-30s-pw-129e-swa.ckpt",
+    "maest": "any checkpoint of a MAEST, for instance discogs-maest-30s-pw-129e-swa.ckpt, or a "
+    "model file",
 }
 _FREQUENCY, _TIME = "freq_new_pos_embed", "time_new_pos_embed"
 _KERNEL = "patch_embed.proj.weight"
@@ -33,12 +34,28 @@ _CLASS_TOKENS = 2
 Arrays = dict[str, Tensor]
 
 
+class Start(NamedTuple):
+    """What a network started from.
+
+    Parameters
+    ----------
+    notes : list of str
+        What was interpolated, summed, left out or made anew.
+    normalisation : tuple of float, optional
+        Mean and standard deviation that the weights' inputs were normalised by; None where they
+        come from no spectrograms of this front end.
+    """
+
+    notes: list[str]
+    normalisation: tuple[float, float] | None = None
+
+
 def initialise(
     network: Network,
     source: Source,
     checkpoint: Path | None,
     classes: Sequence[str] | None = None,
-) -> list[str]:
+) -> Start:
     """Start a network from another one's weights.
 
     Parameters
@@ -50,15 +67,14 @@ def initialise(
         square image are interpolated to the patch grid and averaged along each axis. passt:
         PaSST-S, and maest: any MAEST; their encodings are interpolated to the network's lengths.
     checkpoint : Path, optional
-        The file, for all but random.
+        The file, or the name of a model that ships or was fetched, for all but random.
     classes : sequence of str, optional
         Names of the network's classes: the checkpoint's head is kept if it has the same, in
         whatever order. None: those of the checkpoint, whatever it calls them.
 
     Returns
     -------
-    list of str
-        What was interpolated, summed, left out or made anew.
+    Start
 
     Raises
     ------
@@ -71,7 +87,7 @@ def initialise(
     if source == "random":
         if checkpoint is not None:
             raise ConfigError(f"initialisation: random takes no checkpoint, found {checkpoint}")
-        return ["weights: random"]
+        return Start(["weights: random"])
     if source not in _FILES:
         raise ConfigError(f"initialisation {source!r}: wanted random, {', '.join(_FILES)}")
     if not isinstance(network, MAEST):
@@ -93,7 +109,10 @@ def initialise(
     if "head.1.weight" in arrays:
         anew = _order_head(arrays, pretrained.labels, classes, anew, notes)
     _load(network, arrays, anew, origin)
-    return notes
+    if source != "maest":
+        return Start(notes)
+    # Bare weights say nothing: those of palonso/MAEST are the public models'.
+    return Start(notes, pretrained.normalisation or PUBLIC_NORMALISATION)
 
 
 def _check_kind(arrays: Arrays, source: str, origin: str) -> None:

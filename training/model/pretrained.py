@@ -12,13 +12,21 @@ from torch import Tensor
 
 from essentia_maest.errors import ModelError
 from essentia_maest.making.checkpoints import read_checkpoint
+from essentia_maest.making.checkpoints.checkpoint import Checkpoint
 from essentia_maest.making.checkpoints.reading import read_maest_arrays
-from essentia_maest.making.weights import PATCH_SIZE, ModelWeights
+from essentia_maest.making.metadata import (
+    NORMALIZATION_MEAN,
+    NORMALIZATION_STANDARD_DEVIATION,
+)
+from essentia_maest.making.weights import PATCH_SIZE
+from essentia_maest.reading.store import resolve
 from training.errors import CheckpointError
 
 _SEPARABLE = 1e-5
 """Largest residual, of the largest encoding, that is rounding and not structure."""
 _MAEST_HEAD_EPSILON = 1e-5
+PUBLIC_NORMALISATION = (NORMALIZATION_MEAN, NORMALIZATION_STANDARD_DEVIATION)
+"""Mean and standard deviation of what the public models were trained on."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,15 @@ class Pretrained:
         Names of the head's classes, where the source tells them.
     notes : list of str
         What was changed on the way.
+    normalisation : tuple of float, optional
+        Mean and standard deviation that inputs were normalised by, where the source tells them.
     """
 
     arrays: dict[str, Tensor]
     heads: int | None = None
     labels: tuple[str, ...] | None = None
     notes: list[str] = field(default_factory=list)
+    normalisation: tuple[float, float] | None = None
 
 
 def read_pretrained(path: Path) -> Pretrained:
@@ -50,7 +61,9 @@ def read_pretrained(path: Path) -> Pretrained:
     ----------
     path : Path
         A PyTorch file (bare or wrapped state dict, Lightning, or a run of this project), a
-        safetensors file, a Hugging Face folder, or one of Essentia's official ONNX files.
+        safetensors file, a Hugging Face folder, one of Essentia's official ONNX files, or a model
+        file of ours: of one in int8, what its rounded weights stand for. Also the name of a model
+        that ships ("default") or was fetched.
 
     Raises
     ------
@@ -58,20 +71,23 @@ def read_pretrained(path: Path) -> Pretrained:
         If it does not exist, is damaged, or is something else.
     """
     try:
+        if not path.exists() and path.name == str(path) and not path.suffix:
+            path = resolve(path.name)
         found = read_maest_arrays(path)
         if found is not None:
             tensors = {
                 name: torch.from_numpy(np.array(array)) for name, array in found.arrays.items()
             }
-            return Pretrained(tensors, found.heads, found.labels)
-        checkpoint = read_checkpoint(path)
-        return _from_weights(checkpoint.weights, checkpoint.labels)
+            return Pretrained(tensors, found.heads, found.labels, normalisation=found.normalisation)
+        checkpoint = read_checkpoint(path, rounded=True)
+        return _from_checkpoint(checkpoint)
     except ModelError as error:
         raise CheckpointError(str(error)) from error
 
 
-def _from_weights(weights: ModelWeights, labels: tuple[str, ...] | None) -> Pretrained:
+def _from_checkpoint(checkpoint: Checkpoint) -> Pretrained:
     """Undo what reading does to a model whose encodings are joint, one per patch."""
+    weights = checkpoint.weights
     dim, hidden = weights.dim, weights.blocks[0].fc1_bias.size
     joint = weights.positions.astype(np.float64).reshape(weights.rows, weights.columns, dim)
     frequency = joint.mean(axis=1)
@@ -94,6 +110,9 @@ def _from_weights(weights: ModelWeights, labels: tuple[str, ...] | None) -> Pret
         "head.1.weight": weights.head_weight.T,
         "head.1.bias": weights.head_bias,
     }
+    if weights.second_head_weight is not None and weights.second_head_bias is not None:
+        arrays["head_dist.weight"] = weights.second_head_weight.T
+        arrays["head_dist.bias"] = weights.second_head_bias
     for number, block in enumerate(weights.blocks):
         if block.fc1_bias.size != hidden:
             raise CheckpointError(f"block {number} has another hidden width than the first")
@@ -110,7 +129,11 @@ def _from_weights(weights: ModelWeights, labels: tuple[str, ...] | None) -> Pret
             f"the head's LayerNorm had an epsilon of {weights.head_norm_epsilon:g}; here it has "
             f"{_MAEST_HEAD_EPSILON:g}"
         )
-    return Pretrained(tensors, weights.heads, labels, notes)
+    if checkpoint.rounded:
+        notes.append("matrices: rounded to 8 bits, as the model file has them")
+    # What says nothing is one of the public models.
+    normalisation = checkpoint.normalisation or PUBLIC_NORMALISATION
+    return Pretrained(tensors, weights.heads, checkpoint.labels, notes, normalisation)
 
 
 _BLOCK_NAMES = {

@@ -17,13 +17,18 @@ from training.data.store import SpectrogramStore
 from training.data.teacher_activations import TeacherTargets
 from training.errors import ConfigError, DataError
 from training.model.build import build_network
-from training.model.initialisation import initialise
+from training.model.initialisation import Start, initialise
 from training.model.network import Network
 from training.model.sizes import input_frames
 from training.recipe.averaging import WeightAverage
 from training.recipe.muon import Muon
 from training.recipe.randomness import Purpose, numpy_generator
-from training.recipe.sampler import draw_tracks, label_counts, track_weights
+from training.recipe.sampler import (
+    draw_repeatedly,
+    draw_tracks,
+    label_counts,
+    track_weights,
+)
 from training.recipe.spec_augment import SpecAugment
 
 
@@ -100,7 +105,13 @@ class TrainingSet:
     def order(self, epoch: int, recipe: RecipeConfig, seed: int) -> NDArray[np.int64]:
         """Draw the tracks of an epoch, as indices of the data set."""
         generator = numpy_generator(seed, Purpose.SAMPLING, epoch)
-        return self.indices[draw_tracks(self.weights, recipe.sampling.tracks, generator)]
+        draw = draw_repeatedly if recipe.sampling.replacement else draw_tracks
+        return self.indices[draw(self.weights, recipe.sampling.tracks, generator)]
+
+    def is_balanced(self, recipe: RecipeConfig) -> bool:
+        """Say whether some tracks come more often than others."""
+        sampling = recipe.sampling
+        return sampling.replacement or sampling.tracks < int(np.count_nonzero(self.weights))
 
     def unlabelled_classes(self) -> list[str]:
         """Name the classes that no training track has."""
@@ -114,8 +125,8 @@ def make_network(experiment: Experiment, classes: int) -> Network:
     return build_network(experiment.model, classes, experiment.run.seed)
 
 
-def initial_weights(experiment: Experiment, network: Network, classes: Sequence[str]) -> list[str]:
-    """Load what the experiment starts from; gives notes on what had to be changed for it."""
+def initial_weights(experiment: Experiment, network: Network, classes: Sequence[str]) -> Start:
+    """Load what the experiment starts from; tells what had to be changed for it."""
     source = experiment.initialisation
     return initialise(network, source.source, source.checkpoint, classes)
 

@@ -44,7 +44,7 @@ class Checkpoint:
         The experiment, as `config_file.plain` gives it.
     classes : list of str
     mean, std : float
-        Of the training set's spectrograms.
+        What inputs are normalised by.
     dataset : str
         Path of the data set.
     network : dict of str to Tensor
@@ -62,6 +62,9 @@ class Checkpoint:
     precision : dict
         State of the loss scaling of 16-mixed; else empty.
     versions : dict
+    dataset_normalisation : list of float, optional
+        Mean and standard deviation of the training set's spectrograms; None in earlier files,
+        where they are those above.
     """
 
     config: dict[str, Any]
@@ -77,6 +80,7 @@ class Checkpoint:
     random_state: dict[str, Any]
     precision: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=_versions)
+    dataset_normalisation: list[float] | None = None
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -52,12 +52,27 @@ def fit(experiment: Experiment, *, resume: bool = False) -> None:
     # All that can be wrong comes up before the folder is made: a failure leaves none behind.
     store = SpectrogramStore(experiment.data.dataset)
     network = make_network(experiment, len(store.classes))
-    notes = [] if folder.last.exists() else initial_weights(experiment, network, store.classes)
+    notes = [] if folder.last.exists() else _start(experiment, network, store)
     parts = assemble(experiment, fabric, store, network)
     with ExitStack() as held:
         opened = folder.opened(experiment, resume=resume)
         _in_first_process(fabric, lambda: held.enter_context(opened))
         _train(experiment, parts, folder, notes)
+
+
+def _start(experiment: Experiment, network: Network, store: SpectrogramStore) -> list[str]:
+    """Load the first weights, and normalise as they want it; gives notes."""
+    start = initial_weights(experiment, network, store.classes)
+    if start.normalisation is None:
+        return start.notes
+    theirs, own = (
+        f"mean {mean:.4g}, standard deviation {std:.4g}"
+        for mean, std in (start.normalisation, store.own_normalisation)
+    )
+    if experiment.initialisation.normalisation == "dataset":
+        return [*start.notes, f"normalisation: the data set's, {own} (the checkpoint's: {theirs})"]
+    store.normalise_by(start.normalisation)
+    return [*start.notes, f"normalisation: the checkpoint's, {theirs} (the data set's: {own})"]
 
 
 def _train(experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[str]) -> None:
@@ -67,7 +82,7 @@ def _train(experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[
         load_weights(parts.network, checkpoint, folder.last)
     writes = parts.fabric.is_global_zero
     if writes:
-        _report(folder, parts, notes, new=checkpoint is None)
+        _report(experiment, parts, folder, notes, new=checkpoint is None)
     done = Position() if checkpoint is None else Position.of(checkpoint.progress)
     log = Logs(folder.path, step=done.step, epoch=done.epoch) if writes else nullcontext()
     with StopRequest() as stop, log as logs:
@@ -107,21 +122,31 @@ def _in_first_process(fabric: Fabric, action: Callable[[], None]) -> None:
 
 
 def _check_data(checkpoint: Checkpoint, store: SpectrogramStore, folder: RunFolder) -> None:
-    found = (list(store.classes), store.mean, store.std)
-    if found != (checkpoint.classes, checkpoint.mean, checkpoint.std):
+    own = tuple(checkpoint.dataset_normalisation or (checkpoint.mean, checkpoint.std))
+    if (list(store.classes), store.own_normalisation) != (checkpoint.classes, own):
         raise ConfigError(
             f"cannot resume {folder.last} with {store.folder}: its classes, mean or standard "
             f"deviation are not those of {checkpoint.dataset}"
         )
+    store.normalise_by((checkpoint.mean, checkpoint.std))
 
 
-def _report(folder: RunFolder, parts: Parts, notes: list[str], *, new: bool) -> None:
+def _report(
+    experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[str], *, new: bool
+) -> None:
     for note in notes:
         _log.info(note)
     unlabelled = parts.data.unlabelled_classes()
     if unlabelled:
         names = ", ".join(unlabelled[:10]) + (", ..." if len(unlabelled) > 10 else "")
         _log.warning("%d classes have no training track: %s", len(unlabelled), names)
+    if new and not parts.data.is_balanced(experiment.recipe):
+        _log.info(
+            "sampling: every epoch has all %d training tracks (recipe.sampling.tracks is %d), so "
+            "that classes are not balanced; recipe.sampling.replacement true balances them",
+            len(parts.data.indices),
+            experiment.recipe.sampling.tracks,
+        )
     if len(parts.validation) == 0:
         _log.warning("the validation split is empty: no mAP, no best.ckpt")
     if new:

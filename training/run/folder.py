@@ -16,7 +16,7 @@ from training.config import Experiment
 from training.errors import CheckpointError, ConfigError
 
 from .checkpoint import load_checkpoint
-from .config_file import differences, plain, write_experiment
+from .config_file import differences, experiment_from, plain, write_experiment
 
 # What a resumed run may change: none of it changes what is computed, but for rounding.
 _FREE = frozenset(
@@ -105,6 +105,8 @@ class RunFolder:
         else:
             # Killed before the first checkpoint.
             before, source = _read_yaml(self.config), self.config
+        # What earlier versions did not know has its default.
+        before = plain(experiment_from(before, str(source)))
         changed = {
             key: values
             for key, values in differences(before, plain(experiment)).items()

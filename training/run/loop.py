@@ -290,6 +290,7 @@ class Loop:
             classes=list(store.classes),
             mean=store.mean,
             std=store.std,
+            dataset_normalisation=list(store.own_normalisation),
             dataset=str(Path(store.folder).resolve()),
             network=parts.network.state_dict(),
             averaged=None if averaged is None else averaged.state_dict(),

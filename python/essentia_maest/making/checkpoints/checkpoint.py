@@ -47,6 +47,8 @@ class Checkpoint:
         SHA-256 of what `source` names, where that is not `path`.
     description : str, optional
         Where it is not to be made from `source`.
+    rounded : bool
+        The weights went through 8-bit integers.
     """
 
     weights: ModelWeights
@@ -61,6 +63,7 @@ class Checkpoint:
     trained: bool = True
     source_sha256: str | None = None
     description: str | None = None
+    rounded: bool = False
 
 
 class Tensors:

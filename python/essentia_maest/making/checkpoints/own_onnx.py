@@ -1,4 +1,4 @@
-"""Model files of this project in fp32, to checkpoints: what `making.graph` wrote, read back."""
+"""Model files of this project, to checkpoints: what `making.graph` wrote, read back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def is_own_file(model: ModelProto) -> bool:
     return any(entry.key.startswith(PREFIX) for entry in model.metadata_props)
 
 
-def read_own_onnx(model: ModelProto, path: Path, heads: int | None) -> Checkpoint:
+def read_own_onnx(
+    model: ModelProto, path: Path, heads: int | None, *, rounded: bool = False
+) -> Checkpoint:
     """Give the model in a file of ours.
 
     Parameters
@@ -40,15 +42,17 @@ def read_own_onnx(model: ModelProto, path: Path, heads: int | None) -> Checkpoin
         The file, for messages.
     heads : int, optional
         Attention heads; wanted as the file says.
+    rounded : bool
+        Take 8-bit weights too, for what they stand for.
 
     Raises
     ------
     ModelError
-        If the file is damaged, of another version, or not in fp32.
+        If the file is damaged, of another version, or not in fp32 where that is wanted.
     """
     properties = _Properties(model, path)
     precision = properties.text("precision")
-    if precision != "fp32":
+    if precision != "fp32" and not rounded:
         raise ModelError(
             f"{path}: found a model file in {precision}, whose rounding cannot be undone; wanted "
             f"one in fp32, or what it was made from ({properties.text('source')})"
@@ -74,6 +78,7 @@ def read_own_onnx(model: ModelProto, path: Path, heads: int | None) -> Checkpoin
         trained=properties.text("trained") == "true",
         source_sha256=properties.text("source_sha256"),
         description=str(metadata.get("description", "")),
+        rounded=precision != "fp32",
     )
 
 
@@ -120,7 +125,7 @@ def _metadata(text: str, path: Path) -> Mapping[str, Any]:
 
 
 def _weights(model: ModelProto, path: Path, properties: _Properties, heads: int) -> ModelWeights:
-    arrays = initializers_of(model, path)
+    arrays = _unpacked(initializers_of(model, path), path)
     tensors = Tensors(
         {name: array for name, array in arrays.items() if array.dtype != _INTEGERS}, str(path)
     )
@@ -160,6 +165,21 @@ def _weights(model: ModelProto, path: Path, properties: _Properties, heads: int)
     )
     tensors.finish("a model file of ours")
     return weights
+
+
+def _unpacked(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
+    """Give 8-bit matrices as the floats that they stand for; see `graph_quantization`."""
+    found = dict(arrays)
+    for name, values in arrays.items():
+        if values.dtype != np.int8 or not name.endswith("/weight"):
+            continue
+        layer = name.removesuffix("weight")
+        try:
+            scale, zero = found.pop(layer + "scale"), found.pop(layer + "zero_point")
+            found[name] = (values.astype(np.float32) - zero) * scale
+        except (KeyError, ValueError) as error:
+            raise ModelError(f"{path}: {name!r} has no scale that fits ({error})") from error
+    return found
 
 
 def _block(tensors: Tensors, prefix: str, dim: int, *, last: bool) -> BlockWeights:

@@ -28,6 +28,7 @@ from essentia_maest.making.checkpoints.training_files import (
     training_arrays,
     training_heads,
     training_labels,
+    training_normalisation,
 )
 from essentia_maest.reading.foreign import PICKLES, is_safetensors, read_start, refuse_foreign
 
@@ -39,7 +40,7 @@ _WANTED = (
 )
 
 
-def read_checkpoint(source: Path, heads: int | None = None) -> Checkpoint:
+def read_checkpoint(source: Path, heads: int | None = None, *, rounded: bool = False) -> Checkpoint:
     """Read a checkpoint of any of the known formats.
 
     Parameters
@@ -48,6 +49,8 @@ def read_checkpoint(source: Path, heads: int | None = None) -> Checkpoint:
         A file or a Hugging Face folder.
     heads : int, optional
         Attention heads, where the file does not say and the width does not tell.
+    rounded : bool
+        Take the 8-bit weights of a model file too: good to train on from, not to convert again.
 
     Returns
     -------
@@ -73,8 +76,9 @@ def read_checkpoint(source: Path, heads: int | None = None) -> Checkpoint:
         return _from_arrays(read_safetensors_file(source), source, heads)
     if source.suffix.lower() == ".onnx":
         model = load_onnx(source)
-        read = read_own_onnx if is_own_file(model) else read_official_onnx
-        return read(model, source, heads)
+        if is_own_file(model):
+            return read_own_onnx(model, source, heads, rounded=rounded)
+        return read_official_onnx(model, source, heads)
     raise ModelError(f"{source}: found a file that starts with {start[:8]!r}; wanted {_WANTED}")
 
 
@@ -84,6 +88,7 @@ class MaestArrays(NamedTuple):
     arrays: dict[str, NDArray[Any]]
     heads: int | None = None
     labels: tuple[str, ...] | None = None
+    normalisation: tuple[float, float] | None = None
 
 
 def read_maest_arrays(source: Path) -> MaestArrays | None:
@@ -116,6 +121,7 @@ def read_maest_arrays(source: Path) -> MaestArrays | None:
                 training_arrays(content, source)[0],
                 training_heads(content, source),
                 training_labels(content, source),
+                training_normalisation(content, source),
             )
         arrays = state_dict_arrays(content, source)
     elif is_safetensors(start):

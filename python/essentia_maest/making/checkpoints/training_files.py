@@ -85,6 +85,22 @@ def training_labels(content: Any, path: Path) -> tuple[str, ...]:
         ) from error
 
 
+def training_normalisation(content: Any, path: Path) -> tuple[float, float]:
+    """Tell the mean and standard deviation that a run normalised its inputs by.
+
+    Raises
+    ------
+    ModelError
+        If the file does not say.
+    """
+    try:
+        return float(content["mean"]), float(content["std"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{path}: wanted a training checkpoint with classes, mean and std ({error!r})"
+        ) from error
+
+
 def read_training_checkpoint(content: Any, path: Path, heads: int | None) -> Checkpoint:
     """Give the model of a run's checkpoint: the averaged weights, where there are any.
 
@@ -104,11 +120,11 @@ def read_training_checkpoint(content: Any, path: Path, heads: int | None) -> Che
     arrays, prefix = training_arrays(content, path)
     try:
         labels = tuple(str(name) for name in content["classes"])
-        normalisation = float(content["mean"]), float(content["std"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError) as error:
         raise ModelError(
             f"{path}: wanted a training checkpoint with classes, mean and std ({error!r})"
         ) from error
+    normalisation = training_normalisation(content, path)
     weights = weights_from_maest(
         Tensors(arrays, str(path)),
         heads if heads is not None else training_heads(content, path),
