@@ -118,7 +118,11 @@ class CommandLine:
 
         command = self.commands[name]
         parser = ArgumentParser(
-            prog=f"{self.program} {name}", description=command.help, exit_on_error=False
+            prog=f"{self.program} {name}",
+            description=command.help,
+            exit_on_error=False,
+            # --recipe.epoch is no --recipe.epochs
+            allow_abbrev=False,
         )
         function: Callable[..., Any] = getattr(import_module(command.module), command.function)
         if command.takes_parser:

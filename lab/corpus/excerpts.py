@@ -77,6 +77,17 @@ def write_excerpts(
     return paths[: len(starts)]
 
 
+def write_sounding_excerpts(source: Path, paths: list[Path]) -> list[Path]:
+    """Write excerpts as `write_excerpts`, and keep those that are not digital silence."""
+    sounding = []
+    for path in write_excerpts(source, paths):
+        if load_audio(path).any():
+            sounding.append(path)
+        else:
+            path.unlink()
+    return sounding
+
+
 def write_flac(path: Path, audio: NDArray[np.float32]) -> None:
     """Write mono 16 kHz audio as 16-bit FLAC, under its name only once whole.
 

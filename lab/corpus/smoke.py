@@ -7,7 +7,7 @@ from pathlib import Path
 
 from essentia_maest.progress import tracked
 from lab.corpus.collection import Row, write_collection
-from lab.corpus.excerpts import write_excerpts
+from lab.corpus.excerpts import write_sounding_excerpts
 from lab.corpus.packages import default_cache
 from lab.corpus.produced_music import PRODUCED_MUSIC, ProducedTrack, tracks_of
 from training.recipe.randomness import Purpose, numpy_generator
@@ -106,7 +106,7 @@ def _deal(soundtrack: str, tracks: list[ProducedTrack], number: int) -> list[_Pi
 def _write(piece: _Piece, folder: Path) -> list[Row]:
     name = piece.track.piece
     paths = [Path("audio", f"{name}-{number}.flac") for number in range(EXCERPTS)]
-    written = write_excerpts(piece.track.path, [folder / path for path in paths])
+    written = write_sounding_excerpts(piece.track.path, [folder / path for path in paths])
     return [
         Row(
             path=path,
@@ -115,5 +115,6 @@ def _write(piece: _Piece, folder: Path) -> list[Row]:
             group=name,
             split=piece.split,
         )
-        for path in paths[: len(written)]
+        for path in paths
+        if folder / path in written
     ]

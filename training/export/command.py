@@ -29,7 +29,7 @@ def export(
     run_checkpoint: Path,
     destination: Path,
     *,
-    audio: list[Path] | None = None,
+    audio: list[Path] | Path | None = None,
     precision: Literal["fp32", "int8"] = "fp32",
     averaged: bool = True,
     name: str | None = None,
@@ -48,7 +48,7 @@ def export(
         Of a run, for instance RUN/final.ckpt.
     destination : path
         The ``.onnx`` file; Essentia's metadata goes beside it as ``.json``.
-    audio : list of path, optional
+    audio : path or list of path, optional
         Music to compare on; by default some validation tracks of the run's data set.
     precision : {"fp32", "int8"}
         int8 is faster and a quarter of the size, only for MAEST. How far it is from the trained
@@ -86,7 +86,8 @@ def export(
             f"{trained.experiment.model.architecture}"
         )
     frames = segment_frames(trained.experiment.model.seconds)
-    paths = audio or validation_audio(Path(trained.checkpoint.dataset))
+    given = [audio] if isinstance(audio, Path) else audio
+    paths = given or validation_audio(Path(trained.checkpoint.dataset))
     segments = read_segments(paths, frames)
     try:
         description = describe(

@@ -53,12 +53,23 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         An unknown key, a value of the wrong type, values that do not go together; the message
         names the file and the key.
     """
-    parser = ArgumentParser(exit_on_error=False)
+    return parse_experiment(["--config", str(path), *overrides], str(path))
+
+
+def parse_experiment(arguments: Sequence[str], source: str) -> Experiment:
+    """Make an experiment from what a command line says; what comes later wins.
+
+    Raises
+    ------
+    ConfigError
+        As `read_experiment`; `source` is named.
+    """
+    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     add_experiment_arguments(parser)
     try:
-        return experiment_of(parser, parser.parse_args(["--config", str(path), *overrides]))
+        return experiment_of(parser, parser.parse_args(list(arguments)))
     except (ArgumentError, ConfigError) as error:
-        raise ConfigError(f"{path}: {one_line(error)}") from None
+        raise ConfigError(f"{source}: {one_line(error)}") from None
 
 
 def experiment_from(values: Mapping[str, Any], source: str) -> Experiment:

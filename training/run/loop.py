@@ -25,7 +25,7 @@ from .batches import Batch, make_loader, micro_batches, read_batches
 from .checkpoint import Checkpoint, link_checkpoint, save_checkpoint
 from .config_file import plain
 from .position import Position
-from .scoring import LAST, announce, score_weights, scores_row
+from .scoring import LAST, Validation, announce, minutes, scores_row
 from .signals import StoppedError, StopRequest
 from .step import TrainingStep
 
@@ -67,6 +67,8 @@ class Loop:
         self._logs = logs
         self._stop = stop
         self._step = TrainingStep(experiment, parts)
+        self._validation = Validation(experiment, parts)
+        self._began, self._epochs_here = time.monotonic(), 0
         self._steps = parts.data.steps(experiment.recipe)
         self._position = Position()
         self._saved = time.monotonic()
@@ -132,13 +134,21 @@ class Loop:
 
     def _shown(self, positions: range) -> Iterator[int]:
         """Give the positions, and show how far they are."""
-        title = f"epoch {self._position.epoch + 1}"
+        epoch, epochs = self._position.epoch, self._experiment.recipe.epochs
+        title = f"epoch {epoch + 1} of {epochs}"
+        if self._epochs_here:
+            title += f" ({minutes(self._seconds_left(epoch))} left in all)"
         with ProgressDisplay(
             title, len(positions), unit="steps", silent=not self._writes, forks=True, transient=True
         ) as display:
             for position in positions:
                 yield position
                 display.advance()
+
+    def _seconds_left(self, done: int) -> float:
+        """Guess the rest of the run, validation included, by the epochs that this process did."""
+        each = (time.monotonic() - self._began) / self._epochs_here
+        return each * (self._experiment.recipe.epochs - done)
 
     def _batches(self) -> AbstractContextManager[Iterator[Batch]]:
         at, recipe, fabric = self._position, self._experiment.recipe, self._parts.fabric
@@ -234,7 +244,7 @@ class Loop:
             done % self._experiment.run.validate_every == 0
             or done == self._experiment.recipe.epochs
         ):
-            scores = score_weights(self._experiment, self._parts, self._answer_requests)
+            scores = self._validation(self._answer_requests)
         if self._logs is not None:
             self._logs.epoch(
                 {
@@ -248,7 +258,9 @@ class Loop:
                     "validation_seconds": time.monotonic() - began,
                 }
             )
-            announce(done, self._experiment.recipe.epochs, train_loss, scores)
+            self._epochs_here += 1
+            left = self._seconds_left(done)
+            announce(done, self._experiment.recipe.epochs, train_loss, scores, left)
             self._note_skipped(scores)
         self._note_best(scores)
         at.epoch, at.position = done, 0
