@@ -24,6 +24,7 @@ class Release:
     genres: Sequence[str] = ("Electronic",)
     styles: Sequence[str] = ()
     artists: Sequence[int] = (1,)
+    tracks: Sequence[tuple[str, Sequence[int]]] = (("A", (990001,)),)
 
 
 def write_masters(path: Path, masters: Iterable[Master]) -> Path:
@@ -53,7 +54,6 @@ def release_xml(release: Release) -> str:
         else f'<master_id is_main_release="false">{release.master}</master_id>'
     )
     # artists of single tracks and credits do not make a release's artists
-    track_artists = f"<artists>{_artists([990001])}</artists>"
     credits = f"<extraartists>{_artists([990002])}</extraartists>"
     return (
         f'<release id="{release.id}" status="Accepted">'
@@ -66,11 +66,18 @@ def release_xml(release: Release) -> str:
         f"{_names('genre', release.genres)}{_names('style', release.styles)}"
         "<country>Sweden</country><released>1999-03-00</released><notes>Östermalm</notes>"
         f"<data_quality>Correct</data_quality>{master}"
-        "<tracklist><track><position>A</position><title>Östermalm</title>"
-        f"<duration>4:45</duration>{track_artists}{credits}</track></tracklist>"
+        f"<tracklist>{''.join(_track(*track, credits) for track in release.tracks)}</tracklist>"
         '<identifiers><identifier description="A-Side" type="Matrix / Runout" value="A1"/>'
         "</identifiers><companies><company><id>271046</id><name>The Globe Studios</name>"
         "<entity_type>23</entity_type></company></companies></release>"
+    )
+
+
+def _track(position: str, artists: Sequence[int], credits: str) -> str:
+    own = f"<artists>{_artists(artists)}</artists>" if artists else ""
+    return (
+        f"<track><position>{position}</position><title>Östermalm</title>"
+        f"<duration>4:45</duration>{own}{credits}</track>"
     )
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from training.data.artists import group_works
 from training.data.classes import most_frequent
 from training.data.columns import Kind
-from training.data.discogs_dump import Entries, Vocabulary, read_dump
-from training.data.discogs_styles import Taxonomy, gather_works, work_keys
+from training.data.discogs_dump import Asked, Entries, Vocabulary, read_dump
+from training.data.discogs_styles import Taxonomy, Works, gather_works, work_keys
 from training.data.ragged import Ragged
 from training.data.report import Report, reporting
 from training.data.sources import (
@@ -26,11 +26,13 @@ from training.data.sources import (
     refuse_short,
 )
 from training.data.splits import assign_splits, report_splits
+from training.data.track_artists import ask_for, track_artists
 from training.data.tracks import SPLITS, Tracks, make_tracks, write_tracks
 from training.errors import ConfigError
 
 LARGEST_EVALUATION_SHARE = 0.2
 _COLUMNS: dict[str, Kind] = {"id": "text", "release": "number", "path": "text"}
+_OPTIONAL: dict[str, Kind] = {"seconds": "number", "artist": "texts", "position": "text"}
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,9 @@ def make_discogs_table(
 
     Styles are united over a master release and all of its releases; tracks of masters with too
     many styles, or none of the most frequent, are dropped, and so are short ones; no artist of a
-    master is in two splits. The dump does not say which artist a track of a compilation is by, so
-    each compilation is a group of its own. Refused tracks are counted by reason in
-    ``OUTPUT.report.json`` and listed in ``OUTPUT.refused.csv``.
+    master is in two splits. Of a compilation's tracks the dump names the artists, where the table
+    says which of them a track is (`position`); else a compilation is a group of its own. Refused
+    tracks are counted by reason in ``OUTPUT.report.json`` and listed in ``OUTPUT.refused.csv``.
 
     Parameters
     ----------
@@ -74,7 +76,9 @@ def make_discogs_table(
         ``discogs_YYYYMMDD_masters.xml.gz`` and ``discogs_YYYYMMDD_releases.xml.gz``.
     tracks : path
         ``.csv``, ``.tsv`` or ``.parquet`` with the columns `id`, `release` (Discogs' number),
-        `path` (relative to the table's folder, or absolute) and, if known, `seconds`.
+        `path` (relative to the table's folder, or absolute) and, if known, `seconds`, `artist`
+        (names or Discogs' numbers, separated by ``;``) and `position` (on its release, as Discogs
+        writes it: A1, 3, 2-05).
     output : path
         The tracks table to write (``.parquet``).
     classes : int
@@ -116,14 +120,15 @@ def make_discogs_table(
 
 
 def _make(masters: Path, releases: Path, tracks: Path, report: Report, options: _Options) -> Tracks:
-    source = read_source(tracks, _COLUMNS, {"seconds": "number"}, report)
+    source = read_source(tracks, _COLUMNS, _OPTIONAL, report)
     _refuse_bad_rows(source)
     if options.check_files:
         refuse_missing_files(source)
     refuse_repeated_ids(source)
     source.require_some(tracks)
 
-    of_masters, of_releases, taxonomy = _read_dumps(masters, releases, report)
+    asked = ask_for(source)
+    of_masters, of_releases, taxonomy = _read_dumps(masters, releases, report, asked)
     keys = _find_works(source, of_releases)
     source.require_some(tracks)
     pool = np.flatnonzero(source.good)
@@ -155,9 +160,11 @@ def _make(masters: Path, releases: Path, tracks: Path, report: Report, options: 
 
     rows = np.flatnonzero(source.good)
     used, of_used = np.unique(work_of_row[rows], return_inverse=True)
-    group = pa.chunked_array([pa.array(group_works(works, used)).take(pa.array(of_used))])
-    nobody = pc.invert(pc.starts_with(group, "artist"))
-    report.count("tracks of compilations and unknown artists", pc.sum(nobody).as_py())
+    own = None
+    if asked is not None:
+        own = track_artists(source, rows, asked, of_releases)
+        report.count("tracks whose own artists are known", np.count_nonzero(own.lengths))
+    group = _group(works, work_of_row[rows], own, report)
     labels = labels.take(used).take(of_used)
     validation_share, test_share = _shares(len(rows), options, report)
     split = assign_splits(
@@ -187,6 +194,26 @@ def _make(masters: Path, releases: Path, tracks: Path, report: Report, options: 
     )
 
 
+def _group(
+    works: Works, work_of_track: NDArray[np.int64], own: Ragged | None, report: Report
+) -> pa.ChunkedArray:
+    """Name what each track may not be parted from, Arrow strings [tracks]."""
+    if own is None:
+        used, of_used = np.unique(work_of_track, return_inverse=True)
+        names = pa.array(group_works(works, used)).take(pa.array(of_used))
+    else:
+        names = pa.array(group_works(works, work_of_track, own))
+    group = pa.chunked_array([names])
+    nobody = pc.sum(pc.invert(pc.starts_with(group, "artist"))).as_py()
+    report.count("tracks of compilations and unknown artists", nobody)
+    if nobody:
+        report.note(
+            f"{nobody} tracks are of compilations that name no artist of theirs: their artists may "
+            "be in other splits. Columns `position` (as in Discogs) or `artist` say whose they are"
+        )
+    return group
+
+
 def _refuse_bad_rows(source: Source) -> None:
     source.refuse("no id", pc.is_null(source.table["id"]))
     source.refuse("no path", pc.is_null(source.table["path"]))
@@ -196,11 +223,13 @@ def _refuse_bad_rows(source: Source) -> None:
     source.refuse("release is not a number of Discogs", ~whole, "release")
 
 
-def _read_dumps(masters: Path, releases: Path, report: Report) -> tuple[Entries, Entries, Taxonomy]:
+def _read_dumps(
+    masters: Path, releases: Path, report: Report, asked: Asked | None
+) -> tuple[Entries, Entries, Taxonomy]:
     genres, styles = Vocabulary(), Vocabulary()
     refuse = partial(report.add, "entry of the dump without an id (left out)")
-    of_masters = read_dump(masters, "master", genres, styles, refuse)
-    of_releases = read_dump(releases, "release", genres, styles, refuse)
+    of_masters = read_dump(masters, "master", genres, styles, refuse, asked=asked)
+    of_releases = read_dump(releases, "release", genres, styles, refuse, asked=asked)
     report.count("masters in the dump", len(of_masters))
     report.count("releases in the dump", len(of_releases))
     return of_masters, of_releases, Taxonomy((of_masters, of_releases), genres.names, styles.names)

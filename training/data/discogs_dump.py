@@ -9,11 +9,12 @@ known which masters matter.
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, cast
 
@@ -26,6 +27,8 @@ from training.data.ragged import Ragged
 from training.errors import DataError
 
 Kind = Literal["master", "release"]
+_NUMBERED = re.compile(r"\s*\(\d+\)$")
+_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _GZIP_MAGIC = b"\x1f\x8b"
 _LARGEST_ID = 2**31 - 1
 _MEGABYTE = 1_000_000
@@ -43,6 +46,8 @@ class Entry(NamedTuple):
     artists : tuple of int
         The entry's main artists, not those of single tracks or credits.
     genres, styles : tuple of str
+    tracks : tuple of (str, tuple of int)
+        Position and artists of each track that has artists of its own; empty unless asked for.
     """
 
     id: int
@@ -50,6 +55,30 @@ class Entry(NamedTuple):
     artists: tuple[int, ...]
     genres: tuple[str, ...]
     styles: tuple[str, ...]
+    tracks: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to read of a dump besides its entries.
+
+    Parameters
+    ----------
+    releases : frozenset of int
+        Whose tracks' own artists are wanted.
+    names : dict of str to set of int
+        `name_key` of artists whose ids are wanted -> the ids that were found: several, where
+        artists of one name are told apart by a number.
+    """
+
+    releases: frozenset[int] = frozenset()
+    names: dict[str, set[int]] = field(default_factory=dict)
+
+    def note(self, name: str, number: int) -> None:
+        """Take an artist's id down, if it was asked for."""
+        found = self.names.get(name_key(name))
+        if found is not None:
+            found.add(number)
 
 
 class Vocabulary:
@@ -81,6 +110,8 @@ class Entries:
         As in `Entry`.
     artists, genres, styles : Ragged [entries]
         Artist ids; genres and styles as numbers of the vocabularies.
+    track_artists : mapping
+        (Release, `position_key`) -> artist ids, for the releases asked for.
     """
 
     ids: NDArray[np.int64]
@@ -88,6 +119,7 @@ class Entries:
     artists: Ragged
     genres: Ragged
     styles: Ragged
+    track_artists: Mapping[tuple[int, str], tuple[int, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -99,6 +131,8 @@ def read_dump(
     genres: Vocabulary,
     styles: Vocabulary,
     refuse: Callable[[str], None],
+    *,
+    asked: Asked | None = None,
 ) -> Entries:
     """Read a whole dump into columns, with a progress bar.
 
@@ -111,6 +145,8 @@ def read_dump(
         Grow by the names found; shared between dumps.
     refuse : callable
         Gets a description of every entry without a usable id.
+    asked : Asked, optional
+        What to read besides; its names get their ids.
 
     Raises
     ------
@@ -119,7 +155,10 @@ def read_dump(
     """
     ids, masters = array("i"), array("i")
     columns = [_Lists(), _Lists(), _Lists()]
-    for entry in iterate_dump(path, kind, refuse):
+    track_artists: dict[tuple[int, str], tuple[int, ...]] = {}
+    for entry in iterate_dump(path, kind, refuse, asked):
+        for position, artists in entry.tracks:
+            track_artists[entry.id, position_key(position)] = artists
         ids.append(entry.id)
         masters.append(entry.master)
         columns[0].append(entry.artists)
@@ -131,10 +170,13 @@ def read_dump(
         np.frombuffer(ids, np.int32).astype(np.int64),
         np.frombuffer(masters, np.int32).astype(np.int64),
         *(column.ragged() for column in columns),
+        track_artists=track_artists,
     )
 
 
-def iterate_dump(path: Path, kind: Kind, refuse: Callable[[str], None]) -> Iterator[Entry]:
+def iterate_dump(
+    path: Path, kind: Kind, refuse: Callable[[str], None], asked: Asked | None = None
+) -> Iterator[Entry]:
     """Yield a dump's entries one by one; each is freed before the next is read.
 
     Parameters
@@ -143,6 +185,8 @@ def iterate_dump(path: Path, kind: Kind, refuse: Callable[[str], None]) -> Itera
     kind : {"master", "release"}
     refuse : callable
         Gets a description of every entry without a usable id, which is left out.
+    asked : Asked, optional
+        What to read besides; its names get their ids.
 
     Raises
     ------
@@ -171,7 +215,7 @@ def iterate_dump(path: Path, kind: Kind, refuse: Callable[[str], None]) -> Itera
                     done = on_disk.tell() // _MEGABYTE
                     progress.advance(done - shown)
                     shown = done
-                entry = _entry(element, kind)
+                entry = _entry(element, kind, asked)
                 if entry is None:
                     shown = etree.tostring(element, encoding="unicode")[:200]
                     refuse(f"<{kind}> number {read}: {shown}")
@@ -190,23 +234,60 @@ def iterate_dump(path: Path, kind: Kind, refuse: Callable[[str], None]) -> Itera
         ) from None
 
 
-def _entry(element: etree._Element, kind: Kind) -> Entry | None:
+def _entry(element: etree._Element, kind: Kind, asked: Asked | None) -> Entry | None:
     number = _identifier(element.get("id"))
     if number is None:
         return None
     master = number if kind == "master" else 0
     artists: list[int] = []
     names: dict[str, tuple[str, ...]] = {"genres": (), "styles": ()}
+    tracks: tuple[tuple[str, tuple[int, ...]], ...] = ()
     # one pass over the direct children: tracks and credits below them have artists of their own
-    for child in element.iterchildren("artists", "genres", "styles", "master_id"):
+    for child in element.iterchildren("artists", "genres", "styles", "master_id", "tracklist"):
         if child.tag == "artists":
-            ids = (_identifier(text) for artist in child for text in _texts(artist, "id"))
-            artists.extend(artist for artist in ids if artist is not None)
+            artists.extend(_artist_ids(child, asked))
+        elif child.tag == "tracklist":
+            if asked is not None and kind == "release" and number in asked.releases:
+                tracks = tuple(_tracks(child, asked))
         elif child.tag != "master_id":
             names[child.tag] = _texts(child, child.tag[:-1])
         elif kind == "release":
             master = _identifier(child.text) or 0
-    return Entry(number, master, tuple(artists), names["genres"], names["styles"])
+    return Entry(number, master, tuple(artists), names["genres"], names["styles"], tracks)
+
+
+def _artist_ids(element: etree._Element, asked: Asked | None) -> Iterator[int]:
+    for artist in element:
+        number = next(map(_identifier, _texts(artist, "id")), None)
+        if number is None:
+            continue
+        if asked is not None and asked.names:
+            for name in _texts(artist, "name"):
+                asked.note(name, number)
+        yield number
+
+
+def _tracks(tracklist: etree._Element, asked: Asked) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Give the tracks, those below an index track too, that have artists of their own."""
+    for track in tracklist.iter("track"):
+        found = [
+            artist
+            for child in track.iterchildren("artists")
+            for artist in _artist_ids(child, asked)
+        ]
+        positions = _texts(track, "position")
+        if found and positions:
+            yield positions[0], tuple(found)
+
+
+def position_key(position: str) -> str:
+    """Bring a position to what is the same in `a1` and ` A1`, and in `1-01` and `1-1`."""
+    return _ZEROS.sub("", position.strip().casefold())
+
+
+def name_key(name: str) -> str:
+    """Bring an artist's name to what Discogs tells apart no further: without its number."""
+    return _NUMBERED.sub("", name.strip()).casefold()
 
 
 def _identifier(text: str | None) -> int | None:
