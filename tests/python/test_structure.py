@@ -32,6 +32,9 @@ FORBIDDEN = {
     "python/essentia_maest/plugin": [
         *(f"{PACKAGE}.{name}" for name in ("making", "collection", "decoding", "commands"))
     ],
+    "python/essentia_maest/library": [
+        *(f"{PACKAGE}.{name}" for name in ("results", "collection", "commands", "making", "model"))
+    ],
     "python/essentia_maest/collection": [f"{PACKAGE}.making", f"{PACKAGE}.commands"],
     "training": ["lab"],
     "training/recipe": ["training.data", "training.model", "training.run", "training.export"],

@@ -1,0 +1,87 @@
+"""Labels ranked against the collection: SciPy's ranks, and what stands out by them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy.stats import percentileofscore, rankdata
+
+from essentia_maest.errors import InvalidArgumentError
+from essentia_maest.library.ranks import percentiles, standing_out, standing_out_by_family
+
+few_values = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]) | st.floats(0, 1, width=32)
+tables = arrays.arrays(
+    np.float32,
+    arrays.array_shapes(min_dims=2, max_dims=2, max_side=20),
+    elements=few_values,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(tables)
+def test_they_are_the_mean_ranks_of_scipy(activations):
+    found = percentiles(activations)
+    expected = (rankdata(activations, "average", axis=0) - 0.5) / len(activations) * 100
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    column = activations[:, 0].astype(np.float64)
+    np.testing.assert_allclose(
+        found[:, 0], percentileofscore(column, column, kind="mean"), rtol=1e-6
+    )
+    np.testing.assert_allclose(found.mean(axis=0), 50, rtol=1e-5)
+
+
+def test_what_is_not_a_number_has_no_rank_and_counts_for_nobody():
+    activations = np.array([[0.1], [np.nan], [0.3], [0.2]], np.float32)
+    found = percentiles(activations)
+    assert np.isnan(found[1, 0])
+    np.testing.assert_array_equal(found[[0, 2, 3]], percentiles(activations[[0, 2, 3]]))
+
+
+def test_one_track_and_none():
+    np.testing.assert_array_equal(percentiles(np.array([[0.9, 0.1]], np.float32)), [[50, 50]])
+    assert percentiles(np.zeros((0, 3), np.float32)).shape == (0, 3)
+    with pytest.raises(InvalidArgumentError, match=r"shape \[3\]; wanted: \[tracks, classes\]"):
+        percentiles(np.zeros(3))
+
+
+LABELS = ["Genre---jazz", "Genre---rock", "Metre---quadruple", "Metre---triple"]
+ACTIVATIONS = np.array([0.3, 0.6, 0.99, 0.01], np.float32)
+RANKS = np.array([98, 70, 40, 99.5], np.float32)
+
+
+def test_what_is_rare_comes_before_what_is_strong():
+    found = standing_out(ACTIVATIONS, RANKS, LABELS, 5)
+    assert [(label.label, label.rank) for label in found] == [
+        ("Genre---jazz", 98),
+        ("Genre---rock", 70),
+        ("Metre---quadruple", 40),
+    ]
+    assert [label.label for label in standing_out(ACTIVATIONS, RANKS, LABELS, 1)] == [LABELS[0]]
+
+
+def test_what_a_model_does_not_say_does_not_stand_out():
+    assert LABELS[3] in [
+        label.label for label in standing_out(ACTIVATIONS, RANKS, LABELS, 4, least=0)
+    ]
+    assert standing_out(ACTIVATIONS, np.full(4, np.nan, np.float32), LABELS, 4, least=2) == []
+
+
+def test_of_equal_ranks_the_stronger_comes_first():
+    found = standing_out(ACTIVATIONS, np.full(4, 50, np.float32), LABELS, 4)
+    assert [label.label for label in found] == [LABELS[2], LABELS[1], LABELS[0]]
+
+
+def test_by_family():
+    found = standing_out_by_family(ACTIVATIONS, RANKS, LABELS, ["Genre", "Metre"], 1)
+    assert {family: [one.label for one in named] for family, named in found.items()} == {
+        "Genre": ["Genre---jazz"],
+        "Metre": ["Metre---quadruple"],
+    }
+    only = standing_out_by_family(ACTIVATIONS, RANKS, LABELS, ["Genre", "Metre"], 2, least=0.5)
+    assert [one.label for one in only["Genre"]] == ["Genre---rock"]
+    none = standing_out_by_family(ACTIVATIONS, RANKS, LABELS, [], 2)
+    assert [one.label for one in none[""]] == ["Genre---jazz", "Genre---rock"]
+    assert standing_out_by_family(ACTIVATIONS, RANKS, LABELS, ["Genre"], 2, least=2) == {}
