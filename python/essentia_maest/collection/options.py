@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from ..errors import InvalidArgumentError
+from ..patchout import Patchout
 from ..request import Output, Request
 from ..spread import Spread
 
@@ -162,6 +163,23 @@ class AnalysisOptions:
         if output not in OUTPUTS:
             raise InvalidArgumentError(f"output is {output!r}; wanted: {', '.join(OUTPUTS)}")
         return cls(Request(OUTPUTS[output], **asked), top_k, segments)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> AnalysisOptions:
+        """Make options of what `as_json` gave.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            It did not, or another version did.
+        """
+        asked = dict(values)
+        if isinstance(patchout := asked.get("patchout"), dict):
+            asked["patchout"] = Patchout(tuple(patchout["rows"]), patchout["stride"])
+        try:
+            return cls.of(asked.pop("output"), **asked)
+        except (KeyError, TypeError) as error:
+            raise InvalidArgumentError(f"options {values} found, of another version") from error
 
     def with_output(self, output: str) -> AnalysisOptions:
         """Return the same options for another output.

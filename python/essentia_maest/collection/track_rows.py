@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from ..errors import InvalidArgumentError
 from ..front_end import SAMPLE_RATE
+from ..model import Model
 from ..reading.families import SEPARATOR, strongest_by_family
 from ..remote.copies import fetched
 from ..remote.listing import status as remote_status
@@ -21,6 +23,7 @@ from ..results.audio_hash import audio_hash
 from ..results.path_text import path_text
 from .describe import strongest
 from .flags import columns_of_flags
+from .options import AnalysisOptions
 from .outcomes import Failure
 from .scan import Track
 from .sinks import Analysed, RunFacts
@@ -143,12 +146,8 @@ def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = No
     """
     facts, analysis, flags = analysed.facts, analysed.analysis, analysed.flags
     duration = facts.samples / SAMPLE_RATE
-    held = np.clip(duration - analysis.starts, 0.0, analysis.segment_seconds)
-    weights = held if held.sum() > 0 else np.ones_like(held)
-    means = {
-        COLUMN_OF[name]: np.average(values, axis=0, weights=weights).astype(np.float32)
-        for name, values in analysis.arrays.items()
-    }
+    held = held_seconds(analysis.starts, analysis.segment_seconds, duration)
+    means = means_of(analysis.arrays, held)
     values: dict[str, Any] = {
         **place_of(analysed.track),
         "audio_hash": known_hash or facts.audio_hash or hash_of(analysed.track.path),
@@ -170,6 +169,63 @@ def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = No
         },
         {COLUMN_OF[name]: values for name, values in analysis.arrays.items()},
     )
+
+
+def held_seconds(
+    starts: npt.NDArray[np.float64], segment_seconds: float, duration: float
+) -> npt.NDArray[np.float64]:
+    """Tell how many seconds of a track each of its segments holds, shape [segments]."""
+    held: npt.NDArray[np.float64] = np.clip(duration - starts, 0.0, segment_seconds)
+    return held
+
+
+def means_of(arrays: Mapping[str, Array], held: npt.NDArray[np.float64]) -> dict[str, Array]:
+    """Give a track's vectors: means over its segments, each weighed by what it holds of the track.
+
+    Parameters
+    ----------
+    arrays : mapping of str to numpy.ndarray
+        Output -> shape [segments, values].
+    held : numpy.ndarray
+        As `held_seconds` gives it.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Column -> float32, shape [values].
+    """
+    weights = held if held.sum() > 0 else np.ones_like(held)
+    return {
+        COLUMN_OF[name]: np.average(values, axis=0, weights=weights).astype(np.float32)
+        for name, values in arrays.items()
+    }
+
+
+def means_of_file(model: Model, options: AnalysisOptions, path: str) -> dict[str, Array]:
+    """Analyse a file that is in no table, and give the vectors of its row.
+
+    Parameters
+    ----------
+    model : Model
+        What analyses it.
+    options : AnalysisOptions
+        How.
+    path : str
+        The file.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        As `means_of`.
+
+    Raises
+    ------
+    essentia_maest.errors.AudioFileError
+        It cannot be decoded.
+    """
+    found = model.run_file(options.request, path, options.segments)
+    held = held_seconds(found.start_seconds, found.segment_seconds, found.seconds)
+    return means_of(found.outputs, held)
 
 
 def top_labels(activations: npt.NDArray[np.float32], run: RunFacts) -> list[dict[str, Any]]:

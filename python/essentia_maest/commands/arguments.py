@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from . import analyze, bench, convert, info, models
+from . import analyze, bench, convert, export, info, models, playlist, similar, tag
 from .surroundings import show
 
 # In the order in which `maest --help` lists them. Each adds its parser and, as `run`, what it does.
 _SUB_COMMANDS = (
     analyze.add,
+    similar.add,
+    playlist.add,
+    tag.add,
+    export.add,
     convert.add,
     info.add,
     bench.add,

@@ -15,8 +15,8 @@ Scores = npt.NDArray[np.float32]
 
 #: Scores that are in memory at a time: 64 MB.
 _MOST_SCORES = 1 << 24
-#: Values that are float32 at a time, of tables that are not: 8 MB, which caches like.
-_MOST_CONVERTED = 1 << 21
+#: Values that are float64 at a time: 2 MB, which caches like.
+_MOST_WIDE = 1 << 18
 #: Products in float32 are nearer to the exact ones than this; what may be among the nearest by it
 #: is computed again in float64.
 _MARGIN = 1e-4
@@ -33,9 +33,9 @@ class Neighbours:
     Parameters
     ----------
     vectors : numpy.ndarray
-        float32 or float16, shape [tracks, values]. It is kept as it is, not copied: float16 is
-        widened a part at a time. Rows that are not finite, or all zero, have no direction: they
-        are never found.
+        float32 or float16, shape [tracks, values]. float32 is not copied; float16 is widened, once:
+        to do so in every search takes five times as long as the search (docs/performance.md). Rows
+        that are not finite, or all zero, have no direction: they are never found.
     audio : sequence of str, optional
         `audio_hash` of each track. Where given, one of several tracks with the same audio (the
         first) is found, and a track does not find its own copies.
@@ -60,11 +60,8 @@ class Neighbours:
         count = len(vectors)
         if audio is not None and len(audio) != count:
             raise InvalidArgumentError(f"{len(audio)} hashes of audio for {count} tracks")
-        self._vectors = vectors
-        lengths = np.concatenate(
-            [np.zeros(0)]
-            + [np.linalg.norm(part.astype(np.float64), axis=1) for _, part in self._parts()]
-        )
+        self._vectors = np.asarray(vectors, np.float32)
+        lengths = np.concatenate([np.zeros(0), *map(_lengths, self._parts())])
         has_direction = np.isfinite(lengths) & (lengths > 0)
         self._scales = np.zeros(count)
         np.divide(1.0, lengths, out=self._scales, where=has_direction)
@@ -103,10 +100,38 @@ class Neighbours:
         essentia_maest.errors.InvalidArgumentError
             `k` is below 1, `query` has another length, or no direction.
         """
+        return self.nearest_to_each(query[None], k, leaving_out=leaving_out)[0]
+
+    def nearest_to_each(
+        self, queries: npt.NDArray[Any], k: int, *, leaving_out: Sequence[int] = ()
+    ) -> list[tuple[Rows, Scores]]:
+        """Find the tracks that are nearest to each of several vectors, which takes less time.
+
+        Parameters
+        ----------
+        queries : numpy.ndarray
+            Shape [queries, values].
+        k, leaving_out
+            See `nearest`.
+
+        Returns
+        -------
+        list of tuple
+            For each of `queries` what `nearest` gives.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            See `nearest`.
+        """
         _check_count(k)
         left_out = np.unique(self._first[np.asarray(leaving_out, np.int64)])
-        found = next(self._search(self._directions(query[None]), k + len(left_out)))
-        return _without(found, left_out, k)
+        found = self._search(self._directions(queries), k + len(left_out))
+        return [_without(one, left_out, k) for one in found]
+
+    def same_audio(self, row: int, other: int) -> bool:
+        """Tell whether two rows are the same track, or copies of it."""
+        return bool(self._first[row] == self._first[other])
 
     def near(self, row: int, k: int) -> tuple[Rows, Scores]:
         """Find the tracks that are nearest to one of them; itself is not among them.
@@ -204,21 +229,17 @@ class Neighbours:
         directions: npt.NDArray[np.float64] = wide / lengths
         return directions
 
-    def _parts(self) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-        step = max(1, _MOST_CONVERTED // max(1, self._vectors.shape[1]))
+    def _parts(self) -> Iterator[npt.NDArray[np.float32]]:
+        step = max(1, _MOST_WIDE // max(1, self._vectors.shape[1]))
         for begin in range(0, len(self._vectors), step):
-            yield begin, self._vectors[begin : begin + step]
+            yield self._vectors[begin : begin + step]
 
     def _products(self, directions: npt.NDArray[np.float64]) -> Scores:
         """Compute the cosine of each of some directions with every row: [queries, tracks]."""
         asked = np.ascontiguousarray(directions, np.float32)
         products = np.empty((len(asked), len(self._vectors)), np.float32)
         with np.errstate(invalid="ignore", over="ignore"):
-            if self._vectors.dtype == np.float32:
-                np.matmul(asked, self._vectors.T, out=products)
-            else:
-                for begin, part in self._parts():
-                    products[:, begin : begin + len(part)] = asked @ part.astype(np.float32).T
+            np.matmul(asked, self._vectors.T, out=products)
             products *= self._scales.astype(np.float32)
         return products
 
@@ -242,6 +263,11 @@ class Neighbours:
             exact = np.round(exact * self._scales[rows], _DIGITS)
             order = np.lexsort((rows, -exact))[:count]
             yield rows[order], np.clip(exact[order], -1, 1).astype(np.float32)
+
+
+def _lengths(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    lengths: npt.NDArray[np.float64] = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    return lengths
 
 
 def _first_of_each(audio: Sequence[str], usable: npt.NDArray[np.bool_]) -> Rows:

@@ -78,6 +78,31 @@ def percentiles(activations: npt.NDArray[np.floating]) -> Ranks:
     return ranks
 
 
+def percentiles_among(
+    activations: npt.NDArray[np.floating], collection: npt.NDArray[np.floating]
+) -> Ranks:
+    """Rank the labels of one track, of the collection or not, against it.
+
+    Parameters
+    ----------
+    activations : numpy.ndarray
+        Shape [classes], of the track.
+    collection : numpy.ndarray
+        Shape [tracks, classes].
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape [classes]: of a track of the collection what `percentiles` gives.
+    """
+    there = np.count_nonzero(~np.isnan(collection), axis=0)
+    less = np.count_nonzero(collection < activations, axis=0)
+    equal = np.count_nonzero(collection == activations, axis=0)
+    with np.errstate(invalid="ignore"):
+        ranks = np.where(np.isnan(activations), np.nan, (less + equal / 2) / there * 100)
+    return ranks.astype(np.float32)
+
+
 def standing_out(
     activations: npt.NDArray[np.floating],
     ranks: Ranks,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidArgumentError
+from ..library.ranks import RankedLabel, percentiles, percentiles_among, standing_out
+from ..reading.families import families_of
 from ..remote.urls import joined as joined_path
 from .columns import Vectors
-from .parquet import column_values, column_vectors, joined, read_table, told_by, vectors_of
-from .parts import Part, PartsFolder
+from .parquet import (
+    column_values,
+    column_vectors,
+    joined,
+    kinds_of,
+    read_table,
+    told_by,
+    vectors_of,
+)
+from .parts import OneOrigin, Part, PartsFolder
 from .path_text import path_of_text, path_text
 from .places import place_of
 
@@ -84,6 +95,17 @@ class Results:
         return tuple(self.info.get("labels", ()))
 
     @cached_property
+    def label_families(self) -> tuple[str, ...]:
+        """What precedes ``---`` in the labels, where they answer several questions; or empty."""
+        if "top" not in self.tracks.column_names:
+            return ()
+        for named in column_values(self.tracks, "top"):
+            if named:
+                of_families = named[0]["family"] is not None
+                return families_of(self.labels, path_text(str(self.folder))) if of_families else ()
+        return ()
+
+    @cached_property
     def ids(self) -> npt.NDArray[np.int64]:
         """``id`` of the tracks, shape [tracks]."""
         return np.array(column_values(self.tracks, "id"), np.int64)
@@ -91,14 +113,49 @@ class Results:
     @cached_property
     def files(self) -> list[str]:
         """Path of each track, as Python's functions take it: root and path together."""
-        roots, paths = (column_values(self.tracks, name) for name in ("root", "path"))
-        return [
-            joined_path(path_of_text(root), path_of_text(path))
-            for root, path in zip(roots, paths, strict=True)
-        ]
+        return self.files_below(None)
 
-    def embeddings(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    def files_below(self, root: str | os.PathLike[str] | None) -> list[str]:
+        """Give the path of each track where the music was moved since.
+
+        Parameters
+        ----------
+        root : str, os.PathLike or None
+            Where the folder that was analysed is now; None is where it was.
+
+        Returns
+        -------
+        list of str
+            In the order of `tracks`.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            Several folders were analysed: which of them was moved is not known.
+        """
+        roots = [path_of_text(text) for text in column_values(self.tracks, "root")]
+        paths = [path_of_text(text) for text in column_values(self.tracks, "path")]
+        if root is not None:
+            several = sorted(set(roots))
+            if len(several) > 1:
+                raise InvalidArgumentError(
+                    f"{path_text(str(self.folder))}: tracks of {len(several)} folders found "
+                    f"({', '.join(map(path_text, several[:3]))}{' ...' if several[3:] else ''}); "
+                    "wanted for another root: those of one. `maest analyze --resume` on the "
+                    "folders as they are now brings the tables up to date"
+                )
+            roots = [os.fsdecode(root)] * len(paths)
+        return [joined_path(*parts) for parts in zip(roots, paths, strict=True)]
+
+    def embeddings(
+        self, *, as_kept: bool = False
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """Give a vector for each track.
+
+        Parameters
+        ----------
+        as_kept : bool
+            Leave float16 as it is, where that is what the tables have: half the memory.
 
         Returns
         -------
@@ -110,9 +167,10 @@ class Results:
         Raises
         ------
         essentia_maest.errors.InvalidArgumentError
-            None were computed.
+            None were computed, or by several models.
         """
-        return self._vectors("embedding"), self.ids
+        values = self._vectors("embedding")
+        return values if as_kept else np.asarray(values, np.float32), self.ids
 
     def predictions(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Give the activations for each track.
@@ -127,22 +185,91 @@ class Results:
         Raises
         ------
         essentia_maest.errors.InvalidArgumentError
-            None were computed.
+            None were computed, or by several models.
         """
         return self._vectors("predictions"), self.ids
 
-    def _vectors(self, name: str) -> npt.NDArray[np.float32]:
+    def ranks(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Rank every label of every track against the collection.
+
+        Returns
+        -------
+        ranks : numpy.ndarray
+            float32, shape [tracks, classes], percentiles from 0 to 100: how much of the collection
+            has less of the label. 50 is the middle; see `essentia_maest.library.ranks`.
+        ids : numpy.ndarray
+            int64, shape [tracks], in the order of `tracks`.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            As `predictions`.
+        """
+        return self._ranks, self.ids
+
+    def standing_out(
+        self, count: int = 5, rows: Sequence[int] | None = None
+    ) -> list[list[RankedLabel]]:
+        """Name what stands out about tracks: the labels that rank highest in the collection.
+
+        Parameters
+        ----------
+        count : int
+            How many labels of a track at the most. Labels with an activation under 0.1 are not
+            named, so there may be fewer.
+        rows : sequence of int, optional
+            Of which tracks; all, if it is not given.
+
+        Returns
+        -------
+        list of list of RankedLabel
+            For each track its labels, the highest rank first.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            As `predictions`.
+        """
+        activations, labels = self._vectors("predictions"), self.labels
+        if rows is None:
+            every = zip(activations, self._ranks, strict=True)
+            return [standing_out(values, ranks, labels, count) for values, ranks in every]
+        some = activations[list(rows)]  # a few are not worth ranking all
+        return [
+            standing_out(values, percentiles_among(values, activations), labels, count)
+            for values in some
+        ]
+
+    @cached_property
+    def _ranks(self) -> npt.NDArray[np.float32]:
+        return percentiles(self._vectors("predictions"))
+
+    def _vectors(self, name: str) -> npt.NDArray[Any]:
+        self._require_one_origin()
         if name not in self.tracks.column_names:
             raise InvalidArgumentError(
                 f"{path_text(str(self.folder))}: no {name} found; they were not computed (--output)"
             )
-        return np.asarray(column_vectors(self.tracks, name), np.float32)
+        return column_vectors(self.tracks, name)
+
+    def _require_one_origin(self) -> None:
+        """Refuse vectors of several models, which cannot be compared."""
+        origin = OneOrigin(self.folder)
+        for part, _ in self._read:
+            origin.check(part.told)
 
     @cached_property
     def _read(self) -> list[tuple[Part, Table]]:
         return list(self._parts.tables())
 
     def _joined(self, name: str, tables: list[Table]) -> Table:
+        kinds = {str(kinds_of(table)) for table in tables}
+        if len(kinds) > 1:
+            self._require_one_origin()
+            raise InvalidArgumentError(
+                f"{path_text(str(self.folder))}: parts of {name} with different columns found: "
+                f"{'; '.join(sorted(kinds))}. Wanted: one folder for each"
+            )
         vectors = vectors_of({name: tables[-1].schema}) if tables else Vectors()
         return joined(tables, name, vectors)
 

@@ -173,6 +173,11 @@ def told_by(schema: Schema) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
+def kinds_of(table: Table) -> list[tuple[str, str]]:
+    """Tell the columns of a table and their types."""
+    return [(name, str(table.field(name).type)) for name in table.column_names]
+
+
 def column_values(table: Table, name: str) -> list[Any]:
     """Give a column as a list of Python's values."""
     return [value for chunk in table[name].chunks for value in chunk.to_pylist()]

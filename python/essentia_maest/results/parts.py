@@ -8,14 +8,17 @@ segments do not count. So a part is there or not, whenever a run is killed.
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InvalidArgumentError
 from .columns import TABLES, Vectors
 from .parquet import Rows, read_table, rows_of, told_by, write_rows
+from .path_text import path_text
 from .places import make_folder, remove_scraps
 
 if TYPE_CHECKING:
@@ -44,6 +47,52 @@ class Part:
     def segments(self) -> Path:
         """Its file of segments."""
         return self.tracks.parent.parent / "segments" / str(self.told.get(_SEGMENTS))
+
+
+#: Of `options`, what has no bearing on embeddings and predictions.
+_ONLY_TOLD = ("top_k", "output")
+
+
+class OneOrigin:
+    """Sees that parts were made by the same model in the same way: others cannot be compared.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Of the results, for messages.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._first: tuple[str, str] | None = None
+
+    def check(self, told: dict[str, Any]) -> None:
+        """Compare a part with the first one.
+
+        Parameters
+        ----------
+        told : dict
+            What it tells.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            Model, options, or labels are others.
+        """
+        model = told.get("model", {})
+        options = {
+            name: value for name, value in told.get("options", {}).items() if name not in _ONLY_TOLD
+        }
+        sha256 = str(model.get("sha256"))
+        key = json.dumps([sha256, options, told.get("labels")], sort_keys=True)
+        words = f"{model.get('name')} (sha256 {sha256[:12]}), {json.dumps(options)}"
+        if self._first is None:
+            self._first = key, words
+        elif key != self._first[0]:
+            raise InvalidArgumentError(
+                f"{path_text(self._folder)}: results of several models or options found, whose "
+                f"vectors cannot be compared: {self._first[1]}; {words}. Wanted: a folder for each"
+            )
 
 
 class PartsFolder:

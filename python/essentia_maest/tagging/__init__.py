@@ -1,0 +1,1 @@
+"""Tags inside audio files: read, changed with a way back, nothing else touched."""
