@@ -36,7 +36,7 @@ def test_parts_do_not_change_what_is_found(monkeypatch, kind):
     vectors = vectors_of(200, kind=kind)
     whole = Neighbours(vectors).of_each(5)
     monkeypatch.setattr(neighbours, "_MOST_SCORES", 900)
-    monkeypatch.setattr(neighbours, "_MOST_WIDE", 100)
+    monkeypatch.setattr(neighbours, "_MOST_SQUARES", 100)
     for found, expected in zip(Neighbours(vectors).of_each(5), whole, strict=True):
         np.testing.assert_array_equal(found, expected)
 

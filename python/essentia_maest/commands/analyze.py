@@ -9,10 +9,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import _core
-from ..collection.options import FORMATS, MIXED, OUTPUTS, AnalysisOptions, Shares, output_of
+from ..collection.options import FILES, FORMATS, MIXED, OUTPUTS, AnalysisOptions, Shares, output_of
 from ..errors import InvalidArgumentError
 from ..request import Request
 from ..results.columns import VECTOR_TYPES
+from .account import tell_account
 from .saying import ALL_DONE, SOME_FAILED, STOPPED_EARLY, Terminated, complain, open_model
 from .telling import counts, left_out, tell_one, tell_track, timings
 
@@ -240,6 +241,8 @@ def run(arguments: argparse.Namespace) -> int:
         complain(f"{counts(report)}; results in {sink.path}")
         if len(found.tracks) == 1 and not report.failures and not report.stopped:
             tell_one(sink.told(found.tracks[0]))
+        if arguments.format != FILES and not report.stopped:
+            tell_account(sink.path)
     if report.stopped:
         return STOPPED_EARLY
     return SOME_FAILED if report.failures else ALL_DONE

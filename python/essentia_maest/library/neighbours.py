@@ -15,8 +15,10 @@ Scores = npt.NDArray[np.float32]
 
 #: Scores that are in memory at a time: 64 MB.
 _MOST_SCORES = 1 << 24
-#: Values that are float64 at a time: 2 MB, which caches like.
-_MOST_WIDE = 1 << 18
+#: Values whose squares are summed up at a time: 1 MB, which caches like.
+_MOST_SQUARES = 1 << 18
+#: Lengths between these are exact enough when squares are summed up in float32.
+_SHORT, _LONG = 1e-12, 1e12
 #: Products in float32 are nearer to the exact ones than this; what may be among the nearest by it
 #: is computed again in float64.
 _MARGIN = 1e-4
@@ -63,7 +65,7 @@ class Neighbours:
         self._vectors = np.asarray(vectors, np.float32)
         lengths = np.concatenate([np.zeros(0), *map(_lengths, self._parts())])
         has_direction = np.isfinite(lengths) & (lengths > 0)
-        self._scales = np.zeros(count)
+        self._scales = np.zeros(count, np.float32)
         np.divide(1.0, lengths, out=self._scales, where=has_direction)
         self._first = np.arange(count)  # row -> the row that stands for the same audio
         if audio is not None:
@@ -230,7 +232,7 @@ class Neighbours:
         return directions
 
     def _parts(self) -> Iterator[npt.NDArray[np.float32]]:
-        step = max(1, _MOST_WIDE // max(1, self._vectors.shape[1]))
+        step = max(1, _MOST_SQUARES // max(1, self._vectors.shape[1]))
         for begin in range(0, len(self._vectors), step):
             yield self._vectors[begin : begin + step]
 
@@ -240,7 +242,7 @@ class Neighbours:
         products = np.empty((len(asked), len(self._vectors)), np.float32)
         with np.errstate(invalid="ignore", over="ignore"):
             np.matmul(asked, self._vectors.T, out=products)
-            products *= self._scales.astype(np.float32)
+            products *= self._scales
         return products
 
     def _search(self, directions: npt.NDArray[np.float64], k: int) -> Iterator[tuple[Rows, Scores]]:
@@ -254,19 +256,23 @@ class Neighbours:
                 continue
             least = np.partition(row, len(row) - count)[len(row) - count]
             rows = np.flatnonzero(row >= least - _MARGIN).astype(np.int64)
-            exact = np.concatenate(
-                [
-                    self._vectors[part].astype(np.float64) @ direction
-                    for part in np.array_split(rows, 1 + rows.size * len(direction) // _MOST_SCORES)
-                ]
-            )
-            exact = np.round(exact * self._scales[rows], _DIGITS)
+            parts = np.array_split(rows, 1 + rows.size * len(direction) // _MOST_SCORES)
+            exact = np.concatenate([self._exact(part, direction) for part in parts])
             order = np.lexsort((rows, -exact))[:count]
             yield rows[order], np.clip(exact[order], -1, 1).astype(np.float32)
 
+    def _exact(self, rows: Rows, direction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        wide = self._vectors[rows].astype(np.float64)
+        exact: npt.NDArray[np.float64] = wide @ direction / np.linalg.norm(wide, axis=1)
+        return np.round(exact, _DIGITS)
+
 
 def _lengths(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    lengths: npt.NDArray[np.float64] = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors), dtype=np.float64)
+    # Squares of what is very small or large have no float32.
+    odd = ~((lengths > _SHORT) & (lengths < _LONG))
+    lengths[odd] = np.linalg.norm(vectors[odd].astype(np.float64), axis=1)
     return lengths
 
 

@@ -97,13 +97,7 @@ class Results:
     @cached_property
     def label_families(self) -> tuple[str, ...]:
         """What precedes ``---`` in the labels, where they answer several questions; or empty."""
-        if "top" not in self.tracks.column_names:
-            return ()
-        for named in column_values(self.tracks, "top"):
-            if named:
-                of_families = named[0]["family"] is not None
-                return families_of(self.labels, path_text(str(self.folder))) if of_families else ()
-        return ()
+        return families_in(self.tracks, self.labels)
 
     @cached_property
     def ids(self) -> npt.NDArray[np.int64]:
@@ -272,6 +266,13 @@ class Results:
             )
         vectors = vectors_of({name: tables[-1].schema}) if tables else Vectors()
         return joined(tables, name, vectors)
+
+
+def families_in(table: Table, labels: Sequence[str]) -> tuple[str, ...]:
+    """Tell the families of labels, from what a table of tracks names by family; or nothing."""
+    named = column_values(table, "top") if "top" in table.column_names else []
+    first = next((entries[0] for entries in named if entries), None)
+    return families_of(labels, "labels") if first and first["family"] is not None else ()
 
 
 def open_results(folder: str | os.PathLike[str]) -> Results:
