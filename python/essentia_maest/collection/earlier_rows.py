@@ -126,7 +126,7 @@ class EarlierRows:
                     for name, (there, here) in differing.items()
                 )
                 raise InvalidArgumentError(
-                    f"{path_text(str(self._parts.path))}: has results that were computed otherwise "
+                    f"{path_text(self._parts.path)}: has results that were computed otherwise "
                     f"({listed}); wanted: the same, or another folder"
                 )
 

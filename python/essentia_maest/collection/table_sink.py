@@ -18,7 +18,7 @@ from ..results.one_writer import OneWriter
 from ..results.parquet import Rows
 from ..results.parts import PartsFolder
 from ..results.path_text import path_text
-from ..results.places import place_of, write_json_file
+from ..results.places import is_remote, place_of, write_json_file
 from .describe import describe_versions
 from .earlier_rows import EarlierRows
 from .outcomes import Failure
@@ -97,7 +97,8 @@ class TableSink:
             )
         self.path = made_folder(folder) if writes else place_of(folder)
         self._parts = PartsFolder(self.path)
-        self._one_writer = OneWriter(self.path)
+        # Of a URL nothing can be locked, and who does not write keeps nobody out.
+        self._one_writer = OneWriter(self.path) if writes and not is_remote(self.path) else None
         self._embeddings = embeddings
         self._csv = csv
         self._most = (most_bytes, most_tracks, most_seconds)
@@ -129,13 +130,14 @@ class TableSink:
             There are tables, and they are not to be gone on with, or are of another model, of
             other options, or damaged; or another run writes there.
         """
-        self._one_writer.begin()
+        if self._one_writer is not None:
+            self._one_writer.begin()
         self._run = run
         self._vectors = self._kept_vectors(run)
         earlier = EarlierRows(self._parts, run, self._vectors)
         if earlier.count and not resume:
             raise InvalidArgumentError(
-                f"{path_text(str(self.path))}: has the results of {earlier.count} tracks; wanted: "
+                f"{path_text(self.path)}: has the results of {earlier.count} tracks; wanted: "
                 "--resume to go on with them, or another folder"
             )
         if resume and not earlier.count and not self._parts.files("failures"):
@@ -217,7 +219,8 @@ class TableSink:
 
     def close(self) -> None:
         """Let other runs write there."""
-        self._one_writer.end()
+        if self._one_writer is not None:
+            self._one_writer.end()
 
     def told(self, track: Track) -> dict[str, Any]:
         """Give the strongest labels of a track."""
@@ -251,7 +254,7 @@ class TableSink:
         written = (path for path in self.path.rglob("*.json") if path.name != SUMMARY)
         if next(written, None) is not None:
             raise InvalidArgumentError(
-                f"{path_text(str(self.path))}: has files for each track, and no tables; wanted: "
+                f"{path_text(self.path)}: has files for each track, and no tables; wanted: "
                 "--format files to go on with them, or another folder"
             )
 

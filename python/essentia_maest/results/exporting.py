@@ -46,7 +46,7 @@ def tables_of(folder: Path, table: str) -> Iterator[Table]:
     parts, origin, columns = PartsFolder(folder), OneOrigin(folder), None
     if not parts.files("tracks") and not parts.files("failures"):
         raise InvalidArgumentError(
-            f"{path_text(str(folder))}: no tables found; wanted: a folder that `maest analyze -o` wrote"
+            f"{path_text(folder)}: no tables found; wanted: a folder that `maest analyze -o` wrote"
         )
     for found in _tables(parts, table):
         if table != "failures":
@@ -54,7 +54,7 @@ def tables_of(folder: Path, table: str) -> Iterator[Table]:
         kinds = kinds_of(found)
         if columns not in (None, kinds):
             raise InvalidArgumentError(
-                f"{path_text(str(folder))}: parts of {table} with different columns found: {columns} "
+                f"{path_text(folder)}: parts of {table} with different columns found: {columns} "
                 f"and {kinds}; wanted: a folder for each"
             )
         columns = kinds
@@ -182,7 +182,7 @@ def write_store(tables: Iterator[Table], table: str, folder: Path) -> int:
     database = lancedb.connect(folder)
     if table in _names(database):
         raise InvalidArgumentError(
-            f"{path_text(str(folder))}: has a table '{table}' already; wanted: another -o"
+            f"{path_text(folder)}: has a table '{table}' already; wanted: another -o"
         )
     first = next(tables, None)
     if first is None:

@@ -53,7 +53,7 @@ class Results:
         self._parts = PartsFolder(self.folder)
         if not self._parts.files("tracks") and not self._parts.files("failures"):
             raise InvalidArgumentError(
-                f"{path_text(str(self.folder))}: no tables found; wanted: a folder that "
+                f"{path_text(self.folder)}: no tables found; wanted: a folder that "
                 "`maest analyze -o` wrote, with tracks/part-*.parquet"
             )
 
@@ -133,7 +133,7 @@ class Results:
             several = sorted(set(roots))
             if len(several) > 1:
                 raise InvalidArgumentError(
-                    f"{path_text(str(self.folder))}: tracks of {len(several)} folders found "
+                    f"{path_text(self.folder)}: tracks of {len(several)} folders found "
                     f"({', '.join(map(path_text, several[:3]))}{' ...' if several[3:] else ''}); "
                     "wanted for another root: those of one. `maest analyze --resume` on the "
                     "folders as they are now brings the tables up to date"
@@ -242,7 +242,7 @@ class Results:
         self._require_one_origin()
         if name not in self.tracks.column_names:
             raise InvalidArgumentError(
-                f"{path_text(str(self.folder))}: no {name} found; they were not computed (--output)"
+                f"{path_text(self.folder)}: no {name} found; they were not computed (--output)"
             )
         return column_vectors(self.tracks, name)
 
@@ -261,7 +261,7 @@ class Results:
         if len(kinds) > 1:
             self._require_one_origin()
             raise InvalidArgumentError(
-                f"{path_text(str(self.folder))}: parts of {name} with different columns found: "
+                f"{path_text(self.folder)}: parts of {name} with different columns found: "
                 f"{'; '.join(sorted(kinds))}. Wanted: one folder for each"
             )
         vectors = vectors_of({name: tables[-1].schema}) if tables else Vectors()

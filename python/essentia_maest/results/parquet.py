@@ -161,7 +161,7 @@ def read_table(path: Path) -> Table:
         raise
     except BaseException as error:  # a panic of the library's is no Exception
         raise InvalidArgumentError(
-            f"{path_text(str(path))}: is no whole Parquet file ({error}); without it, what is in "
+            f"{path_text(path)}: is no whole Parquet file ({error}); without it, what is in "
             "it counts as not done"
         ) from error
 

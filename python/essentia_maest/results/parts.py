@@ -90,7 +90,7 @@ class OneOrigin:
             self._first = key, words
         elif key != self._first[0]:
             raise InvalidArgumentError(
-                f"{path_text(str(self._folder))}: results of several models or options found, whose "
+                f"{path_text(self._folder)}: results of several models or options found, whose "
                 f"vectors cannot be compared: {self._first[1]}; {words}. Wanted: a folder for each"
             )
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 # What would be read as an escape: its own backslash is escaped.
 _LOOKS_ESCAPED = re.compile(r"\\(?=x(?:[89a-f][0-9a-f]|5c))")
 _ESCAPE = re.compile(rb"\\x([89a-f][0-9a-f]|5c)")
 
 
-def path_text(path: str | os.PathLike[str]) -> str:
+def path_text(path: str | Path) -> str:
     r"""Spell a path in valid UTF-8.
 
     Parameters
     ----------
-    path : str or os.PathLike
-        Any path; undecodable bytes are lone surrogates, as Python has them.
+    path : str or pathlib.Path
+        Any path, or URL; undecodable bytes are lone surrogates, as Python has them.
 
     Returns
     -------
@@ -30,7 +31,7 @@ def path_text(path: str | os.PathLike[str]) -> str:
     >>> print(path_text(os.fsdecode(b"caf\xe9.mp3")))
     caf\xe9.mp3
     """
-    escaped = _LOOKS_ESCAPED.sub(r"\\x5c", os.fsdecode(path))
+    escaped = _LOOKS_ESCAPED.sub(r"\\x5c", str(path))
     return os.fsencode(escaped).decode("utf-8", "backslashreplace")
 
 
