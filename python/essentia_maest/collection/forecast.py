@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -158,11 +159,14 @@ def told_seconds(collection: Collection, numbers: Sequence[int], workers: int) -
 
 def promised_seconds(path: str) -> float | None:
     """Open a file, and give the seconds that it promises; None if it does not."""
-    source = open_track(path)
-    try:
+    with open_track(path) as source:
+        if source.seconds is None and source.container == "ogg":
+            import soundfile
+
+            # Its headers do not tell; its last page does.
+            with contextlib.suppress(soundfile.SoundFileError):
+                return float(soundfile.info(os.fspath(source.path)).duration)
         return source.seconds
-    finally:
-        source.close()
 
 
 def _size(track: Track) -> int:

@@ -21,6 +21,7 @@ from ..results.path_text import path_text
 from ..results.places import is_remote, place_of, write_json_file
 from .describe import describe_versions
 from .earlier_rows import EarlierRows
+from .encoding_process import EncodingProcess
 from .outcomes import Failure
 from .results import SUMMARY, made_folder
 from .scan import Track
@@ -96,7 +97,8 @@ class TableSink:
                 f"embeddings is {embeddings!r}; wanted: {', '.join(VECTOR_TYPES)}"
             )
         self.path = made_folder(folder) if writes else place_of(folder)
-        self._parts = PartsFolder(self.path)
+        self._encoding = EncodingProcess()
+        self._parts = PartsFolder(self.path, self._encoding.encode)
         # Of a URL nothing can be locked, and who does not write keeps nobody out.
         self._one_writer = OneWriter(self.path) if writes and not is_remote(self.path) else None
         self._embeddings = embeddings
@@ -208,6 +210,7 @@ class TableSink:
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the account of a run, and sheets if they are wanted."""
+        self._encoding.close()
         if self._csv:
             write_csv(self.path)
         write_json_file(self.path / SUMMARY, summary)

@@ -133,13 +133,13 @@ def run_benchmark(
         opened.plan(Request(("embeddings",), block=block))  # refuses what the model does not have
     block = min(Request().block, opened.depth) if block is None else block
     first_result, _ = _time(lambda: opened.predict(load_audio(audio), tail="repeat"))
-    signal = _whole_segments(load_audio(audio), opened)
+    signal = whole_segments(load_audio(audio), opened)
     work: dict[str, Callable[[], object]] = {
         "mel frames": partial(mel_spectrogram, signal),
         "predictions, F0T0": partial(opened.predict, signal),
     }
     for patchout in patchouts:
-        if not _takes(opened, block, patchout):
+        if not takes_patchout(opened, block, patchout):
             continue
         work[f"embeddings of block {block}, {patchout}"] = partial(
             opened.embed, signal, block=block, patchout=patchout
@@ -164,7 +164,8 @@ def run_benchmark(
     )
 
 
-def _takes(model: Model, block: int, patchout: str) -> bool:
+def takes_patchout(model: Model, block: int, patchout: str) -> bool:
+    """Tell whether a model gives embeddings with a patchout."""
     if "embeddings" not in model.outputs:  # an official file that gives no tokens
         return False
     try:
@@ -174,7 +175,7 @@ def _takes(model: Model, block: int, patchout: str) -> bool:
     return True
 
 
-def _whole_segments(signal: Samples, model: Model) -> Samples:
+def whole_segments(signal: Samples, model: Model) -> Samples:
     """Cut a signal to whole segments, or repeat it to one: a part of one would cost as much."""
     plan = model.plan(Request())
     hop = plan.hop_frames * HOP_SIZE

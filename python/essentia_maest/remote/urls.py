@@ -110,8 +110,10 @@ def relative_to(path: str, root: str) -> str:
     str
     """
     if is_url(path):
-        first, root_first = path.partition("::")[0], root.partition("::")[0].rstrip("/") + "/"
-        return first.removeprefix(root_first.replace(":///", "://") if "::" in path else root_first)
+        (_, _, name), (_, _, above) = (
+            whole.partition("::")[0].partition("://") for whole in (path, root)
+        )
+        return name.removeprefix(above.rstrip("/")).removeprefix("/")
     if path.startswith(root + os.sep):
         return path[len(root) + 1 :]
     return os.path.relpath(path, root)

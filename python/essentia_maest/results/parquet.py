@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,13 +65,37 @@ class Rows:
         )
 
 
-def write_rows(path: Path, table: str, rows: Rows, vectors: Vectors) -> None:
+Encode = Callable[[str, Rows, Vectors], bytes]
+"""What makes a file of rows: `encode_rows`, or something that has it done elsewhere."""
+
+
+def write_rows(
+    path: Path, table: str, rows: Rows, vectors: Vectors, encode: Encode | None = None
+) -> None:
     """Write a file of a table, whole or not at all.
 
     Parameters
     ----------
     path : pathlib.Path
         Replaced if it exists; its folder exists.
+    table, rows, vectors
+        See `encode_rows`.
+    encode : callable, optional
+        Makes the file; `encode_rows` if none does.
+
+    Raises
+    ------
+    OSError
+        It could not be written; then `path` is as it was.
+    """
+    write_file(path, (encode or encode_rows)(table, rows, vectors))
+
+
+def encode_rows(table: str, rows: Rows, vectors: Vectors) -> bytes:
+    """Make a file of a table. Python's lock is held meanwhile.
+
+    Parameters
+    ----------
     table : str
         Which table: a name of `essentia_maest.results.columns.TABLES`.
     rows : Rows
@@ -79,10 +103,10 @@ def write_rows(path: Path, table: str, rows: Rows, vectors: Vectors) -> None:
     vectors : Vectors
         How the lists are kept.
 
-    Raises
-    ------
-    OSError
-        It could not be written; then `path` is as it was.
+    Returns
+    -------
+    bytes
+        Parquet.
     """
     from arro3.core import Array as Column
     from arro3.core import Table, fixed_size_list_array
@@ -115,7 +139,7 @@ def write_rows(path: Path, table: str, rows: Rows, vectors: Vectors) -> None:
         # Numbers that never come twice: a dictionary of them is work for nothing.
         column_dictionary_enabled={(name, "list", "item"): False for name in names},
     )
-    write_file(path, written.getvalue())
+    return written.getvalue()
 
 
 def _lists_of_labels(lists: Sequence[Sequence[Mapping[str, Any]]], kind: DataType) -> Any:

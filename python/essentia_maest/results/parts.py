@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidArgumentError
 from .columns import TABLES, Vectors
-from .parquet import Rows, read_table, rows_of, told_by, write_rows
+from .parquet import Encode, Rows, encode_rows, read_table, rows_of, told_by, write_rows
 from .path_text import path_text
 from .places import make_folder, remove_scraps
 
@@ -102,9 +102,12 @@ class PartsFolder:
     ----------
     folder : pathlib.Path
         Of the results; nothing is made before something is written.
+    encode : callable
+        Makes files of rows.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, encode: Encode = encode_rows) -> None:
+        self._encode = encode
         self.path = folder
         self._token = secrets.token_hex(3)  # runs that write side by side take different names
         self._number = 0
@@ -160,7 +163,7 @@ class PartsFolder:
         """
         name = self._new_name()
         path = self._in("tracks", name) if replaced is None else replaced.tracks
-        write_rows(self._in("segments", name), "segments", segments, vectors)
+        write_rows(self._in("segments", name), "segments", segments, vectors, self._encode)
         part = self.write_tracks(path, tracks, vectors, name)
         if replaced is not None:
             replaced.segments.unlink(missing_ok=True)
@@ -169,7 +172,7 @@ class PartsFolder:
     def write_tracks(self, path: Path, tracks: Rows, vectors: Vectors, segments: str) -> Part:
         """Write a part's file of tracks, which names a file of segments that is there."""
         tracks.told = {**tracks.told, _SEGMENTS: segments}
-        write_rows(path, "tracks", tracks, vectors)
+        write_rows(path, "tracks", tracks, vectors, self._encode)
         return Part(path, tracks.told)
 
     def remove(self, part: Part) -> None:
@@ -180,7 +183,7 @@ class PartsFolder:
     def write_failures(self, failures: Rows, path: Path | None = None) -> None:
         """Write a file of failures, in the place of another or beside those that are there."""
         target = self._in("failures", self._new_name()) if path is None else path
-        write_rows(target, "failures", failures, Vectors())
+        write_rows(target, "failures", failures, Vectors(), self._encode)
 
     def failures(self) -> Iterator[tuple[Path, Rows]]:
         """Read the files of failures, one after the other."""

@@ -1,0 +1,186 @@
+"""What a run costs besides decoding and the model, by how many tracks there are.
+
+`python -m lab.run_costs` makes short files (`--tracks` of each: 100, 1,000 ... half a second of
+noise), and runs `maest analyze` over them inside this process, with a small network of random
+weights, so that what goes with a track is seen and not the model. The parent's time is its CPU time
+without what the engine computes in it, which needs none of Python's lock; so it is at least as much
+as the lock is held. Then tracks of four minutes with 24 segments of 2304 values, which fill parts;
+and how much faster two workers and two threads are than one of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+import essentia_maest as maest
+from essentia_maest.collection.analysis import TrackAnalysis
+from essentia_maest.collection.options import AnalysisOptions
+from essentia_maest.collection.progress import SilentReporter
+from essentia_maest.collection.runner import CollectionRun
+from essentia_maest.collection.scan import scan
+from essentia_maest.collection.table_sink import TableSink
+from essentia_maest.machine import machine
+from essentia_maest.making.conversion import convert_random
+
+FOLDER_FILES = 500
+SHORT_SECONDS, LONG_SECONDS = 0.5, 240.0
+
+
+@dataclass
+class Cost:
+    """Of a run: seconds of the clock, of the parent's CPU without the engine, of all CPUs."""
+
+    clock: float
+    parent: float
+    all: float
+    tracks: int
+
+
+class EngineTime:
+    """CPU time that threads of this process spend in the engine."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count what this thread does meanwhile."""
+        started = time.thread_time()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.seconds += time.thread_time() - started
+
+
+ENGINE = EngineTime()
+
+
+def count_engine() -> None:
+    """Have all analyses counted from now on."""
+    push, finish = TrackAnalysis.push, TrackAnalysis.finish
+
+    def counted_push(self: TrackAnalysis, samples: Any) -> None:
+        with ENGINE.counted():
+            push(self, samples)
+
+    def counted_finish(self: TrackAnalysis) -> Any:
+        with ENGINE.counted():
+            return finish(self)
+
+    TrackAnalysis.push = counted_push  # type: ignore[method-assign]
+    TrackAnalysis.finish = counted_finish  # type: ignore[method-assign]
+
+
+def make_files(folder: Path, count: int, seconds: float) -> None:
+    """Make FLAC files of noise, each other noise."""
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        album = folder / f"album {number // FOLDER_FILES}"
+        album.mkdir(parents=True, exist_ok=True)
+        noise = generator.standard_normal(round(seconds * 16000)).astype(np.float32) * 0.1
+        soundfile.write(album / f"{number:06}.flac", noise, 16000)
+
+
+def run(
+    model: maest.Model, music: Path, out: Path, *, at_once: int = 2, kind: str = "float32"
+) -> Cost:
+    """Analyse a folder as `maest analyze` does, and say what it cost."""
+    options = AnalysisOptions.of(patchout="F3T5" if model.depth == 12 else "F0T0")
+    started, before, engine = time.perf_counter(), _cpu_seconds(), ENGINE.seconds
+    found = scan([music])
+    report = CollectionRun(
+        model,
+        options,
+        TableSink(out, embeddings=kind),
+        workers=at_once,
+        threads=at_once,
+        reporter=SilentReporter(),
+    ).run(found)
+    if report.analyzed != len(found.tracks):
+        raise RuntimeError(f"{report.analyzed} of {len(found.tracks)} tracks were analysed")
+    clock, after = time.perf_counter() - started, _cpu_seconds()
+    parent, children = after[0] - before[0], after[1] - before[1]
+    return Cost(clock, parent - (ENGINE.seconds - engine), parent + children, len(found.tracks))
+
+
+def _cpu_seconds() -> tuple[float, float]:
+    times = os.times()
+    return times.user + times.system, times.children_user + times.children_system
+
+
+def _handles() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def _rss_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
+def small_model(folder: Path) -> maest.Model:
+    """Make the smallest network, with segments of ten seconds and random weights."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", maest.UntrainedModelWarning)
+        return maest.Model(convert_random("tiny", folder / "tiny.onnx", seconds=10), num_threads=1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure all, and print three tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tracks", type=int, nargs="+", default=[100, 1000, 10_000])
+    parser.add_argument("--long", type=int, default=150, help="tracks of four minutes")
+    asked = parser.parse_args(arguments)
+    count_engine()
+    print(f"{machine()}\n")
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        model = small_model(folder)
+        print("| tracks of 0.5 s | CPU ms a track | parent, ms a track | RSS, MB | handles |")
+        print("|-|-|-|-|-|")
+        for count in asked.tracks:
+            music = folder / f"short {count}"
+            make_files(music, count, SHORT_SECONDS)
+            cost = run(model, music, folder / f"out {count}")
+            print(
+                f"| {count:,} | {cost.all / count * 1e3:.2f} | {cost.parent / count * 1e3:.2f} "
+                f"| {_rss_mb():.0f} | {_handles()} |",
+                flush=True,
+            )
+        music = folder / "long"
+        make_files(music, 8, LONG_SECONDS)
+        for number in range(8, asked.long):
+            source = music / "album 0" / f"{number % 8:06}.flac"
+            os.link(source, music / "album 0" / f"{number:06}.flac")
+        default = maest.Model("default", num_threads=1)
+        print("\n| tracks of 4 min, default model, F3T5 | CPU ms a track | parent, ms a track |")
+        print("|-|-|-|")
+        for kind in ("float32", "float16"):
+            cost = run(default, music, folder / f"out {kind}", kind=kind)
+            per_track = cost.parent / cost.tracks * 1e3
+            print(f"| {kind} | {cost.all / cost.tracks * 1e3:.0f} | {per_track:.2f} |", flush=True)
+        one = run(default, music, folder / "one", at_once=1)
+        two = run(default, music, folder / "two", at_once=2)
+        print("\n| at once | clock, s | CPU, s |\n|-|-|-|")
+        print(f"| 1 worker, 1 thread | {one.clock:.1f} | {one.all:.1f} |")
+        print(f"| 2 workers, 2 threads | {two.clock:.1f} | {two.all:.1f} |")
+        print(f"\nTwo are {one.clock / two.clock:.2f} times as fast as one.")
+
+
+if __name__ == "__main__":
+    main()
