@@ -299,9 +299,9 @@ class CollectionRun:
             )
         self._kept.append(facts.samples / SAMPLE_RATE)
         seconds.writing = time.perf_counter() - started
-        _log.debug(
-            "%s: %.1f s of audio, %s", track.path, facts.samples / SAMPLE_RATE, seconds.rounded()
-        )
+        if _log.isEnabledFor(logging.DEBUG):
+            heard = facts.samples / SAMPLE_RATE
+            _log.debug("%s: %.1f s of audio, %s", track.path, heard, seconds.rounded())
         return Ending(None, None, facts.samples, flags, seconds, self._sink.labels(described))
 
     def _fail(self, report: RunReport, failure: Failure, track: Track | None = None) -> None:

@@ -194,9 +194,10 @@ def means_of(arrays: Mapping[str, Array], held: npt.NDArray[np.float64]) -> dict
     dict of str to numpy.ndarray
         Column -> float32, shape [values].
     """
-    weights = held if held.sum() > 0 else np.ones_like(held)
+    weights = (held if held.sum() > 0 else np.ones_like(held))[:, None]
+    # As np.average, without what it checks, which takes longer than this.
     return {
-        COLUMN_OF[name]: np.average(values, axis=0, weights=weights).astype(np.float32)
+        COLUMN_OF[name]: ((values * weights).sum(axis=0) / weights.sum()).astype(np.float32)
         for name, values in arrays.items()
     }
 

@@ -185,17 +185,12 @@ def bench_library(
     besides = collection.draws(run.decoding)
     cpus = _core.available_cpus()
     sampled = sum(run.seconds.values())
-    segments = run.segments / sampled
+    of_second = [
+        max(0.0, run.computing + run.segments * (cost - costs[fastest])) / sampled for cost in costs
+    ]
     hours = {
-        name: Estimate.of(
-            (
-                besides
-                + audio * max(0.0, run.computing / sampled + segments * (cost - costs[fastest]))
-            )
-            * (run.clock / cpus / 3600),
-            len(some),
-        )
-        for name, cost in zip(taken or ["F0T0"], costs, strict=True)
+        name: Estimate.of((besides + audio * cost) * (run.clock / cpus / 3600), len(some))
+        for name, cost in zip(taken or ["F0T0"], of_second, strict=True)
     }
     return LibraryBenchmark(
         machine=here,
