@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from audio_fixtures import write_audio
 from checkpoint_files import export_official
+from essentia_maest.collection.forecast import Collection, Estimate
+from essentia_maest.collection.scan import Track
 from essentia_maest.commands.benchmark import PATCHOUTS, run_benchmark
 from essentia_maest.commands.cli import main
 from essentia_maest.errors import InvalidArgumentError
@@ -65,3 +68,54 @@ def test_the_command_tells_it_as_a_table_and_as_json(capsys):
     assert found["model"] == "untrained-tiny-10s, fp32, 12 blocks of 64"
     for name, times in found["times_real_time"].items():
         assert times == pytest.approx(found["seconds"] / found["steps"][name], abs=0.06)
+
+
+def test_how_long_a_library_takes(tmp_path, capsys):
+    music = tmp_path / "music"
+    for number, ending in enumerate(("flac", "ogg", "wav", "wav")):
+        write_audio(music / f"{number}.{ending}", 12.0, 22050, 1, seed=number)
+    (music / "bad.mp3").write_bytes(b"no music" * 100)
+    command = ["bench", str(music), "--model", str(UNTRAINED), "--files", "3"]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["files"], found["sampled"]) == (5, 3)
+    assert found["audio_hours"]["value"] == pytest.approx(48.0 / 3600, rel=0.02)  # all were opened
+    hours = found["hours"]
+    assert list(hours) == list(PATCHOUTS)
+    assert all(0 < one["low"] <= one["value"] <= one["high"] for one in hours.values())
+    assert found["clock"] >= 1
+    assert main(command) == 0
+    table = capsys.readouterr().out
+    assert "5 files" in table
+    assert all(f"\n{patchout} " in table for patchout in PATCHOUTS)
+
+
+def test_what_is_no_library_is_refused(tmp_path, capsys):
+    (tmp_path / "bad.mp3").write_bytes(b"no music" * 100)
+    command = ["bench", "--model", str(UNTRAINED)]
+    for more, words in (
+        ([str(tmp_path)], "none of 1 files that were tried can be decoded"),
+        ([str(tmp_path), "--files", "0"], "0 files: wanted at least 1"),
+        ([str(tmp_path), "--audio", "x.wav"], "one of both is wanted"),
+        (["--files", "3"], "a PATH is wanted"),
+    ):
+        assert main([*command, *more]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_a_sum_is_told_from_some_of_it():
+    tracks = [Track(f"/{number}.{'mp3' if number % 2 else 'wav'}", "") for number in range(1000)]
+    collection = Collection(tracks)
+    generator = np.random.default_rng(0)
+    collection.sizes = generator.uniform(1e6, 9e6, 1000)
+    by_size = np.array([1.0 if kind == ".mp3" else 0.1 for kind in collection.kinds])
+    values = collection.sizes * by_size * generator.uniform(0.8, 1.2, 1000)
+    held = []
+    for seed in range(40):
+        chosen = collection.sample(50, seed)
+        found = Estimate.of(collection.draws({one: float(values[one]) for one in chosen}), 50)
+        assert found.value == pytest.approx(values.sum(), rel=0.1)
+        held.append(found.low < values.sum() < found.high)
+    assert np.mean(held) > 0.7  # 0.9 is promised
+    everything = Estimate.of(collection.draws(dict(enumerate(values))), 1000)
+    assert everything.low == everything.high == pytest.approx(values.sum())

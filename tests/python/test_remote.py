@@ -154,7 +154,9 @@ def test_a_collection_behind_a_url(kind, music, request, tmp_path, capsys):
     assert "2 done before" in told
     assert "1 hidden skipped" in told
     # The same music as files is known by its audio.
-    assert main(["analyze", str(music), "-o", out, *COMMAND, "--resume", "--dry-run"]) == 0
+    command = ["analyze", str(music), "-o", out, *COMMAND, "--resume", "--dry-run"]
+    assert main([*command, "--quiet"]) == 0
+    assert "0 files would be analysed, 2 done before" in capsys.readouterr().out
 
 
 def test_patterns_in_an_archive(zipped):
