@@ -23,6 +23,9 @@ COMMANDS = {
     "formats damage": Command(
         "lab.formats.damage", "damage_formats", "what comes of damaged audio files"
     ),
+    "finetuning": Command(
+        "lab.finetuning.command", "finetuning", "fine-tuning beside other ways, on unheard music"
+    ),
     "quality": Command(
         "lab.quality.command", "quality", "what a model is worth, on held-out music"
     ),

@@ -25,6 +25,12 @@ COMMANDS = {
         "training.data.spectrograms", "make_spectrograms", "data set from a tracks table"
     ),
     "fit": Command("training.cli", "fit_command", "train a network on a data set", True),
+    "finetune": Command(
+        "training.finetuning.command",
+        "finetune_command",
+        "from one's own tracks and a trained model to a model file",
+        True,
+    ),
     "teach": Command("training.run.teach", "teach", "a teacher's activations for a student"),
     "evaluate": Command("training.run.evaluate", "evaluate", "score a checkpoint on a split"),
     "export": Command("training.export", "export", "model file for `maest` from a checkpoint"),

@@ -130,7 +130,7 @@ class SamplingConfig:
     Parameters
     ----------
     tracks : int
-        Drawn for an epoch; no more than there are.
+        Drawn for an epoch.
     replacement : bool
         Draw a track as often as its weight says. Without, as in the paper, each is drawn once at
         most, so that a training set of no more than `tracks` is used whole, and not balanced.
@@ -201,6 +201,25 @@ class TeacherConfig:
 
 
 @dataclass(frozen=True)
+class LayersConfig:
+    """How much each layer of a MAEST may change, for fine-tuning.
+
+    Parameters
+    ----------
+    frozen_blocks : int
+        Blocks, from the first, that keep their weights, and with them the patch embedding, tokens
+        and encodings; 0 trains everything.
+    rate_decay : float
+        Each layer's learning rate is that of the layer above it times this: the head and the last
+        norm have the schedule's, the last block that times it, and so on down to the patch
+        embedding (as in ELECTRA and BEiT). 1 is one rate for all.
+    """
+
+    frozen_blocks: int = 0
+    rate_decay: float = 1.0
+
+
+@dataclass(frozen=True)
 class RecipeConfig:
     """How the weights are found (paper, section 3.2).
 
@@ -223,6 +242,10 @@ class RecipeConfig:
         the penalty would outweigh the small gradients of a mean over 400 classes.
     gradient_clipping : float, optional
         Largest norm of all gradients together; None clips nothing.
+    patience : int, optional
+        Epochs after the best validation mAP at which training ends before the last epoch;
+        final.ckpt is then best.ckpt. None always trains to the last.
+    layers : LayersConfig
     schedule : ScheduleConfig
     sampling : SamplingConfig
     augmentation : AugmentationConfig
@@ -237,6 +260,8 @@ class RecipeConfig:
     weight_decay: float = 1e-4
     decoupled_weight_decay: bool = True
     gradient_clipping: float | None = None
+    patience: int | None = None
+    layers: LayersConfig = field(default_factory=LayersConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)

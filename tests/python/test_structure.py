@@ -40,7 +40,8 @@ FORBIDDEN = {
     "training/recipe": ["training.data", "training.model", "training.run", "training.export"],
     "training/data": ["training.model", "training.run", "training.export"],
     "training/model": ["training.run", "training.export"],
-    "training/run": ["training.export"],
+    "training/run": ["training.export", "training.finetuning"],
+    "training/export": ["training.finetuning"],
 }
 
 

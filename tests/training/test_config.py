@@ -36,6 +36,7 @@ PAPER = {
 BASELINES = {"baseline_efficientnet_b0": "efficientnet-b0", "baseline_resnet50": "resnet50"}
 CODE = "authors_code_10s"
 EVERY = (*PAPER, *BASELINES, CODE, "cpu_smoke", "default")
+FINETUNE = "finetune"  # of another command: what it leaves out follows from start and data
 
 
 def load(name: str, *overrides: str) -> Experiment:
@@ -48,7 +49,9 @@ def head(name: str) -> list[str]:
 
 
 def test_there_is_one_file_for_each_experiment() -> None:
-    assert sorted(path.stem for path in CONFIGS.glob("*.yaml")) == sorted(EVERY)
+    found = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+    assert found == sorted([*EVERY, FINETUNE])
+    assert "python -m training finetune" in head(FINETUNE)[2]
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,7 +125,8 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Pretrained:
         for name, array in arrays.items()
     }
     notes = [f"joint position encodings: {_separability(joint, frequency[:, None] + time)}"]
-    if weights.head_norm_epsilon != _MAEST_HEAD_EPSILON:
+    # Model files have it in float32.
+    if not math.isclose(weights.head_norm_epsilon, _MAEST_HEAD_EPSILON, rel_tol=1e-6):
         notes.append(
             f"the head's LayerNorm had an epsilon of {weights.head_norm_epsilon:g}; here it has "
             f"{_MAEST_HEAD_EPSILON:g}"

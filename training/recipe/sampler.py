@@ -111,7 +111,7 @@ def draw_repeatedly(
     weights : ndarray
         [n] float64, 0 or more, one at least above; 0 is never drawn.
     tracks : int
-        How many draws; no more than have weight.
+        How many draws.
     generator : numpy.random.Generator
 
     Returns
@@ -121,7 +121,6 @@ def draw_repeatedly(
         weights times `tracks`, rounded up or down (systematic sampling: Madow, 1949): less chance
         than in draws that know nothing of each other.
     """
-    tracks = min(tracks, int(np.count_nonzero(weights)))
     order = generator.permutation(np.flatnonzero(weights))
     ends = np.cumsum(weights[order])
     places = (np.arange(tracks) + generator.random()) * (ends[-1] / tracks)

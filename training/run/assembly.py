@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from training.data.teacher_activations import TeacherTargets
 from training.errors import ConfigError, DataError
 from training.model.build import build_network
 from training.model.initialisation import Start, initialise
+from training.model.layer_rates import freeze_layers, rate_groups
+from training.model.maest import MAEST
 from training.model.network import Network
 from training.model.sizes import input_frames
 from training.recipe.averaging import WeightAverage
@@ -99,7 +102,9 @@ class TrainingSet:
 
     def steps(self, recipe: RecipeConfig) -> int:
         """Count the steps of an epoch; tracks that do not fill a last batch wait for another."""
-        drawn = min(recipe.sampling.tracks, int(np.count_nonzero(self.weights)))
+        drawn = recipe.sampling.tracks
+        if not recipe.sampling.replacement:
+            drawn = min(drawn, int(np.count_nonzero(self.weights)))
         return drawn // recipe.batch
 
     def order(self, epoch: int, recipe: RecipeConfig, seed: int) -> NDArray[np.int64]:
@@ -122,7 +127,10 @@ class TrainingSet:
 
 def make_network(experiment: Experiment, classes: int) -> Network:
     """Make the network with the weights that `run.seed` gives."""
-    return build_network(experiment.model, classes, experiment.run.seed)
+    network = build_network(experiment.model, classes, experiment.run.seed)
+    if isinstance(network, MAEST):
+        freeze_layers(network, experiment.recipe.layers)
+    return network
 
 
 def initial_weights(experiment: Experiment, network: Network, classes: Sequence[str]) -> Start:
@@ -139,8 +147,11 @@ def make_optimizer(network: nn.Module, experiment: Experiment) -> torch.optim.Op
     kind = torch.optim.AdamW if recipe.decoupled_weight_decay else torch.optim.Adam
     # Loss scaling inside the fused step would keep the gradients that are clipped from us.
     fused = not (run.precision == "16-mixed" and recipe.gradient_clipping is not None)
+    parameters: Any = [p for p in network.parameters() if p.requires_grad]
+    if isinstance(network, MAEST) and recipe.layers.rate_decay != 1.0:
+        parameters = rate_groups(network, recipe.layers)
     return kind(
-        [parameter for parameter in network.parameters() if parameter.requires_grad],
+        parameters,
         lr=recipe.schedule.peak,
         weight_decay=recipe.weight_decay,
         fused=fused,

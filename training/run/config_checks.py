@@ -8,12 +8,13 @@ from training.config import (
     AugmentationConfig,
     Experiment,
     InitialisationConfig,
+    LayersConfig,
     ModelConfig,
     RecipeConfig,
     RunConfig,
 )
 from training.errors import ConfigError
-from training.model.sizes import segment_frames
+from training.model.sizes import SIZES, segment_frames
 
 _BANDS, _PATCH, _STRIDE = 96, 16, 10
 
@@ -31,6 +32,7 @@ def check_experiment(experiment: Experiment) -> None:
         *_initialisation(experiment.initialisation, experiment.model),
         *_recipe(experiment.recipe, experiment.model),
         *_averaging(experiment.recipe),
+        *_layers(experiment.recipe, experiment.model),
         *_run(experiment.run, experiment.recipe),
     ]
     if experiment.data.workers < 0:
@@ -105,6 +107,7 @@ def _recipe(recipe: RecipeConfig, model: ModelConfig) -> Iterator[str]:
     if recipe.optimizer == "muon" and not recipe.decoupled_weight_decay:
         yield "recipe.optimizer is muon: it has no other weight decay than the decoupled one"
     yield from _above_zero("recipe.gradient_clipping", recipe.gradient_clipping)
+    yield from _ranges("recipe", recipe, {"patience": 1})
     yield from _above_zero("recipe.schedule.peak", schedule.peak)
     least = {"warm_up": 0, "constant_until": 0, "fall": 0, "last": 0}
     yield from _ranges("recipe.schedule", schedule, least)
@@ -128,6 +131,22 @@ def _augmentation(augmentation: AugmentationConfig) -> Iterator[str]:
     yield from _ranges(prefix, augmentation, least | {"time_width": 1, "band_width": 1})
     if augmentation.band_width > _BANDS:
         yield f"{prefix}.band_width is {augmentation.band_width}, there are {_BANDS} bands"
+
+
+def _layers(recipe: RecipeConfig, model: ModelConfig) -> Iterator[str]:
+    layers = recipe.layers
+    yield from _ranges("recipe.layers", layers, {"frozen_blocks": 0})
+    if not 0.0 < layers.rate_decay <= 1.0:
+        yield f"recipe.layers.rate_decay is {layers.rate_decay}, wanted above 0 and up to 1"
+    if layers == LayersConfig():
+        return
+    if model.architecture != "maest":
+        yield f"recipe.layers are of maest, model.architecture is {model.architecture}"
+    depth = SIZES[model.size].depth if model.depth is None else model.depth
+    if layers.frozen_blocks > depth:
+        yield f"recipe.layers.frozen_blocks is {layers.frozen_blocks}, of {depth} blocks"
+    if recipe.optimizer == "muon" and layers.rate_decay != 1.0:
+        yield "recipe.layers.rate_decay is for recipe.optimizer adam, not muon"
 
 
 def _averaging(recipe: RecipeConfig) -> Iterator[str]:

@@ -99,14 +99,33 @@ class Loop:
         TrainingError
             The loss is no longer a number.
         """
-        while self._position.epoch < self._experiment.recipe.epochs:
+        while not self._is_done():
             self._parts.network.train()
             began = time.monotonic()
             self._train_epoch()
             trained = time.monotonic() - began
             self._finish_epoch(trained)
         if self._writes:
-            link_checkpoint(self._folder.last, self._folder.final)
+            link_checkpoint(self._best_or_last(), self._folder.final)
+
+    def _is_done(self) -> bool:
+        at, recipe = self._position, self._experiment.recipe
+        if at.epoch >= recipe.epochs:
+            return True
+        # Only the first process has scores.
+        lost: Any = self._parts.fabric.broadcast(at.has_lost_patience(recipe.patience))
+        if lost and self._writes:
+            _log.info(
+                "ended after epoch %d: no better validation mAP since epoch %d (recipe.patience)",
+                at.epoch,
+                at.best_epoch,
+            )
+        return bool(lost)
+
+    def _best_or_last(self) -> Path:
+        if self._experiment.recipe.patience is not None and self._folder.best.exists():
+            return self._folder.best
+        return self._folder.last
 
     @property
     def _writes(self) -> bool:

@@ -43,6 +43,12 @@ class Position:
         """Whether the epoch that has just ended is the best so far."""
         return self.position == 0 and 0 < self.epoch == self.best_epoch
 
+    def has_lost_patience(self, patience: int | None) -> bool:
+        """Say whether so many epochs have gone by since the best."""
+        if patience is None or self.best is None:
+            return False
+        return self.position == 0 and self.epoch - self.best_epoch >= patience
+
     def plain(self) -> dict[str, Any]:
         """Turn it into what a checkpoint keeps."""
         return asdict(self)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from training.errors import DataError
+from training.model.layer_rates import RATE_SCALE
 from training.recipe.loss import known_cross_entropy, taught_cross_entropy
 from training.recipe.mixup import annotation_kinds, draw_mix
 from training.recipe.randomness import Purpose, numpy_generator, torch_generator
@@ -63,7 +64,7 @@ class TrainingStep:
         """
         fabric, model = self._parts.fabric, self._parts.model
         for group in self._parts.stepper.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group.get(RATE_SCALE, 1.0)
         total = torch.zeros((), dtype=torch.float64, device=fabric.device)
         for turn in range(self.passes):
             batch = next(batches, None)

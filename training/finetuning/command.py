@@ -1,0 +1,236 @@
+"""`python -m training finetune`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from essentia_maest.reading.store import DEFAULT
+from training.command_line import DONE, REFUSALS, first_process
+from training.errors import ConfigError
+from training.finetuning.own_tracks import SHORTEST_SECONDS, TRACKS, make_own_table
+from training.finetuning.plan import CONFIG, plan_finetuning, shape_of
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+    from training.recipe.metrics import Scores
+
+_log = logging.getLogger("training")
+_KEPT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """What came of a fine-tuning.
+
+    Attributes
+    ----------
+    model : Path
+        The model file.
+    checkpoint : Path
+        What it was made from.
+    scores : Scores, optional
+        On the test split; None where that is empty.
+    refused : int
+        Tracks that could not be used; the reports in the work folder name them.
+    """
+
+    model: Path
+    checkpoint: Path
+    scores: Scores | None
+    refused: int
+
+
+def finetune(
+    labels: Path,
+    start: Path,
+    output: Path,
+    *,
+    work: Path | None = None,
+    config: Path = CONFIG,
+    overrides: Sequence[str] = (),
+    validation_share: float = 0.15,
+    test_share: float = 0.15,
+    seed: int = 0,
+    precision: Literal["fp32", "int8"] = "fp32",
+    name: str | None = None,
+    license: str = "not stated",
+) -> Finetuned:
+    """Train a model on with one's own tracks and classes, and write it as a model file.
+
+    Each step keeps what it made in the work folder: repeated, the command goes on where it ended.
+
+    Parameters
+    ----------
+    labels : Path
+        A table of tracks and tags, or a folder for each class (`own_tracks.make_own_table`).
+    start : Path
+        Any checkpoint of a MAEST, a model file, or the name of one that ships or was fetched.
+    output : Path
+        The ``.onnx`` file.
+    work : Path, optional
+        Folder for the tracks table, the spectrograms and the run; by default ``OUTPUT`` with
+        ``.training`` for ``.onnx``.
+    config, overrides
+        As `plan.plan_finetuning`.
+    validation_share, test_share : float
+        Of the tracks, where the table does not say.
+    seed : int
+        Of the splits.
+    precision, name, license
+        As `training.export.export`.
+
+    Returns
+    -------
+    Finetuned
+
+    Raises
+    ------
+    TrainingError
+        The tracks, the start or the configuration cannot be used, or the model file is not what
+        was trained.
+    StoppedError
+        A signal asked to end.
+    """
+    from essentia_maest.making.model_writing import checked_destination
+    from training.data.spectrograms import make_spectrograms
+    from training.data.store import SpectrogramStore
+    from training.export import export
+    from training.run.checkpoint import load_checkpoint
+    from training.run.evaluate import evaluate
+    from training.run.fit import fit
+    from training.run.inference import Computing
+
+    target = checked_destination(output)
+    seconds = shape_of(start).seconds
+    work = target.with_suffix(".training") if work is None else work
+    work.mkdir(parents=True, exist_ok=True)
+    table = make_own_table(
+        labels, work, validation_share=validation_share, test_share=test_share, seed=seed
+    )
+    made = make_spectrograms(
+        work / TRACKS,
+        work / "dataset",
+        seconds=max(_KEPT_SECONDS, seconds),
+        shortest_seconds=SHORTEST_SECONDS,
+    )
+    for report in (table, made):
+        _log.info(report.summary())
+    store = SpectrogramStore(work / "dataset")
+    experiment = plan_finetuning(
+        start,
+        work / "dataset",
+        work / "run",
+        tracks=len(store.indices("train")),
+        config=config,
+        overrides=overrides,
+    )
+    fit(experiment, resume=(work / "run").exists())
+    final = work / "run" / "final.ckpt"
+    averaged = load_checkpoint(final).averaged is not None
+    computing = Computing(workers=0, accelerator=experiment.run.accelerator)
+    scores = None
+    if len(store.indices("test")):
+        scores = evaluate(final, work / "scores.json", averaged=averaged, computing=computing)
+    families = all("---" in label for label in store.classes)
+    model = export(
+        final,
+        target,
+        precision=precision,
+        averaged=averaged,
+        name=name or target.stem,
+        license=license,
+        families=families,
+    )
+    refused = sum(table.refused.values()) + sum(made.refused.values())
+    return Finetuned(model, final, scores, refused)
+
+
+def finetune_command(
+    parser: ArgumentParser, arguments: list[str], complain: Callable[[str, int], int]
+) -> int:
+    """Parse arguments, and do it; what is not known is a value of the experiment."""
+    chosen, overrides = _parser(parser.prog, parser.description).parse_known_args(arguments)
+    strange = [given for given in overrides if not given.startswith("--") and "=" not in given]
+    # `--recipe.epochs 10` is two words, `mine.csv other.csv` is a mistake.
+    for given in strange:
+        place = overrides.index(given)
+        if place == 0 or "=" in overrides[place - 1] or not overrides[place - 1].startswith("--"):
+            raise ConfigError(f"unknown argument {given!r}; --help has all")
+    from training.run.signals import StoppedError
+
+    try:
+        done = finetune(
+            chosen.labels,
+            chosen.start,
+            chosen.output,
+            work=chosen.work,
+            config=chosen.config,
+            overrides=overrides,
+            validation_share=chosen.validation_share,
+            test_share=chosen.test_share,
+            seed=chosen.seed,
+            precision=chosen.precision,
+            name=chosen.name,
+            license=chosen.license,
+        )
+    except StoppedError as stopped:
+        code = 128 + stopped.signal
+        return complain(str(stopped), code) if first_process() else code
+    if done.scores is None:
+        _log.warning("no track is left for a test: nothing says what the model is worth")
+    elif math.isnan(done.scores.mean_average_precision):
+        _log.warning("the test split is too small for scores")
+    print(done.model)
+    return REFUSALS if done.refused else DONE
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Let the command line tell it, in its one line."""
+        raise ConfigError(message)
+
+
+def _parser(program: str, about: str | None) -> _Parser:
+    parser = _Parser(
+        prog=program,
+        description=about,
+        epilog="Any value of an experiment too, as for fit: --recipe.epochs 10",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "labels", type=Path, help="CSV, TSV or Parquet with path and tags, or a folder of classes"
+    )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        default=Path("default"),
+        help=f"checkpoint, model file or name of a model; default: the one that ships, {DEFAULT}",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the .onnx file")
+    parser.add_argument("--work", type=Path, help="folder for spectrograms and the run")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=CONFIG,
+        help="YAML file with values other than those of finetune.yaml",
+    )
+    for split in ("validation", "test"):
+        parser.add_argument(
+            f"--{split}-share",
+            type=float,
+            default=0.15,
+            help="of the tracks, where the table has no split; default: %(default)s",
+        )
+    parser.add_argument("--seed", type=int, default=0, help="of the splits")
+    parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32")
+    parser.add_argument("--name", help="title of the model; default: the file's name")
+    parser.add_argument("--license", default="not stated", help="of the weights")
+    return parser
