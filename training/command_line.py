@@ -134,7 +134,13 @@ class CommandLine:
 
 def first_process() -> bool:
     """Say whether this is the first process of a run: what all would say is said by it alone."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+    rank = os.environ.get("RANK")  # torchrun's, over all nodes
+    if rank is not None:
+        return rank == "0"
+    if "LOCAL_RANK" not in os.environ and "SLURM_NTASKS" in os.environ:
+        return os.environ.get("SLURM_PROCID", "0") == "0"
+    local, node = os.environ.get("LOCAL_RANK", "0"), os.environ.get("NODE_RANK", "0")
+    return local == node == "0"
 
 
 def _set_up_logging() -> None:

@@ -48,6 +48,9 @@ class ModelConfig:
     narrow_stream : bool
         In mixed precision, carry tokens from block to block in 16 bits too, not in float32 as the
         paper's code does: faster on a GPU, and each block's sum is rounded.
+    recompute : bool
+        Keep only each block's input in training, and compute the rest anew in the backward pass:
+        for segments whose activations do not fit, at the cost of another forward pass.
     """
 
     architecture: Literal["maest", "efficientnet-b0", "resnet50"] = "maest"
@@ -60,6 +63,7 @@ class ModelConfig:
     head: Literal["mean", "separated"] = "mean"
     patchout: PatchoutConfig = field(default_factory=PatchoutConfig)
     narrow_stream: bool = False
+    recompute: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ class DataConfig:
     Parameters
     ----------
     dataset : path
-        Folder that `python -m training spectrograms` wrote.
+        Folder that `python -m training spectrograms` wrote, or the URL of a copy in object storage
+        (``s3://bucket/set``; fsspec reads it).
     workers : int
         Processes that read, for each device; 0 reads in the training process.
     """
@@ -287,7 +292,10 @@ class RunConfig:
         float32.
     accelerator : {"auto", "cpu", "cuda"}
     devices : int
-        GPUs, or processes on the CPU.
+        GPUs, or processes on the CPU, of each node.
+    nodes : int
+        Machines. Each runs the command; torchrun or SLURM tells which is which, or NODE_RANK,
+        MASTER_ADDR and MASTER_PORT do. All must see the run's folder.
     compile : bool
         Compile the network with `torch.compile`: a slow start, then faster steps on a GPU.
     validate_every : int
@@ -298,6 +306,8 @@ class RunConfig:
         Longest time between checkpoints; there is one after every epoch anyway.
     log_every : int
         Steps from one row of log.csv to the next.
+    tracker : {"wandb", "mlflow"}, optional
+        A service that is told the same numbers as TensorBoard.
     """
 
     folder: Path
@@ -306,11 +316,13 @@ class RunConfig:
     matmul_precision: Literal["highest", "high"] = "high"
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = 1
+    nodes: int = 1
     compile: bool = False
     validate_every: int = 1
     evaluation_batch: int = 20
     checkpoint_minutes: float = 10.0
     log_every: int = 50
+    tracker: Literal["wandb", "mlflow"] | None = None
 
 
 @dataclass(frozen=True)

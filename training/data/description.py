@@ -13,6 +13,7 @@ from typing import Any
 from essentia_maest.files import write_json
 
 from ..errors import DataError
+from .places import read_bytes
 from .shards import FORMAT, FRONT_END
 
 DESCRIPTION = "dataset.json"
@@ -89,7 +90,7 @@ def read_description(folder: Path) -> Description:
     """
     path = folder / DESCRIPTION
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path))
     except FileNotFoundError:
         raise DataError(
             f"{folder}: no {DESCRIPTION} in it; wanted a data set that "

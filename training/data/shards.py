@@ -15,6 +15,7 @@ import pyarrow as pa
 from essentia_maest.front_end import COMPRESSION, FRAME_SIZE, HOP_SIZE, MEL_BANDS, SAMPLE_RATE
 
 from ..errors import DataError
+from .places import opened
 
 FORMAT = "essentia-maest spectrograms 1"
 
@@ -88,7 +89,7 @@ class ShardWriter:
 
 
 class Shard:
-    """A shard, memory mapped.
+    """A shard: memory mapped, or read track by track where it lies in object storage.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ class Shard:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._reader = pa.ipc.open_file(pa.memory_map(str(path)))
+            self._reader = pa.ipc.open_file(opened(path))
         except (OSError, pa.ArrowException) as error:
             raise DataError(f"{path}: not a whole shard of spectrograms ({error})") from error
         found = self._reader.schema

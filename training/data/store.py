@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -18,6 +19,7 @@ from .description import INDEX, Description, read_description
 from .index import SCHEMA
 from .labels import LabelMatrix, Labels
 from .outcomes import shard_path
+from .places import opened, size_of
 from .shards import Mel, Shard
 
 _MOST_OPEN_SHARDS = 4096
@@ -31,7 +33,8 @@ class SpectrogramStore:
     Parameters
     ----------
     folder : Path
-        What `python -m training spectrograms` made.
+        What `python -m training spectrograms` made; also the URL of a copy in object storage, which
+        fsspec knows (``s3://bucket/set`` with the package s3fs).
     normalisation : tuple of float, optional
         Mean and standard deviation to normalise by, where they are not to be the data set's own.
 
@@ -208,16 +211,18 @@ def _shard_opener(folder: Path) -> Callable[[int], Shard]:
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if allowed != resource.RLIM_INFINITY:
         most = max(8, min(most, allowed // 4))
-    return lru_cache(maxsize=most)(lambda number: Shard(shard_path(folder, number)))
+    # By process: what was opened before a fork must not be read after it.
+    shards = lru_cache(maxsize=most)(lambda _process, number: Shard(shard_path(folder, number)))
+    return lambda number: shards(os.getpid(), number)
 
 
 def _check_shards(folder: Path, sizes: list[int]) -> None:
     for number, size in enumerate(sizes):
         path = shard_path(folder, number)
         try:
-            found = path.stat().st_size
+            found = size_of(path)
         except OSError as error:
-            raise DataError(f"{path}: cannot be opened ({error.strerror})") from error
+            raise DataError(f"{path}: cannot be opened ({error.strerror or error})") from error
         if found != size:
             kind = "cut short" if found < size else "not the shard of this data set"
             raise DataError(
@@ -229,12 +234,12 @@ def _check_shards(folder: Path, sizes: list[int]) -> None:
 def _read_index(folder: Path, description: Description, columns: tuple[str, ...]) -> pa.Table:
     path = folder / INDEX
     try:
-        if path.stat().st_size != description.index_bytes:
+        if (size := size_of(path)) != description.index_bytes:
             raise DataError(
-                f"{path}: {path.stat().st_size} bytes, wanted {description.index_bytes}; run "
+                f"{path}: {size} bytes, wanted {description.index_bytes}; run "
                 "`python -m training spectrograms` again"
             )
-        with pq.ParquetFile(path) as file:
+        with opened(path) as source, pq.ParquetFile(source) as file:
             if file.schema_arrow != SCHEMA:
                 raise DataError(f"{path}: columns {file.schema_arrow.names}, wanted {SCHEMA.names}")
             table = file.read(columns=list(columns))

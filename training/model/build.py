@@ -61,6 +61,7 @@ def _maest(config: ModelConfig, classes: int) -> MAEST:
         head=config.head,
         patchout=config.patchout,
         narrow_stream=config.narrow_stream,
+        recompute=config.recompute,
     )
 
 

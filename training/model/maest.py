@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from essentia_maest import _core
 from essentia_maest.front_end import MEL_BANDS
@@ -56,6 +57,8 @@ class MAEST(Network):
         Width of a block's hidden layer, in widths of a token.
     narrow_stream : bool
         In mixed precision, tokens are 16 bits wide between blocks too, not within them only.
+    recompute : bool
+        In training, keep each block's input only (Chen et al., arXiv:1604.06174).
 
     Raises
     ------
@@ -75,6 +78,7 @@ class MAEST(Network):
         patchout: PatchoutConfig | None = None,
         mlp_ratio: int = 4,
         narrow_stream: bool = False,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
         if min(dim, depth, heads, classes, mlp_ratio) < 1 or dim % heads:
@@ -94,6 +98,7 @@ class MAEST(Network):
         self.segment_frames = segment_frames
         self.head_type = head
         self.narrow_stream = narrow_stream
+        self.recompute = recompute
 
         self.cls_token = nn.Parameter(torch.empty(1, 1, dim))
         self.dist_token = nn.Parameter(torch.empty(1, 1, dim))
@@ -257,14 +262,24 @@ class MAEST(Network):
         tokens = self._embed(mel, row, column, encoding)
         *others, last = self.blocks
         for block in others:
-            tokens = block(tokens)
-        pair = self.norm(last(tokens, _CLASS_TOKENS))
+            tokens = self._run(block, tokens)
+        pair = self.norm(self._run(last, tokens, _CLASS_TOKENS))
         if self.head_type == "mean":
             return Predictions(self.head(pair.mean(dim=1)))
         logits, teacher = self.head(pair[:, 0]), self.head_dist(pair[:, 1])
         if self.training:
             return Predictions(logits, teacher)
         return Predictions((logits + teacher) / 2)
+
+    def _run(self, block: nn.Module, *inputs: Any) -> Tensor:
+        # Of a frozen block nothing is kept anyway.
+        if self.recompute and self.training and block.norm1.weight.requires_grad:
+            result: Tensor = checkpoint(
+                block, *inputs, use_reentrant=False, preserve_rng_state=False
+            )
+        else:
+            result = block(*inputs)
+        return result
 
 
 def _needed(generator: torch.Generator | None) -> torch.Generator:

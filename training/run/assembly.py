@@ -54,8 +54,9 @@ def make_fabric(run: RunConfig) -> Fabric:
     return Fabric(
         accelerator="cuda" if gpu else "cpu",
         devices=run.devices,
+        num_nodes=run.nodes,
         precision=run.precision,
-        strategy="ddp" if run.devices > 1 else "auto",
+        strategy="ddp" if run.devices * run.nodes > 1 else "auto",
     )
 
 

@@ -161,14 +161,21 @@ def _averaging(recipe: RecipeConfig) -> Iterator[str]:
 
 
 def _run(run: RunConfig, recipe: RecipeConfig) -> Iterator[str]:
-    least = {"seed": 0, "devices": 1, "validate_every": 1, "evaluation_batch": 1, "log_every": 1}
+    least = {
+        "seed": 0,
+        "devices": 1,
+        "nodes": 1,
+        "validate_every": 1,
+        "evaluation_batch": 1,
+        "log_every": 1,
+    }
     yield from _ranges("run", run, least)
     yield from _above_zero("run.checkpoint_minutes", run.checkpoint_minutes)
-    share = recipe.micro_batch * run.devices
+    share = recipe.micro_batch * run.devices * run.nodes
     if share > 0 and recipe.batch % share:
         yield (
             f"recipe.batch is {recipe.batch}, not a multiple of recipe.micro_batch "
-            f"{recipe.micro_batch} x run.devices {run.devices}"
+            f"{recipe.micro_batch} x run.devices {run.devices} x run.nodes {run.nodes}"
         )
     if run.precision == "16-mixed" and run.accelerator == "cpu":
         yield "run.precision 16-mixed is for GPUs; bf16-mixed and 32-true are for CPUs too"

@@ -15,11 +15,13 @@ from training.model.network import Network
 
 from .assembly import Parts, assemble, initial_weights, make_fabric, make_network
 from .checkpoint import Checkpoint, load_checkpoint
+from .config_file import plain
 from .folder import RunFolder
 from .logs import Logs
 from .loop import Loop
 from .position import Position
 from .signals import StopRequest
+from .trackers import open_tracker
 
 _log = logging.getLogger("training")
 
@@ -84,7 +86,7 @@ def _train(experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[
     if writes:
         _report(experiment, parts, folder, notes, new=checkpoint is None)
     done = Position() if checkpoint is None else Position.of(checkpoint.progress)
-    log = Logs(folder.path, step=done.step, epoch=done.epoch) if writes else nullcontext()
+    log = _logs(experiment, folder, done) if writes else nullcontext()
     with StopRequest() as stop, log as logs:
         loop = Loop(experiment, parts, folder, logs, stop)
         if checkpoint is not None:
@@ -92,6 +94,12 @@ def _train(experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[
             # Up to three times the weights: not needed twice.
             del checkpoint
         loop.run()
+
+
+def _logs(experiment: Experiment, folder: RunFolder, done: Position) -> Logs:
+    kind = experiment.run.tracker
+    tracker = None if kind is None else open_tracker(kind, folder.path, plain(experiment))
+    return Logs(folder.path, step=done.step, epoch=done.epoch, tracker=tracker)
 
 
 def load_weights(network: Network, checkpoint: Checkpoint, source: object) -> None:

@@ -29,6 +29,9 @@ _FREE = frozenset(
         "run.checkpoint_minutes",
         "run.compile",
         "run.devices",
+        "run.nodes",
+        "run.tracker",
+        "model.recompute",
         "run.evaluation_batch",
         "run.folder",
     }

@@ -14,6 +14,8 @@ from essentia_maest.files import written_whole
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+    from .trackers import Tracker
+
 STEPS, EPOCHS = "log.csv", "epochs.csv"
 STEP_COLUMNS = ("epoch", "step", "loss", "learning_rate", "seconds", "tracks_per_second")
 EPOCH_COLUMNS = (
@@ -49,13 +51,18 @@ class Logs:
     step, epoch : int
         Optimizer steps and whole epochs done: rows of later ones are removed, they will be written
         again.
+    tracker : Tracker, optional
+        Is told what TensorBoard is told.
     """
 
-    def __init__(self, folder: Path, *, step: int = 0, epoch: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *, step: int = 0, epoch: int = 0, tracker: Tracker | None = None
+    ) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._steps = _CsvLog(folder / STEPS, STEP_COLUMNS, "step", step)
         self._epochs = _CsvLog(folder / EPOCHS, EPOCH_COLUMNS, "epoch", epoch)
+        self._tracker = tracker
         self._board: SummaryWriter = SummaryWriter(
             str(folder / "tensorboard"), purge_step=step + 1 if step else None
         )
@@ -81,6 +88,8 @@ class Logs:
         self._steps.close()
         self._epochs.close()
         self._board.close()
+        if self._tracker is not None:
+            self._tracker.close()
 
     def __enter__(self) -> Logs:
         return self
@@ -89,10 +98,12 @@ class Logs:
         self.close()
 
     def _scalars(self, group: str, row: Row, names: tuple[str, ...]) -> None:
-        for name in names:
-            value = row.get(name)
-            if value is not None:
-                self._board.add_scalar(f"{group}/{name}", value, int(row["step"] or 0))
+        step = int(row["step"] or 0)
+        told = {f"{group}/{name}": value for name in names if (value := row.get(name)) is not None}
+        for name, value in told.items():
+            self._board.add_scalar(name, value, step)
+        if self._tracker is not None and told:
+            self._tracker.scalars(told, step)
 
 
 class _CsvLog:

@@ -1,0 +1,315 @@
+"""Several nodes, long segments, data in object storage, services for logs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import fsspec
+import numpy as np
+import pytest
+import torch
+
+import training.command_line
+from network_fixtures import generator, our_maest
+from run_fixtures import CLASSES, make_dataset, make_experiment, rows_without_clock
+from test_loop import without_key_bias
+from training.config import DataConfig, LayersConfig, ModelConfig, PatchoutConfig
+from training.data.places import is_remote
+from training.data.store import SpectrogramStore
+from training.errors import ConfigError, DataError
+from training.model.build import build_network
+from training.model.layer_rates import freeze_layers
+from training.run.checkpoint import load_checkpoint
+from training.run.config_checks import check_experiment
+from training.run.config_file import write_experiment
+from training.run.fit import fit
+from training.run.logs import read_rows
+from training.run.trackers import open_tracker
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("scale") / "dataset")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_two_nodes_of_two_processes_compute_what_one_process_does(
+    dataset: Path, tmp_path: Path
+) -> None:
+    """By torchrun, as on two machines; the nodes meet at a port."""
+    experiment = make_experiment(dataset, tmp_path / "one", epochs=2)
+    experiment = replace(experiment, recipe=replace(experiment.recipe, micro_batch=2))
+    fit(experiment)
+    run = replace(experiment.run, folder=tmp_path / "four", devices=2, nodes=2)
+    write_experiment(replace(experiment, run=run), tmp_path / "four.yaml")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    port = free_port()
+    with ExitStack() as held:
+        nodes = [
+            held.enter_context(
+                subprocess.Popen(
+                    [
+                        sys.executable, "-m", "torch.distributed.run", "--nnodes=2",
+                        f"--node-rank={node}", "--nproc-per-node=2", "--master-addr=127.0.0.1",
+                        f"--master-port={port}", "-m", "training", "fit",
+                        "--config", str(tmp_path / "four.yaml"),
+                    ],
+                    cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
+                )
+            )
+            for node in range(2)
+        ]  # fmt: skip
+        told = [node.communicate(timeout=400)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], told
+    # The first process of all speaks, not the first of each node.
+    assert "epoch 2 of 2" in told[0]
+    assert "epoch 2 of 2" not in told[1]
+    one, four = (load_checkpoint(tmp_path / name / "final.ckpt") for name in ("one", "four"))
+    for name, value in one.network.items():
+        ours, theirs = (without_key_bias(name, part) for part in (four.network[name], value))
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    rows = [read_rows(tmp_path / name / "epochs.csv") for name in ("one", "four")]
+    for single, shared in zip(*rows, strict=True):
+        for name in ("step", "train_loss", "loss", "mean_average_precision"):
+            assert shared[name] == pytest.approx(single[name], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "first"),
+    [
+        ({}, True),
+        ({"LOCAL_RANK": "1"}, False),
+        ({"LOCAL_RANK": "0", "NODE_RANK": "1"}, False),
+        ({"LOCAL_RANK": "0", "RANK": "2"}, False),
+        ({"LOCAL_RANK": "0", "RANK": "0"}, True),
+        ({"SLURM_PROCID": "3", "SLURM_NTASKS": "4"}, False),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, True),
+    ],
+)
+def test_one_process_of_all_nodes_speaks(
+    given: dict[str, str], first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOCAL_RANK", "NODE_RANK", "RANK", "SLURM_PROCID", "SLURM_NTASKS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert training.command_line.first_process() == first
+
+
+def test_a_batch_is_shared_out_among_all_nodes(tmp_path: Path) -> None:
+    experiment = make_experiment(tmp_path, tmp_path / "run")  # batch 8, micro-batch 4
+    for nodes, message in ((4, "not a multiple of .* x run.nodes 4"), (0, "run.nodes is 0")):
+        with pytest.raises(ConfigError, match=message):
+            check_experiment(replace(experiment, run=replace(experiment.run, nodes=nodes)))
+    check_experiment(replace(experiment, run=replace(experiment.run, nodes=2)))
+
+
+def kept_bytes(network: torch.nn.Module, mel: torch.Tensor) -> tuple[int, dict[str, Any]]:
+    """Bytes that a forward pass keeps for the backward pass, and the gradients."""
+    kept = 0
+
+    def keep(value: torch.Tensor) -> torch.Tensor:
+        nonlocal kept
+        kept += value.numel() * value.element_size()
+        return value
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+        logits = network(mel, generator=generator()).logits
+    logits.square().sum().backward()
+    return kept, {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("frozen", [0, 2])
+def test_recomputing_keeps_less_and_changes_nothing(frozen: int) -> None:
+    mel = torch.randn(2, 96, 206, generator=generator(1))
+    found = []
+    for recompute in (False, True):
+        network = our_maest(206, depth=4, patchout=PatchoutConfig(frequency=1, time=4)).train()
+        freeze_layers(network, LayersConfig(frozen_blocks=frozen))
+        network.recompute = recompute
+        found.append(kept_bytes(network, mel))
+    (everything, wanted), (inputs, gradients) = found
+    assert inputs < everything / 2
+    assert gradients.keys() == wanted.keys()
+    for name, value in wanted.items():
+        assert torch.equal(gradients[name], value), name
+    network = build_network(ModelConfig(size="tiny", depth=1, seconds=1.0, recompute=True), 3, 0)
+    assert network.recompute
+
+
+def test_segments_of_a_minute_and_more_are_trained(tmp_path: Path) -> None:
+    """Their time encoding is the start's, interpolated."""
+    from spectrogram_fixtures import make_store
+    from training.config import InitialisationConfig
+
+    make_store(tmp_path / "set", tracks=32, classes=CLASSES, frames=4096)
+    experiment = make_experiment(tmp_path / "set", tmp_path / "short", epochs=1)
+    averaging = replace(experiment.recipe.averaging, start=None)
+    experiment = replace(experiment, recipe=replace(experiment.recipe, averaging=averaging))
+    fit(experiment)
+    start = load_checkpoint(tmp_path / "short" / "final.ckpt").network["time_new_pos_embed"]
+    patchout = PatchoutConfig(frequency=3, time=300)
+    long = replace(
+        experiment,
+        model=replace(experiment.model, seconds=64.0, patchout=patchout, recompute=True),
+        initialisation=InitialisationConfig("maest", tmp_path / "short" / "final.ckpt"),
+        run=replace(experiment.run, folder=tmp_path / "long", evaluation_batch=2),
+    )
+    fit(long)
+    assert start.shape[3] == 6
+    encoding = load_checkpoint(tmp_path / "long" / "final.ckpt").network["time_new_pos_embed"]
+    assert encoding.shape[3] == 400
+    # A step or two from where it began: the ends of the line are still the start's.
+    spread = start.std()
+    assert (encoding[..., 0] - start[..., 0]).abs().mean() < spread
+    assert (encoding[..., -1] - start[..., -1]).abs().mean() < spread
+
+
+@pytest.fixture
+def remote(dataset: Path) -> Iterator[Path]:
+    """The data set in fsspec's memory, as it would lie in object storage."""
+    system = fsspec.filesystem("memory")
+    system.put(str(dataset), "/bucket/set", recursive=True)
+    yield Path("memory://bucket/set")
+    system.rm("/bucket", recursive=True)
+
+
+def test_a_data_set_in_object_storage_is_read_like_a_local_one(dataset: Path, remote: Path) -> None:
+    assert is_remote(remote)
+    assert not is_remote(dataset)
+    here, there = SpectrogramStore(dataset), SpectrogramStore(remote)
+    assert there.classes == here.classes
+    assert (there.mean, there.std, len(there)) == (here.mean, here.std, len(here))
+    for track in range(0, len(here), 7):
+        assert np.array_equal(there.read(track, 3, 40), here.read(track, 3, 40))
+        np.testing.assert_array_equal(there.targets(track), here.targets(track))
+    assert there.ids([3, 1]) == here.ids([3, 1])
+
+
+def test_a_run_on_it_is_the_same_to_the_bit(dataset: Path, remote: Path, tmp_path: Path) -> None:
+    experiment = make_experiment(dataset, tmp_path / "here", epochs=1)
+    averaging = replace(experiment.recipe.averaging, start=None)
+    experiment = replace(experiment, recipe=replace(experiment.recipe, averaging=averaging))
+    fit(experiment)
+    run = replace(experiment.run, folder=tmp_path / "there")
+    fit(replace(experiment, data=DataConfig(remote, workers=0), run=run))
+    here, there = (load_checkpoint(tmp_path / name / "final.ckpt") for name in ("here", "there"))
+    for name, value in here.network.items():
+        assert torch.equal(there.network[name], value), name
+    logs = [rows_without_clock(tmp_path / name / "epochs.csv") for name in ("here", "there")]
+    assert logs[0] == logs[1]
+
+
+def test_what_is_wrong_in_object_storage_is_named(remote: Path) -> None:
+    system = fsspec.filesystem("memory")
+    shard = next(path for path in system.find("/bucket/set") if path.endswith("0.arrow"))
+    content = system.cat_file(shard)
+    system.pipe_file(shard, content[:-100])
+    with pytest.raises(DataError, match=r"000000\.arrow: cut short"):
+        SpectrogramStore(remote)
+    system.pipe_file(shard, content)
+    system.rm("/bucket/set/index.parquet")
+    with pytest.raises(DataError, match=r"index\.parquet: cannot be read"):
+        SpectrogramStore(remote)
+    with pytest.raises(DataError, match="finished"):
+        SpectrogramStore(Path("memory://bucket/nothing"))
+    with pytest.raises(DataError, match="nosuch"):
+        SpectrogramStore(Path("nosuch://bucket/set"))
+
+
+class Service(ModuleType):
+    """Stands for the package of a service, and notes what it is told."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.told: list[tuple[str, float, int]] = []
+        self.config: dict[str, Any] = {}
+        self.identities: list[str] = []
+        self.ended = 0
+        self.runs: list[Any] = []
+
+    def init(self, *, id: str, resume: str, config: dict[str, Any], **_: object) -> Service:
+        self.identities.append(id)
+        self.config = config
+        return self
+
+    def log(self, values: dict[str, float], *, step: int) -> None:
+        self.told += [(name, value, step) for name, value in values.items()]
+
+    def finish(self) -> None:
+        self.ended += 1
+
+    def MlflowClient(self) -> Service:  # noqa: N802
+        return self
+
+    def get_experiment_by_name(self, name: str) -> None:
+        return None
+
+    def create_experiment(self, name: str) -> str:
+        return "7"
+
+    def search_runs(self, experiments: list[str], query: str, max_results: int) -> list[Any]:
+        assert experiments == ["7"]
+        return [run for run in self.runs if f"'{run.folder}'" in query]
+
+    def create_run(self, experiment: str, run_name: str, tags: dict[str, str]) -> Any:
+        self.identities.append(tags["folder"])
+        run = SimpleNamespace(info=SimpleNamespace(run_id="r1"), folder=tags["folder"])
+        self.runs.append(run)
+        return run
+
+    def log_param(self, run: str, name: str, value: str) -> None:
+        self.config[name] = value
+
+    def log_metric(self, run: str, name: str, value: float, step: int) -> None:
+        assert run == "r1"
+        self.told.append((name, value, step))
+
+    def set_terminated(self, run: str) -> None:
+        self.ended += 1
+
+
+@pytest.mark.parametrize("kind", ["wandb", "mlflow"])
+def test_a_service_is_told_what_the_logs_have(
+    kind: Any, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(kind)
+    monkeypatch.setitem(sys.modules, kind, service)
+    experiment = make_experiment(dataset, tmp_path / "run", epochs=2)
+    experiment = replace(experiment, run=replace(experiment.run, tracker=kind))
+    fit(experiment)
+    told = {(name, step): value for name, value, step in service.told}
+    for row in read_rows(tmp_path / "run" / "epochs.csv"):
+        for name in ("train_loss", "mean_average_precision"):
+            assert told[f"epoch/{name}", row["step"]] == pytest.approx(row[name])
+    for row in read_rows(tmp_path / "run" / "log.csv"):
+        assert told["train/loss", row["step"]] == pytest.approx(row["loss"])
+    assert service.ended == 1
+    assert "recipe" in service.config or service.config["recipe.epochs"] == "2"
+    fit(replace(experiment, recipe=replace(experiment.recipe, epochs=3)), resume=True)
+    assert len(set(service.identities)) == 1
+    assert ("epoch/train_loss", 9) in {(name, step) for name, _, step in service.told}
+
+
+def test_a_service_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for kind in ("wandb", "mlflow"):
+        monkeypatch.setitem(sys.modules, kind, None)
+        with pytest.raises(ConfigError, match=f"run.tracker is {kind}.*pip install {kind}"):
+            open_tracker(kind, tmp_path, {})
