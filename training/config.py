@@ -206,6 +206,22 @@ class TeacherConfig:
 
 
 @dataclass(frozen=True)
+class MaskingConfig:
+    """A task beside the labels that needs none: telling patches that were masked.
+
+    Parameters
+    ----------
+    weight : float
+        Of its loss, beside that of the labels; 0 is none.
+    share : float
+        Of the patches that patchout keeps.
+    """
+
+    weight: float = 0.0
+    share: float = 0.3
+
+
+@dataclass(frozen=True)
 class LayersConfig:
     """How much each layer of a MAEST may change, for fine-tuning.
 
@@ -251,6 +267,7 @@ class RecipeConfig:
         Epochs after the best validation mAP at which training ends before the last epoch;
         final.ckpt is then best.ckpt. None always trains to the last.
     layers : LayersConfig
+    masking : MaskingConfig
     schedule : ScheduleConfig
     sampling : SamplingConfig
     augmentation : AugmentationConfig
@@ -267,6 +284,7 @@ class RecipeConfig:
     gradient_clipping: float | None = None
     patience: int | None = None
     layers: LayersConfig = field(default_factory=LayersConfig)
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)

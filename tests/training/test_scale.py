@@ -211,6 +211,7 @@ def test_a_run_on_it_is_the_same_to_the_bit(dataset: Path, remote: Path, tmp_pat
     run = replace(experiment.run, folder=tmp_path / "there")
     fit(replace(experiment, data=DataConfig(remote, workers=0), run=run))
     here, there = (load_checkpoint(tmp_path / name / "final.ckpt") for name in ("here", "there"))
+    assert SpectrogramStore(Path(there.dataset)).classes == tuple(there.classes)
     for name, value in here.network.items():
         assert torch.equal(there.network[name], value), name
     logs = [rows_without_clock(tmp_path / name / "epochs.csv") for name in ("here", "there")]

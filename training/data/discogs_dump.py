@@ -166,11 +166,14 @@ def read_dump(
         columns[2].append([styles.code(name) for name in entry.styles])
     if not ids:
         raise DataError(f"{path}: no <{kind}> in it")
+    of_artists, of_genres, of_styles = (column.ragged() for column in columns)
     return Entries(
         np.frombuffer(ids, np.int32).astype(np.int64),
         np.frombuffer(masters, np.int32).astype(np.int64),
-        *(column.ragged() for column in columns),
-        track_artists=track_artists,
+        of_artists,
+        of_genres,
+        of_styles,
+        track_artists,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,30 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     system, inside = _system(path)
     return int(system.size(inside))
+
+
+def sizes_of(paths: Sequence[Path]) -> Iterator[int | OSError]:
+    """Give the bytes of files of one folder, or why they cannot be told.
+
+    In object storage the folder is listed once: thousands of files are not asked for one by one.
+    """
+    listed: dict[str, int] | None = None
+    if paths and is_remote(paths[0]):
+        system, inside = _system(paths[0].parent)
+        try:
+            listed = {
+                entry["name"].rpartition("/")[2]: int(entry["size"] or 0)
+                for entry in system.ls(inside, detail=True)
+            }
+        except FileNotFoundError:
+            listed = {}
+    for path in paths:
+        try:
+            if listed is not None and path.name not in listed:
+                raise FileNotFoundError(f"{path}: no such file")
+            yield path.stat().st_size if listed is None else listed[path.name]
+        except OSError as error:
+            yield error
 
 
 def read_bytes(path: Path) -> bytes:

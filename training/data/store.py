@@ -19,7 +19,7 @@ from .description import INDEX, Description, read_description
 from .index import SCHEMA
 from .labels import LabelMatrix, Labels
 from .outcomes import shard_path
-from .places import opened, size_of
+from .places import opened, size_of, sizes_of
 from .shards import Mel, Shard
 
 _MOST_OPEN_SHARDS = 4096
@@ -217,12 +217,10 @@ def _shard_opener(folder: Path) -> Callable[[int], Shard]:
 
 
 def _check_shards(folder: Path, sizes: list[int]) -> None:
-    for number, size in enumerate(sizes):
-        path = shard_path(folder, number)
-        try:
-            found = size_of(path)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be opened ({error.strerror or error})") from error
+    paths = [shard_path(folder, number) for number in range(len(sizes))]
+    for path, size, found in zip(paths, sizes, sizes_of(paths), strict=True):
+        if isinstance(found, OSError):
+            raise DataError(f"{path}: cannot be opened ({found.strerror or found})") from found
         if found != size:
             kind = "cut short" if found < size else "not the shard of this data set"
             raise DataError(

@@ -31,7 +31,7 @@ def ask_for(source: Source) -> Asked | None:
     if "position" in source.present:
         wanted = table["release"].filter(pc.is_valid(table["position"]))
         releases = frozenset(int(number) for number in pc.unique(wanted).to_pylist())
-    return Asked(releases, {name_key(name): set() for name in names if not name.isdecimal()})
+    return Asked(releases, {name_key(name): set() for name in names if not _number(name)})
 
 
 def track_artists(
@@ -59,8 +59,9 @@ def track_artists(
     unknown: dict[str, int] = {}
 
     def numbers(artist: str) -> list[int]:
-        if artist.isdecimal():
-            return [int(artist)]
+        number = _number(artist)
+        if number:
+            return [number]
         key = name_key(artist)
         found = sorted(asked.names.get(key, ()))
         return found or [unknown.setdefault(key, _FIRST_UNKNOWN + len(unknown))]
@@ -75,3 +76,9 @@ def track_artists(
         values += sorted(own)
         lengths[place] = len(own)
     return Ragged(offsets_of(lengths), np.array(values, np.int64))
+
+
+def _number(artist: str) -> int:
+    """Read a number of Discogs; 0 for what is a name."""
+    number = int(artist) if artist.isdecimal() and len(artist) <= len(str(_FIRST_UNKNOWN)) else 0
+    return number if number < _FIRST_UNKNOWN else 0

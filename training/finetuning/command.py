@@ -155,14 +155,9 @@ def finetune(
 def finetune_command(
     parser: ArgumentParser, arguments: list[str], complain: Callable[[str, int], int]
 ) -> int:
-    """Parse arguments, and do it; what is not known is a value of the experiment."""
-    chosen, overrides = _parser(parser.prog, parser.description).parse_known_args(arguments)
-    strange = [given for given in overrides if not given.startswith("--") and "=" not in given]
-    # `--recipe.epochs 10` is two words, `mine.csv other.csv` is a mistake.
-    for given in strange:
-        place = overrides.index(given)
-        if place == 0 or "=" in overrides[place - 1] or not overrides[place - 1].startswith("--"):
-            raise ConfigError(f"unknown argument {given!r}; --help has all")
+    """Parse arguments, and do it; those with a dot are values of the experiment."""
+    own, overrides = _apart(arguments)
+    chosen = _parser(parser.prog, parser.description).parse_args(own)
     from training.run.signals import StoppedError
 
     try:
@@ -189,6 +184,21 @@ def finetune_command(
         _log.warning("the test split is too small for scores")
     print(done.model)
     return REFUSALS if done.refused else DONE
+
+
+def _apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part the command's own arguments from those of the experiment, as ``--recipe.epochs 10``."""
+    own: list[str] = []
+    overrides: list[str] = []
+    left = iter(arguments)
+    for given in left:
+        if not given.startswith("--") or "." not in given.split("=")[0]:
+            own.append(given)
+        elif "=" in given:
+            overrides.append(given)
+        else:
+            overrides.append(f"{given}={next(left, '')}")
+    return own, overrides
 
 
 class _Parser(argparse.ArgumentParser):

@@ -33,9 +33,14 @@ class PatchEmbedding(nn.Module):
         -------
         Tensor [batch, kept, dim]
         """
-        grid = mel.unfold(1, PATCH_SIZE, PATCH_STRIDE).unfold(2, PATCH_SIZE, PATCH_STRIDE)
-        patches = grid[:, rows, columns].flatten(2)
+        patches = patch_values(mel, rows, columns)
         return functional.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+
+
+def patch_values(mel: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Give the values [batch, kept, 256] of patches; arguments as `PatchEmbedding` takes."""
+    grid = mel.unfold(1, PATCH_SIZE, PATCH_STRIDE).unfold(2, PATCH_SIZE, PATCH_STRIDE)
+    return grid[:, rows, columns].flatten(2)
 
 
 class _Normalised(torch.autograd.Function):

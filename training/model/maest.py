@@ -15,7 +15,7 @@ from essentia_maest.front_end import MEL_BANDS
 from essentia_maest.making.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE
 from training.config import PatchoutConfig
 from training.errors import ConfigError
-from training.model.layers import NORM_EPSILON, Block, PatchEmbedding
+from training.model.layers import NORM_EPSILON, Block, PatchEmbedding, patch_values
 from training.model.network import Network, Predictions
 from training.model.patchout import check_patchout, draw_kept
 
@@ -204,6 +204,43 @@ class MAEST(Network):
             tokens = layer(tokens)
         return tokens
 
+    def predict_masked(
+        self, mel: Tensor, mask: Tensor, share: float, generator: torch.Generator
+    ) -> tuple[Predictions, Tensor, Tensor]:
+        """Classify with some of the patches that patchout keeps masked.
+
+        Parameters
+        ----------
+        mel : Tensor [batch, 96, frames]
+            Normalised.
+        mask : Tensor [dim]
+            What stands for a masked patch, before its encodings.
+        share : float
+            Of the patches, above 0 and below 1; the same ones for the whole batch.
+        generator : torch.Generator
+            Of the CPU.
+
+        Returns
+        -------
+        predictions : Predictions
+        tokens : Tensor [batch, masked, dim]
+            Of the masked patches, after the last block.
+        patches : Tensor [batch, masked, 256]
+            What was masked: normalised mel values.
+        """
+        row, column, encoding = self._places(mel, None, None, generator)
+        count = max(1, round(share * len(row)))
+        masked = torch.randperm(len(row), generator=generator)[:count].to(mel.device)
+        hidden = torch.zeros(len(row), 1, dtype=torch.bool, device=mel.device)
+        hidden[masked] = True
+        patches = torch.where(hidden, mask, self.patch_embed(mel, row, column))
+        tokens = self._with_pair(patches + self._encodings(row, encoding))
+        for block in self.blocks:
+            tokens = self._run(block, tokens)
+        told = tokens[:, _CLASS_TOKENS + masked]
+        values = patch_values(mel, row[masked], column[masked])
+        return self._classify(tokens[:, :_CLASS_TOKENS]), told, values
+
     def _checked_columns(self, mel: Tensor) -> int:
         """Give the patch columns of an input that fits the model."""
         longest = PATCH_SIZE + PATCH_STRIDE * self.columns - 1
@@ -248,14 +285,21 @@ class MAEST(Network):
 
     def _embed(self, mel: Tensor, row: Tensor, column: Tensor, encoding: Tensor) -> Tensor:
         """Give the tokens that enter block 1: cls, dist, then the kept patches."""
+        patches = self.patch_embed(mel, row, column) + self._encodings(row, encoding)
+        return self._with_pair(patches)
+
+    def _encodings(self, row: Tensor, encoding: Tensor) -> Tensor:
         # Tables, for their gradients are sums in a fixed order on every device.
         frequency = functional.embedding(row, self.freq_new_pos_embed[0, :, :, 0].T)
         time = functional.embedding(encoding, self.time_new_pos_embed[0, :, 0].T)
-        patches = self.patch_embed(mel, row, column) + (frequency + time)
+        return frequency + time
+
+    def _with_pair(self, patches: Tensor) -> Tensor:
         pair = torch.cat([self.cls_token, self.dist_token], dim=1) + self.new_pos_embed
-        tokens = torch.cat([pair.expand(len(mel), -1, -1), patches], dim=1)
-        if self.narrow_stream and torch.is_autocast_enabled(mel.device.type):
-            return tokens.to(torch.get_autocast_dtype(mel.device.type))
+        tokens = torch.cat([pair.expand(len(patches), -1, -1), patches], dim=1)
+        device = patches.device.type
+        if self.narrow_stream and torch.is_autocast_enabled(device):
+            return tokens.to(torch.get_autocast_dtype(device))
         return tokens
 
     def _predict(self, mel: Tensor, row: Tensor, column: Tensor, encoding: Tensor) -> Predictions:
@@ -263,7 +307,10 @@ class MAEST(Network):
         *others, last = self.blocks
         for block in others:
             tokens = self._run(block, tokens)
-        pair = self.norm(self._run(last, tokens, _CLASS_TOKENS))
+        return self._classify(self._run(last, tokens, _CLASS_TOKENS))
+
+    def _classify(self, pair: Tensor) -> Predictions:
+        pair = self.norm(pair)
         if self.head_type == "mean":
             return Predictions(self.head(pair.mean(dim=1)))
         logits, teacher = self.head(pair[:, 0]), self.head_dist(pair[:, 1])

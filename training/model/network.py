@@ -19,10 +19,13 @@ class Predictions(NamedTuple):
     teacher : Tensor [batch, classes], optional
         Logits of the distillation token, which learns from a teacher: only of a separated head,
         and only in training.
+    reconstruction : Tensor [], optional
+        How far masked patches are from what was said of them: only of `MaskedPatches`.
     """
 
     logits: Tensor
     teacher: Tensor | None = None
+    reconstruction: Tensor | None = None
 
 
 class Network(nn.Module, ABC):

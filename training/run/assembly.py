@@ -21,6 +21,7 @@ from training.model.build import build_network
 from training.model.initialisation import Start, initialise
 from training.model.layer_rates import freeze_layers, rate_groups
 from training.model.maest import MAEST
+from training.model.masked_patches import MaskedPatches
 from training.model.network import Network
 from training.model.sizes import input_frames
 from training.recipe.averaging import WeightAverage
@@ -212,6 +213,8 @@ class Parts:
     augment, teacher : optional
     frames : int
         Mel frames of an input.
+    masked : MaskedPatches, optional
+        What the network learns beside labels, if anything.
     """
 
     fabric: Fabric
@@ -225,6 +228,7 @@ class Parts:
     augment: SpecAugment | None
     teacher: TeacherTargets | None
     frames: int
+    masked: MaskedPatches | None = None
 
 
 def assemble(
@@ -234,7 +238,13 @@ def assemble(
     if experiment.run.compile:
         network.compile()
     optimizer = make_optimizer(network, experiment)
-    model, stepper = fabric.setup(network, optimizer)
+    masked = None
+    if isinstance(network, MAEST) and experiment.recipe.masking.weight > 0:
+        masked = MaskedPatches(network, experiment.recipe.masking)
+        own = [parameter for name, parameter in masked.named_parameters() if name in masked.own()]
+        # Not matrices of the network: for Muon they are among the others.
+        optimizer.add_param_group({**_plain_group(optimizer), "params": own})
+    model, stepper = fabric.setup(masked or network, optimizer)
     return Parts(
         fabric=fabric,
         data=TrainingSet.of(store, experiment.recipe),
@@ -247,4 +257,9 @@ def assemble(
         augment=make_augment(experiment),
         teacher=make_teacher(experiment, store),
         frames=input_frames(experiment.model),
+        masked=masked,
     )
+
+
+def _plain_group(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    return {"orthogonal": False, "stacked": False} if isinstance(optimizer, Muon) else {}

@@ -65,6 +65,8 @@ class Checkpoint:
     dataset_normalisation : list of float, optional
         Mean and standard deviation of the training set's spectrograms; None in earlier files,
         where they are those above.
+    masked : dict of str to Tensor, optional
+        Weights of the task beside the labels (`MaskedPatches`), which is no part of the model.
     """
 
     config: dict[str, Any]
@@ -81,6 +83,7 @@ class Checkpoint:
     precision: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=_versions)
     dataset_normalisation: list[float] | None = None
+    masked: dict[str, Tensor] | None = None
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -33,6 +33,7 @@ def check_experiment(experiment: Experiment) -> None:
         *_recipe(experiment.recipe, experiment.model),
         *_averaging(experiment.recipe),
         *_layers(experiment.recipe, experiment.model),
+        *_masking(experiment),
         *_run(experiment.run, experiment.recipe),
     ]
     if experiment.data.workers < 0:
@@ -147,6 +148,19 @@ def _layers(recipe: RecipeConfig, model: ModelConfig) -> Iterator[str]:
         yield f"recipe.layers.frozen_blocks is {layers.frozen_blocks}, of {depth} blocks"
     if recipe.optimizer == "muon" and layers.rate_decay != 1.0:
         yield "recipe.layers.rate_decay is for recipe.optimizer adam, not muon"
+
+
+def _masking(experiment: Experiment) -> Iterator[str]:
+    masking = experiment.recipe.masking
+    yield from _ranges("recipe.masking", masking, {"weight": 0})
+    if not 0.0 < masking.share < 1.0:
+        yield f"recipe.masking.share is {masking.share}, wanted between 0 and 1"
+    if not masking.weight > 0:
+        return
+    if experiment.model.architecture != "maest":
+        yield f"recipe.masking is for maest, model.architecture is {experiment.model.architecture}"
+    if experiment.run.compile:
+        yield "recipe.masking.weight is above 0: that is not compiled (run.compile)"
 
 
 def _averaging(recipe: RecipeConfig) -> Iterator[str]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from essentia_maest.progress import ProgressDisplay
+from training.data.places import is_remote
 from training.data.segments import TrainingSegments
 from training.errors import TrainingError
 from training.recipe.metrics import Scores
@@ -79,6 +80,8 @@ class Loop:
         """Take over all but the network's weights from a checkpoint."""
         parts = self._parts
         parts.optimizer.load_state_dict(checkpoint.optimizer)
+        if parts.masked is not None and checkpoint.masked is not None:
+            parts.masked.load_own(checkpoint.masked)
         if checkpoint.averaged is not None:
             parts.average.load(checkpoint.averaged, checkpoint.averaged_models)
         parts.fabric.strategy.precision.load_state_dict(checkpoint.precision)
@@ -322,10 +325,11 @@ class Loop:
             mean=store.mean,
             std=store.std,
             dataset_normalisation=list(store.own_normalisation),
-            dataset=str(Path(store.folder).resolve()),
+            dataset=str(store.folder if is_remote(store.folder) else store.folder.resolve()),
             network=parts.network.state_dict(),
             averaged=None if averaged is None else averaged.state_dict(),
             averaged_models=parts.average.models,
+            masked=None if parts.masked is None else parts.masked.own(),
             optimizer=parts.optimizer.state_dict(),
             progress=at.plain(),
             random_state={"seed": self._experiment.run.seed},

@@ -42,6 +42,7 @@ class TrainingStep:
         self._alpha = recipe.augmentation.mixup_alpha
         self._partly_annotated = parts.data.store.partly_annotated
         self._clipping = recipe.gradient_clipping
+        self._masking_weight = recipe.masking.weight
         self.passes = recipe.batch // (recipe.micro_batch * parts.fabric.world_size)
 
     def __call__(
@@ -94,6 +95,13 @@ class TrainingStep:
         predictions: Predictions = self._parts.model(
             batch["mel"], generator=torch_generator(self._seed, Purpose.PATCHOUT, *key)
         )
+        loss = self._labels_loss(predictions, batch)
+        if predictions.reconstruction is not None:
+            loss = loss + self._masking_weight * predictions.reconstruction
+        return loss
+
+    @staticmethod
+    def _labels_loss(predictions: Predictions, batch: Batch) -> Tensor:
         if predictions.teacher is None:
             return known_cross_entropy(predictions.logits, batch["targets"])
         return taught_cross_entropy(

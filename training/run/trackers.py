@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -54,8 +55,7 @@ def open_tracker(kind: Kind, folder: Path, config: Mapping[str, Any]) -> Tracker
 
 class _WandB:
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
-        import wandb  # type: ignore[import-not-found]
-
+        wandb: Any = import_module("wandb")
         self._run: Any = wandb.init(
             project=_PROJECT,
             name=folder.name,
@@ -74,8 +74,7 @@ class _WandB:
 
 class _MLflow:
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
-        import mlflow  # type: ignore[import-not-found]
-
+        mlflow: Any = import_module("mlflow")
         client: Any = mlflow.MlflowClient()
         found = client.get_experiment_by_name(_PROJECT)
         experiment = found.experiment_id if found else client.create_experiment(_PROJECT)
