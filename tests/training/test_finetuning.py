@@ -153,7 +153,12 @@ def test_what_cannot_be_done_is_said_before_anything_is(
     for arguments, message in (
         (["none.csv", "--from", "no-such-model", *output], "no-such-model"),
         (["none.csv", "other.csv", *output], "unrecognized arguments: other.csv"),
-        (["--recipe.epochs", "x", "none.csv", *output], "none.csv: no such file"),
+        (
+            ["none.csv", *output, "--run.devices=2", "--recipe.batch=2", "--recipe.micro_batch=1"],
+            "finetune trains on one device",
+        ),
+        (["none.csv", *output, "--recipe.epohs=3"], "epohs"),
+        (["--recipe.epochs", "3", "none.csv", *output], "none.csv: no such file"),
         (["none.csv"], "-o/--output"),
         (["none.csv", "-o", str(tmp_path / "mine.pt")], "must end in .onnx"),
     ):

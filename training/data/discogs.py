@@ -163,7 +163,7 @@ def _make(masters: Path, releases: Path, tracks: Path, report: Report, options: 
     own = None
     if asked is not None:
         own = track_artists(source, rows, asked, of_releases)
-        report.count("tracks whose own artists are known", np.count_nonzero(own.lengths))
+        report.count("tracks whose own artists are known", int(np.count_nonzero(own.lengths)))
     group = _group(works, work_of_row[rows], own, report)
     labels = labels.take(used).take(of_used)
     validation_share, test_share = _shares(len(rows), options, report)

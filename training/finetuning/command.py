@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,15 +15,18 @@ from essentia_maest.reading.store import DEFAULT
 from training.command_line import DONE, REFUSALS, first_process
 from training.errors import ConfigError
 from training.finetuning.own_tracks import SHORTEST_SECONDS, TRACKS, make_own_table
-from training.finetuning.plan import CONFIG, plan_finetuning, shape_of
+from training.finetuning.plan import CONFIG, plan_finetuning
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
+    from training.config import Experiment
+    from training.data.store import SpectrogramStore
     from training.recipe.metrics import Scores
 
 _log = logging.getLogger("training")
 _KEPT_SECONDS = 30.0
+_COMPARED = 4
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,17 @@ def finetune(
     from training.run.inference import Computing
 
     target = checked_destination(output)
-    seconds = shape_of(start).seconds
     work = target.with_suffix(".training") if work is None else work
+    plan = partial(
+        plan_finetuning,
+        start,
+        work / "dataset",
+        work / "run",
+        config=config,
+        overrides=overrides,
+    )
+    # What is wrong with it comes up before hours are spent on spectrograms.
+    seconds = _checked(plan(tracks=1)).model.seconds
     work.mkdir(parents=True, exist_ok=True)
     table = make_own_table(
         labels, work, validation_share=validation_share, test_share=test_share, seed=seed
@@ -123,14 +136,7 @@ def finetune(
     for report in (table, made):
         _log.info(report.summary())
     store = SpectrogramStore(work / "dataset")
-    experiment = plan_finetuning(
-        start,
-        work / "dataset",
-        work / "run",
-        tracks=len(store.indices("train")),
-        config=config,
-        overrides=overrides,
-    )
+    experiment = plan(tracks=len(store.indices("train")))
     fit(experiment, resume=(work / "run").exists())
     final = work / "run" / "final.ckpt"
     averaged = load_checkpoint(final).averaged is not None
@@ -142,6 +148,7 @@ def finetune(
     model = export(
         final,
         target,
+        audio=_to_compare_on(store),
         precision=precision,
         averaged=averaged,
         name=name or target.stem,
@@ -150,6 +157,22 @@ def finetune(
     )
     refused = sum(table.refused.values()) + sum(made.refused.values())
     return Finetuned(model, final, scores, refused)
+
+
+def _checked(experiment: Experiment) -> Experiment:
+    if experiment.run.devices * experiment.run.nodes > 1:
+        raise ConfigError(
+            "finetune trains on one device; for several, make the data set with `table` and "
+            "`spectrograms`, and train with `fit`"
+        )
+    return experiment
+
+
+def _to_compare_on(store: SpectrogramStore) -> list[Path] | None:
+    """Choose training tracks where there are none for validation, which `export` would take."""
+    if len(store.indices("validation")):
+        return None
+    return [store.path(int(index)) for index in store.indices("train")[:_COMPARED]]
 
 
 def finetune_command(

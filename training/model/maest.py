@@ -320,7 +320,7 @@ class MAEST(Network):
 
     def _run(self, block: nn.Module, *inputs: Any) -> Tensor:
         # Of a frozen block nothing is kept anyway.
-        if self.recompute and self.training and block.norm1.weight.requires_grad:
+        if self.recompute and self.training and next(block.parameters()).requires_grad:
             result: Tensor = checkpoint(
                 block, *inputs, use_reentrant=False, preserve_rng_state=False
             )
