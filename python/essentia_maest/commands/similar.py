@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _SHOWN_LABELS = 3
 #: Of each track, by rank, so many are looked at for what two have in common.
 _COMPARED_LABELS = 12
+#: The rank of a label that all tracks have alike.
+_MIDDLE = 50
 
 
 def add(commands: Any) -> None:
@@ -200,7 +202,7 @@ def _same_model(library: Library, name: str | None) -> Model:
 
 def _shared(own: list[RankedLabel], theirs: list[RankedLabel]) -> list[RankedLabel]:
     """Give the labels that both have, those first in which the lower rank is highest."""
-    ranks = {label.label: label.rank for label in own if label.rank >= 50}
-    both = [label for label in theirs if label.label in ranks and label.rank >= 50]
+    ranks = {label.label: label.rank for label in own if label.rank > _MIDDLE}
+    both = [label for label in theirs if label.label in ranks and label.rank > _MIDDLE]
     both.sort(key=lambda label: -min(label.rank, ranks[label.label]))
     return both[:_SHOWN_LABELS]

@@ -131,6 +131,10 @@ class Neighbours:
         found = self._search(self._directions(queries), k + len(left_out))
         return [_without(one, left_out, k) for one in found]
 
+    def has_direction(self, row: int) -> bool:
+        """Tell whether a row can be compared: it is finite, and not all zero."""
+        return bool(self._scales[row] > 0)
+
     def same_audio(self, row: int, other: int) -> bool:
         """Tell whether two rows are the same track, or copies of it."""
         return bool(self._first[row] == self._first[other])
@@ -263,8 +267,9 @@ class Neighbours:
 
     def _exact(self, rows: Rows, direction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         wide = self._vectors[rows].astype(np.float64)
-        exact: npt.NDArray[np.float64] = wide @ direction / np.linalg.norm(wide, axis=1)
-        return np.round(exact, _DIGITS)
+        exact = wide @ direction / np.linalg.norm(wide, axis=1)
+        rounded: npt.NDArray[np.float64] = np.round(exact, _DIGITS)
+        return rounded
 
 
 def _lengths(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

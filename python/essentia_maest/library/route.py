@@ -71,6 +71,11 @@ def route(
         raise InvalidArgumentError(f"n is {count}; 2 to {MOST_TRACKS} wanted")
     if search.same_audio(begin, end):
         raise InvalidArgumentError("begin and end are the same track; two different ones wanted")
+    for row, name in ((begin, "begin"), (end, "end")):
+        if not search.has_direction(row):
+            raise InvalidArgumentError(
+                f"the embedding of the {name} is all zero, or not finite: nothing is near to it"
+            )
     ends = _directions(vectors[[begin, end]])
     rows = np.array([begin, *_candidates(search, ends, (begin, end), count), end], np.int64)
     directions = _directions(vectors[rows])
