@@ -35,6 +35,10 @@ FORBIDDEN = {
     "python/essentia_maest/library": [
         *(f"{PACKAGE}.{name}" for name in ("results", "collection", "commands", "making", "model"))
     ],
+    "python/essentia_maest/tagging": [
+        *(f"{PACKAGE}.{name}" for name in ("library", "collection", "commands", "making", "model")),
+        f"{PACKAGE}.results.opened",
+    ],
     "python/essentia_maest/collection": [f"{PACKAGE}.making", f"{PACKAGE}.commands"],
     "training": ["lab"],
     "training/recipe": ["training.data", "training.model", "training.run", "training.export"],

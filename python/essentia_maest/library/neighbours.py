@@ -274,7 +274,8 @@ class Neighbours:
 
 def _lengths(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors), dtype=np.float64)
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        lengths: npt.NDArray[np.float64] = np.sqrt(squares, dtype=np.float64)
     # Squares of what is very small or large have no float32.
     odd = ~((lengths > _SHORT) & (lengths < _LONG))
     lengths[odd] = np.linalg.norm(vectors[odd].astype(np.float64), axis=1)

@@ -33,29 +33,34 @@ def tables_of(folder: Path, table: str) -> Iterator[Table]:
     table : str
         A name of `TABLES`.
 
-    Yields
-    ------
-    arro3.core.Table
+    Returns
+    -------
+    iterator of arro3.core.Table
         All with the same columns.
 
     Raises
     ------
     essentia_maest.errors.InvalidArgumentError
-        There are none, or they do not go together.
+        There are none, or, while they are read, they do not go together.
     """
-    parts, origin, columns = PartsFolder(folder), OneOrigin(folder), None
+    parts = PartsFolder(folder)
     if not parts.files("tracks") and not parts.files("failures"):
         raise InvalidArgumentError(
             f"{path_text(folder)}: no tables found; wanted: a folder that `maest analyze -o` wrote"
         )
+    return _checked(parts, table)
+
+
+def _checked(parts: PartsFolder, table: str) -> Iterator[Table]:
+    origin, columns = OneOrigin(parts.path), None
     for found in _tables(parts, table):
         if table != "failures":
             origin.check(told_by(found.schema))
         kinds = kinds_of(found)
         if columns not in (None, kinds):
             raise InvalidArgumentError(
-                f"{path_text(folder)}: parts of {table} with different columns found: {columns} "
-                f"and {kinds}; wanted: a folder for each"
+                f"{path_text(parts.path)}: parts of {table} with different columns found: "
+                f"{columns} and {kinds}; wanted: a folder for each"
             )
         columns = kinds
         yield found

@@ -185,18 +185,23 @@ def _change(kind: Any, copy: Path, changes: Mapping[str, Values]) -> None:
                     del opened.tags[field]
             else:
                 opened.tags[field] = values
-        if _id3_version(opened) == 3:
-            # None: values of other frames stay apart as they are.
-            opened.save(v2_version=3, v23_sep=None)
-        else:
-            opened.save()
+        _save(kind, opened, copy)
+        written = kind(copy)
     except mutagen.MutagenError as error:
         if isinstance(cause := error.__context__ or error.__cause__, OSError):
             raise cause from error  # a full disk, for one
         raise TagError(f"its tags cannot be written: {error}") from error
+    lost = [field for field, values in changes.items() if _values(written, field) != values]
+    if lost:
+        raise TagError(f"its tags do not keep {', '.join(lost)}; nothing was written")
 
 
-def _id3_version(opened: Any) -> int | None:
-    """Tell which ID3v2 a file has, so that it keeps it: not every player reads 2.4."""
-    id3 = getattr(opened.tags, "_EasyID3__id3", None)
-    return id3.version[1] if id3 is not None and id3.version[0] == 2 else None
+def _save(kind: Any, opened: Any, copy: Path) -> None:
+    """Save tags; ID3v2.3, which more players read, stays that where it holds all frames."""
+    frames = getattr(opened.tags, "_EasyID3__id3", None)
+    if frames is None or frames.version[:2] != (2, 3):
+        opened.save()
+        return
+    opened.save(v2_version=3, v23_sep=None)  # None: values of other frames stay apart as they are
+    if set(getattr(kind(copy).tags, "_EasyID3__id3", ())) != set(frames):  # TMOO is of 2.4
+        opened.save()
