@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from . import analyze, bench, convert, export, info, models, playlist, similar, tag
+from . import analyze, bench, convert, export, info, models, playlist, report, similar, tag
 from .surroundings import show
 
 # In the order in which `maest --help` lists them. Each adds its parser and, as `run`, what it does.
 _SUB_COMMANDS = (
     analyze.add,
+    report.add,
     similar.add,
     playlist.add,
     tag.add,

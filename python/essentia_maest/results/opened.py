@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,25 @@ from .places import place_of
 
 if TYPE_CHECKING:
     from arro3.core import Table
+
+
+@dataclass(frozen=True)
+class SegmentPredictions:
+    """Activations over time, of the tracks of one part.
+
+    Attributes
+    ----------
+    tracks : numpy.ndarray
+        int64, shape [segments]: `id` of the track; those of one track lie together, in time.
+    starts : numpy.ndarray
+        float64, shape [segments], s.
+    predictions : numpy.ndarray
+        float32, shape [segments, classes].
+    """
+
+    tracks: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.float64]
+    predictions: npt.NDArray[np.float32]
 
 
 class Results:
@@ -182,6 +202,31 @@ class Results:
             None were computed, or by several models.
         """
         return self._vectors("predictions"), self.ids
+
+    def segment_predictions(self) -> Iterator[SegmentPredictions]:
+        """Give the activations of segments, part by part: `segments` may be more than memory holds.
+
+        Yields
+        ------
+        SegmentPredictions
+            Nothing where none were computed.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            A file is damaged.
+        """
+        for part, _ in self._read:
+            if not part.segments.exists():
+                continue
+            table = read_table(part.segments)
+            if "predictions" not in table.column_names:
+                return
+            yield SegmentPredictions(
+                np.array(column_values(table, "track"), np.int64),
+                np.array(column_values(table, "start"), np.float64),
+                np.asarray(column_vectors(table, "predictions"), np.float32),
+            )
 
     def ranks(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Rank every label of every track against the collection.
