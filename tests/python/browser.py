@@ -42,11 +42,11 @@ class Browser:
         heard, told = os.pipe(), os.pipe()
         self._process = subprocess.Popen(
             [
-                "sh",
+                "bash",  # other shells know files up to 9 only
                 "-c",
                 # Chromium reads what it is told from 3 and answers on 4.
                 f'exec "$@" 3<&{heard[0]} 4>&{told[1]}',
-                "sh",
+                "bash",
                 chromium(),
                 "--headless=new",
                 "--no-sandbox",
@@ -110,7 +110,9 @@ class Browser:
             self._note(told)
 
     def open(self, url: str) -> None:
-        """Open a page."""
+        """Open a page, in the place of the one before."""
+        self.call("Page.navigate", url="about:blank")
+        self.wait("location.href === 'about:blank'")
         self.problems.clear()
         self.requests.clear()
         self.call("Page.navigate", url=url)
@@ -141,8 +143,8 @@ class Browser:
     def click(self, x: float, y: float) -> None:
         """Click at a place."""
         self.mouse("moved", x, y)
-        for kind in ("pressed", "released"):
-            self.mouse(kind, x, y, button="left", clickCount=1)
+        self.mouse("pressed", x, y, button="left", buttons=1, clickCount=1)
+        self.mouse("released", x, y, button="left", clickCount=1)
 
     def key(self, key: str, code: int = 0, text: str = "") -> None:
         """Press a key and let go of it."""

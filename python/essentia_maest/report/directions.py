@@ -77,7 +77,7 @@ def _directions(sample: Vectors, count: int) -> Vectors:
     """Find the main directions: shape [values, count]."""
     tracks, values = sample.shape
     if tracks <= values:
-        whole = np.concatenate([block for _, block in unit_blocks(sample)])
+        whole = np.concatenate([sample[:0]] + [block for _, block in unit_blocks(sample)])
         _, _, rows = np.linalg.svd(whole.astype(np.float64), full_matrices=False)
         found = rows.T[:, :count]
     else:

@@ -46,7 +46,8 @@ def packed_text(text: str) -> Packed:
 def in_steps(values: npt.NDArray[Any], kind: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:
     """Tell values between 0 and 1 in as many steps as an unsigned integer has; NaN is 0."""
     most = np.iinfo(kind).max
-    return np.round(np.clip(np.nan_to_num(values), 0, 1) * most).astype(kind)
+    steps: npt.NDArray[Any] = np.round(np.clip(np.nan_to_num(values), 0, 1) * most).astype(kind)
+    return steps
 
 
 def _squeezed(content: bytes) -> str:

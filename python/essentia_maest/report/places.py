@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 
+from .._core import available_cpus
 from .options import MAPS
 
 NEIGHBOURS = 15
@@ -14,6 +15,8 @@ NEIGHBOURS = 15
 
 #: With fewer tracks than this, neighbours say nothing that the directions do not.
 _FEWEST = 12
+#: From so many on, threads that wait for each other take less time than they save.
+_FOR_THREADS = 5000
 _STEPS = (250, 500)
 
 Places = npt.NDArray[np.float32]
@@ -60,7 +63,8 @@ def places_on_map(
     if kind == "tsne" and len(there) >= _FEWEST:
         order = np.full(len(directions), -1, np.int64)
         order[there] = np.arange(len(there))
-        count = min(NEIGHBOURS, rows.shape[1])
+        # Of few tracks, fifteen are not near.
+        count = min(NEIGHBOURS, rows.shape[1], round(len(there) ** 0.5))
         flat = _by_neighbours(flat, order[rows[there, :count]], cosines[there, :count])
     low, high = flat.min(axis=0), flat.max(axis=0)
     span = float((high - low).max()) or 1.0
@@ -96,7 +100,8 @@ def _by_neighbours(
     # As openTSNE rescales what it begins with.
     small = begin / (begin[:, 0].std() or 1.0) * 1e-4
     early, late = _STEPS
-    grown = TSNEEmbedding(small.astype(np.float64), affinities, n_jobs=-1)
+    threads = available_cpus() if len(rows) >= _FOR_THREADS else 1
+    grown = TSNEEmbedding(small.astype(np.float64), affinities, n_jobs=threads)
     grown = grown.optimize(early, exaggeration=12, momentum=0.5)
     grown = grown.optimize(late, momentum=0.8)
     return np.asarray(grown, np.float32)

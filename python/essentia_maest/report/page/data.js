@@ -35,6 +35,12 @@ function shortName(data, label, index) {
   return family ? label.slice(family.length + 3) : label;
 }
 
+// A label in words, with the family that it is of.
+function labelWords(data, label) {
+  const family = data.families[data.familyOf[label]];
+  return family ? `${family}: ${data.labelNames[label]}` : data.labelNames[label];
+}
+
 // Where each track's tags over time lie in the columns that hold those of all.
 function indexOverTime(data) {
   let starts = 0, labels = 0, values = 0;

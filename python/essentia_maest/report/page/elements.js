@@ -48,6 +48,14 @@ function bar(share, title) {
   return meter;
 }
 
+// A button that looks for a label; the family that it is of stands behind it.
+function labelButton(data, label, search) {
+  const family = data.families[data.familyOf[label]];
+  const name = button(data.labelNames[label], () => search(`label:${data.labels[label]}`),
+    { class: "name" });
+  return [name, ...(family ? [" ", element("span", { class: "faint" }, family)] : [])];
+}
+
 // A button that opens a track.
 function trackButton(data, row, note, open) {
   const name = data.paths[row];

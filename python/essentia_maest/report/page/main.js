@@ -77,7 +77,7 @@ function makeMap(data, open) {
     if (row === null) return;
     const labels = data.labels ? standingOut(data, row).slice(0, 3) : [];
     fill(tip, element("strong", {}, data.paths[row]),
-      ...labels.map(({ label }) => element("div", {}, data.labels[label])));
+      ...labels.map(({ label }) => element("div", {}, labelWords(data, label))));
     tip.style.left = `${Math.min(x + 14, Math.max(0, box.clientWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = `${Math.min(y + 14, Math.max(0, box.clientHeight - tip.offsetHeight - 4))}px`;
   }

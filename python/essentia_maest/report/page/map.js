@@ -42,10 +42,20 @@ class TrackMap {
         isDragging ? "grabbing" : isHovering ? "pointer" : "grab",
       onViewStateChange: ({ viewState }) => this.look(viewState),
       onHover: (picked) => hover(rowOf(picked), picked.x, picked.y),
-      onClick: (picked) => rowOf(picked) !== null && open(rowOf(picked)),
       onError: (error) => notice(`The map cannot be drawn: ${error.message}`),
     });
     parent.addEventListener("keydown", (event) => this.key(event, open));
+    // deck.gl's own clicks are lost where drawing takes longer than a press of the button.
+    let pressed = null;
+    parent.addEventListener("pointerdown", (event) => (pressed = event), true);
+    parent.addEventListener("click", (event) => {
+      const moved = Math.hypot(event.clientX - pressed?.clientX, event.clientY - pressed?.clientY);
+      if (moved > 4) return;
+      const box = parent.getBoundingClientRect();
+      const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+      const picked = this.instance.pickObject({ x, y, radius: 4, layerIds: ["tracks"] });
+      if (picked) open(rowOf(picked));
+    });
   }
 
   placeOf(row) {
@@ -102,7 +112,7 @@ class TrackMap {
       length: this.rows.length,
       attributes: {
         getPosition: { value: this.positions, size: 2 },
-        getFillColor: { value: this.colours, size: 4 },
+        getFillColor: { value: this.colours, size: 4, normalized: true },
       },
     };
     const size = Math.max(1.5, Math.min(6, 300 / Math.sqrt(this.rows.length + 1)));

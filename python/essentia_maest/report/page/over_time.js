@@ -16,15 +16,15 @@ function overTime(data, row, seek) {
   const ends = [...starts.slice(1), Math.max(seconds, starts[at.columns - 1] + 0.001)];
   const lines = [];
   for (let i = 0; i < at.count; i++) {
-    const label = data.labels[data.timeLabels[at.labels + i]];
+    const number = data.timeLabels[at.labels + i], label = labelWords(data, number);
     const from = at.values + i * at.columns;
     const values = data.timeValues.subarray(from, from + at.columns);
     const name = element("span", { class: "label", title: label },
-      data.labelNames[data.timeLabels[at.labels + i]]);
+      data.labelNames[number]);
     lines.push(element("div", { class: "times" }, name, strip(label, values, starts, ends, seek)));
   }
   const scale = element("div", { class: "times faint" }, element("span", { class: "label" }),
-    element("span", { class: "scale" }, element("span", {}, duration(0)),
+    element("span", { class: "scale" }, element("span", {}, duration(starts[0])),
       element("span", {}, duration(ends[at.columns - 1]))));
   return [...lines, scale];
 }

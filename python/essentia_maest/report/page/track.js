@@ -8,7 +8,7 @@ function showTrack(data, row, { open, search }) {
   };
   const parts = [
     element("h2", {}, data.paths[row]),
-    element("p", { class: "faint" },
+    element("p", { class: "faint path" },
       [data.roots[data.rootOf[row]].name, duration(data.seconds[row]),
         data.codecs[data.codecOf[row]], ...flagsOf(data, row)].join(" · ")),
     ...flagWords(data, row),
@@ -31,8 +31,7 @@ function flagWords(data, row) {
 function labelsOfTrack(data, row, search) {
   const line = (label, first, second) =>
     element("tr", {},
-      element("td", {}, button(data.labels[label], () => search(`label:${data.labels[label]}`),
-        { class: "name" })),
+      element("td", {}, ...labelButton(data, label, search)),
       element("td", { class: "number" }, first),
       element("td", {}, second));
   const foremost = standingOut(data, row).map(({ label, rank, activation }) =>
