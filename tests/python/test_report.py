@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_results import BROKEN, FAMILIES, HOSTILE, LABELS, write_results
 from sklearn.neighbors import NearestNeighbors
 
 import essentia_maest as maest
@@ -25,6 +24,7 @@ from essentia_maest.report.options import PageOptions
 from essentia_maest.report.over_time import MOST_COLUMNS, tags_over_time
 from essentia_maest.report.places import places_on_map
 from essentia_maest.results.opened import SegmentPredictions
+from report_results import BROKEN, FAMILIES, HOSTILE, LABELS, write_results
 
 NAMES = [f"{'abc'[row % 3]}/{row}.mp3" for row in range(40)]
 KINDS = {"u8": "u1", "u16": "<u2", "u32": "<u4", "i32": "<i4", "f32": "<f4"}
@@ -101,7 +101,9 @@ def test_neighbours_are_those_of_whole_embeddings():
     rows, cosines = neighbours_of_each(vectors, directions, [str(i) for i in range(900)], 10)
     oracle = NearestNeighbors(n_neighbors=11, metric="cosine").fit(vectors)
     distances, wanted = oracle.kneighbors(vectors)
-    shared = [len(set(a) & set(b)) for a, b in zip(rows.tolist(), wanted[:, 1:].tolist())]
+    shared = [
+        len(set(a) & set(b)) for a, b in zip(rows.tolist(), wanted[:, 1:].tolist(), strict=True)
+    ]
     assert np.mean(shared) > 9.8
     np.testing.assert_allclose(cosines[:, 0], 1 - distances[:, 1], atol=1e-3)
     assert (np.diff(cosines, axis=1) <= 0).all()
@@ -274,4 +276,4 @@ def test_help_loads_no_library_of_the_report():
         "print([name for name in ('openTSNE', 'pydeck', 'scipy', 'arro3') if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
-    assert ran.stdout.splitlines()[-1] == "[]"
+    assert ran.stdout.splitlines()[-1] == "set()"

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from browser import Browser
-from report_results import BROKEN, HOSTILE, write_results, write_sound
 
+from browser import Browser
 from essentia_maest.commands.cli import main
+from report_results import BROKEN, HOSTILE, write_results, write_sound
 
 pytestmark = pytest.mark.slow
 

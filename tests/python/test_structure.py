@@ -39,6 +39,9 @@ FORBIDDEN = {
         *(f"{PACKAGE}.{name}" for name in ("library", "collection", "commands", "making", "model")),
         f"{PACKAGE}.results.opened",
     ],
+    "python/essentia_maest/report": [
+        *(f"{PACKAGE}.{name}" for name in ("collection", "commands", "making", "decoding", "model"))
+    ],
     "python/essentia_maest/collection": [f"{PACKAGE}.making", f"{PACKAGE}.commands"],
     "training": ["lab"],
     "training/recipe": ["training.data", "training.model", "training.run", "training.export"],

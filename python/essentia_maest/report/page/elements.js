@@ -56,9 +56,12 @@ function labelButton(data, label, search) {
   return [name, ...(family ? [" ", element("span", { class: "faint" }, family)] : [])];
 }
 
-// A button that opens a track.
+// A button that opens a track, where the keyboard goes on.
 function trackButton(data, row, note, open) {
   const name = data.paths[row];
-  const line = button(name, () => open(row), { class: "name", title: name });
+  const line = button(name, () => {
+    open(row);
+    byId("track").firstElementChild.focus({ preventScroll: true });
+  }, { class: "name", title: name });
   return element("li", {}, line, element("span", { class: "faint" }, note));
 }

@@ -7,7 +7,7 @@ function showTrack(data, row, { open, search }) {
     sound.audio.play().catch(() => {}); // the player says why
   };
   const parts = [
-    element("h2", {}, data.paths[row]),
+    element("h2", { tabindex: "-1" }, data.paths[row]),
     element("p", { class: "faint path" },
       [data.roots[data.rootOf[row]].name, duration(data.seconds[row]),
         data.codecs[data.codecOf[row]], ...flagsOf(data, row)].join(" · ")),
@@ -17,7 +17,10 @@ function showTrack(data, row, { open, search }) {
   if (data.labels) parts.push(...labelsOfTrack(data, row, search),
     element("h3", {}, "Over time"), ...overTime(data, row, seek));
   parts.push(...near(data, row, open));
-  fill(byId("track"), ...parts);
+  const place = byId("track");
+  fill(place, ...parts);
+  place.scrollTop = 0;
+  place.scrollIntoView({ block: "nearest" });
 }
 
 function flagWords(data, row) {
