@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     costs: dict[str, list[Cost]] = {name: [] for name in places}
     for _ in range(chosen.rounds + 1):
         for name, work in places.items():
-            costs[name].append(_cost(work))
+            costs[name].append(cost_of(work))
     print(f"Machine: {machine()}; {versions()}. Model {setting.model.name}, {chosen.patchout}, ")
     print(
         f"{len(setting.files)} files, {minutes:.1f} minutes, {chosen.at_once} at once, medians of"
@@ -112,7 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _cost(work: Callable[[], None]) -> Cost:
+def cost_of(work: Callable[[], None]) -> Cost:
+    """Tell what a piece of work takes, with the processes that it starts and ends."""
+
     def cpu() -> float:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return sum(one.ru_utime + one.ru_stime for one in used)

@@ -17,6 +17,8 @@
 #include "decoding/sndfile_library.h"
 #include "error.h"
 #include "file_analysis.h"
+#include "heard.h"
+#include "heard_file.h"
 #include "mel_config.h"
 #include "register.h"
 #include "unlocked.h"
@@ -56,6 +58,95 @@ class GuardedAudioFile {
   std::mutex mutex_;
   AudioFile file_;
 };
+
+// A file, of which only what is heard is decoded.
+class GuardedHeardFile {
+ public:
+  GuardedHeardFile(GuardedAudioFile& file, const HeardFile& heard) : file_(file), heard_(heard) {}
+
+  // Calls `work` with it, without the GIL, alone.
+  template <typename Work>
+  auto alone(const Work& work) {
+    return file_.alone([&](AudioFile&) { return work(heard_); });
+  }
+
+ private:
+  GuardedAudioFile& file_;
+  HeardFile heard_;
+};
+
+Skipping skipping(bool one_step) { return one_step ? Skipping::one_step : Skipping::exact; }
+
+// None where nothing can be left out.
+std::unique_ptr<GuardedHeardFile> if_it_gains(GuardedAudioFile& file, const HeardSamples& heard,
+                                              bool one_step) {
+  const Skipping allowed = skipping(one_step);
+  return file.alone([&](AudioFile& audio) -> std::unique_ptr<GuardedHeardFile> {
+    if (!HeardFile::gains(audio, heard, allowed)) return nullptr;
+    return std::make_unique<GuardedHeardFile>(file, HeardFile(audio, heard, allowed));
+  });
+}
+
+std::unique_ptr<GuardedHeardFile> hear_whole(GuardedAudioFile& file, const Hearing& hearing,
+                                             bool one_step) {
+  const std::int64_t promised = file.alone([](AudioFile& audio) {
+    if (audio.position() > 0) audio.restart();
+    return audio.promised_exactly();
+  });
+  if (promised <= 0) return nullptr;
+  return if_it_gains(file, HeardSamples(hearing, promised), one_step);
+}
+
+std::unique_ptr<GuardedHeardFile> hear_section(GuardedAudioFile& file, const Hearing& hearing,
+                                               std::int64_t first_frame, std::int64_t begin,
+                                               std::int64_t end, bool one_step) {
+  file.alone([=](AudioFile& audio) { audio.seek(begin); });
+  return if_it_gains(file, HeardSamples(hearing, first_frame, {begin, end}), one_step);
+}
+
+py::array_t<float> read_heard(GuardedHeardFile& self, std::int64_t count) {
+  std::vector<float> samples(static_cast<std::size_t>(std::clamp<std::int64_t>(count, 0, kPiece)));
+  samples.resize(
+      self.alone([&](HeardFile& heard) { return heard.read(samples.data(), samples.size()); }));
+  const auto found = static_cast<std::int64_t>(samples.size());
+  return to_array(std::move(samples), {found});
+}
+
+// So that processes that decode know it.
+py::tuple state_of(const Hearing& hearing) {
+  return py::make_tuple(hearing.segment_frames, hearing.hop_frames, hearing.patch_frames,
+                        hearing.first_frames);
+}
+
+Hearing hearing_from(const py::tuple& state) {
+  if (state.size() != 4) throw InvalidArgument("four values make what is heard");
+  Hearing hearing;
+  hearing.segment_frames = state[0].cast<std::int64_t>();
+  hearing.hop_frames = state[1].cast<std::int64_t>();
+  hearing.patch_frames = state[2].cast<int>();
+  hearing.first_frames = state[3].cast<std::vector<int>>();
+  return hearing;
+}
+
+void register_heard(py::module_& module) {
+  py::class_<Hearing>(module, "Hearing")
+      .def_property_readonly(
+          "has_gaps",
+          [](const Hearing& hearing) {
+            return HeardSamples(hearing, 0, {0, hearing.segment_frames * kHopSize}).has_gaps();
+          })
+      .def(py::pickle(&state_of, &hearing_from));
+  py::class_<GuardedHeardFile>(module, "HeardFile")
+      .def("read", &read_heard, py::arg("samples"))
+      .def_property_readonly("failed", [](GuardedHeardFile& self) {
+        return self.alone([](HeardFile& heard) { return heard.failed(); });
+      });
+  module.def("hear_whole", &hear_whole, py::arg("audio_file"), py::arg("hearing"),
+             py::arg("one_step") = false, py::keep_alive<0, 1>());
+  module.def("hear_section", &hear_section, py::arg("audio_file"), py::arg("hearing"),
+             py::arg("first_frame"), py::arg("begin"), py::arg("end"), py::arg("one_step") = false,
+             py::keep_alive<0, 1>());
+}
 
 std::unique_ptr<GuardedAudioFile> open(const std::string& path) {
   const Unlocked unlocked;
@@ -204,14 +295,17 @@ void register_audio_file(py::module_& module) {
 
   module.def(
       "analyze_file",
-      [](std::shared_ptr<Extractor> extractor, const Request& request, GuardedAudioFile& file) {
+      [](std::shared_ptr<Extractor> extractor, const Request& request, GuardedAudioFile& file,
+         bool one_step) {
         SignalWatch signals;
         Outputs outputs = file.alone([&](AudioFile& audio) {
-          return analyze_file(std::move(extractor), request, audio, signals.watch());
+          return analyze_file(std::move(extractor), request, audio, skipping(one_step),
+                              signals.watch());
         });
         return to_arrays(std::move(outputs));
       },
-      py::arg("extractor"), py::arg("request"), py::arg("audio_file"));
+      py::arg("extractor"), py::arg("request"), py::arg("audio_file"), py::arg("one_step") = false);
+  register_heard(module);
 }
 
 }  // namespace maest::bindings

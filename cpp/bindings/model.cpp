@@ -5,6 +5,7 @@
 
 #include "arguments.h"
 #include "extractor.h"
+#include "heard.h"
 #include "mel_frontend.h"
 #include "register.h"
 #include "unlocked.h"
@@ -89,7 +90,13 @@ void register_model(py::module_& module) {
                                }
                                return nodes;
                              })
-      .def("plan", &Extractor::plan, py::arg("request"));
+      .def("plan", &Extractor::plan, py::arg("request"))
+      .def(
+          "hearing",
+          [](const Extractor& self, const Plan& plan) {
+            return hearing_of(plan, self.info().grid);
+          },
+          py::arg("plan"));
 }
 
 }  // namespace maest::bindings

@@ -81,7 +81,8 @@ void register_source(py::module_& module) {
       .def(
           "skip",
           [](GuardedSource& self, std::int64_t samples) {
-            return self.alone([=](Source& source) { return source.skip(samples); });
+            return self.alone(
+                [=](Source& source) { return source.skip(samples, Skipping::exact); });
           },
           py::arg("samples"))
       .def("damage", [](GuardedSource& self) {

@@ -1,12 +1,12 @@
 #include "file_analysis.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "heard.h"
+#include "heard_file.h"
 #include "mel_config.h"
 #include "stream.h"
 
@@ -14,7 +14,7 @@ namespace maest {
 namespace {
 
 // Samples that are decoded at a time: few enough for the cache, many for each of Stream's calls.
-constexpr std::int64_t kPiece = 4 * kSampleRate;
+constexpr std::size_t kPiece = 4 * kSampleRate;
 
 class Analysis {
  public:
@@ -29,24 +29,20 @@ class Analysis {
   // Only what the model hears is decoded, where the source can leave samples out. False where the
   // file is not as long as it promises: what was taken for a whole segment may be a tail, which
   // hears everything.
-  bool hear_parts() {
+  bool hear_parts(Skipping allowed) {
     const std::int64_t promised = file_.promised_exactly();
     if (promised <= 0) return false;
-    HeardSamples heard(stream_.plan(), extractor_->info().grid, promised);
-    if (!heard.has_gaps()) return false;
-    SampleRange range;
-    do {
-      range = heard.next();
-      if (!leave_out(range.begin) || (!hear(range.end) && range.end <= promised)) return false;
-    } while (range.end <= promised);
-    return file_.position() >= promised;
+    const HeardSamples heard(hearing_of(stream_.plan(), extractor_->info().grid), promised);
+    if (!HeardFile::gains(file_, heard, allowed)) return false;
+    HeardFile parts(file_, heard, allowed);
+    hear(parts);
+    return !parts.failed();
   }
 
   void hear_all() {
-    file_.restart();
     stream_.reset();
     outputs_ = extractor_->empty_outputs(stream_.plan());
-    hear(INT64_MAX);
+    hear(file_);
   }
 
   Outputs finish() {
@@ -55,30 +51,13 @@ class Analysis {
   }
 
  private:
-  // False where the file ends before.
-  bool hear(std::int64_t end) {
-    piece_.resize(static_cast<std::size_t>(kPiece));
-    while (file_.position() < end) {
-      const auto wanted = static_cast<std::size_t>(std::min(end - file_.position(), kPiece));
-      const std::size_t count = file_.read(piece_.data(), wanted);
+  template <typename File>
+  void hear(File& file) {
+    std::size_t count = 0;
+    do {
+      count = file.read(piece_.data(), piece_.size());
       append(stream_.push(piece_.data(), count, watch_));
-      if (count < wanted) return false;
-    }
-    return true;
-  }
-
-  // Nobody hears what stands there instead.
-  bool leave_out(std::int64_t end) {
-    std::int64_t left = end - file_.position();
-    if (left <= 0) return true;
-    if (!file_.skip_to(end)) return false;
-    piece_.assign(static_cast<std::size_t>(std::min(left, kPiece)), 0.0F);
-    while (left > 0) {
-      const std::int64_t some = std::min(left, kPiece);
-      append(stream_.push(piece_.data(), static_cast<std::size_t>(some), watch_));
-      left -= some;
-    }
-    return true;
+    } while (count == piece_.size());
   }
 
   void append(const Outputs& more) {
@@ -90,16 +69,16 @@ class Analysis {
   AudioFile& file_;
   const Watch& watch_;
   Outputs outputs_;
-  std::vector<float> piece_;
+  std::vector<float> piece_ = std::vector<float>(kPiece);
 };
 
 }  // namespace
 
 Outputs analyze_file(std::shared_ptr<const Extractor> extractor, const Request& request,
-                     AudioFile& file, const Watch& watch) {
+                     AudioFile& file, Skipping allowed, const Watch& watch) {
   Analysis analysis(std::move(extractor), request, file, watch);
   if (file.position() > 0) file.restart();
-  if (!analysis.hear_parts()) analysis.hear_all();
+  if (!analysis.hear_parts(allowed)) analysis.hear_all();
   return analysis.finish();
 }
 

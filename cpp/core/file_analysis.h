@@ -9,9 +9,9 @@
 
 namespace maest {
 
-// Reads `file` from its beginning to its end. `watch` is as in Stream. Throws as Stream and
-// AudioFile do.
+// Reads `file` from its beginning to its end; what no kept patch hears is not decoded where that
+// changes no more than is `allowed`. `watch` is as in Stream. Throws as Stream and AudioFile do.
 Outputs analyze_file(std::shared_ptr<const Extractor> extractor, const Request& request,
-                     AudioFile& file, const Watch& watch = {});
+                     AudioFile& file, Skipping allowed = Skipping::exact, const Watch& watch = {});
 
 }  // namespace maest

@@ -16,29 +16,47 @@ struct SampleRange {
   std::int64_t end = 0;
 };
 
-// All that the kept patches of whole segments are computed from, and everything from the start of
-// what may be a tail, in order, with gaps between.
+// Where in its segments a model hears anything.
+struct Hearing {
+  std::int64_t segment_frames = 0;
+  std::int64_t hop_frames = 0;
+  int patch_frames = 0;
+  std::vector<int> first_frames;  // of the kept columns of a segment, ascending
+};
+
+Hearing hearing_of(const Plan& plan, const PatchGrid& grid);
+
+// All that the kept patches of segments are computed from, in order, with gaps between.
 class HeardSamples {
  public:
-  // Of a signal of `samples`.
-  HeardSamples(const Plan& plan, const PatchGrid& grid, std::int64_t samples);
+  // Of a whole signal of `samples`; everything is heard from the start of what may be a tail.
+  HeardSamples(const Hearing& hearing, std::int64_t samples);
+
+  // Of one segment that begins with `first_frame` of the signal, and is computed from `section`.
+  HeardSamples(const Hearing& hearing, std::int64_t first_frame, SampleRange section);
 
   // Whether there is a gap at all.
   bool has_gaps() const { return has_gaps_; }
 
-  // The next range. The last has no end: a signal may be longer than it is said to be.
+  // Samples that the signal has to have for this to hold.
+  std::int64_t needed() const { return needed_; }
+
+  // The next range. The last of a whole signal has no end: it may be longer than it is said to be.
   SampleRange next();
+  static bool has_end(const SampleRange& range);
 
  private:
   SampleRange window() const;
   void advance();
+  void look_for_gaps();
 
-  int patch_frames_;
-  std::int64_t hop_frames_;
-  std::vector<int> first_frames_;  // of the kept columns of a segment
-  std::int64_t segments_;
-  SampleRange tail_;
-  bool has_gaps_;
+  Hearing hearing_;
+  std::int64_t first_frame_ = 0;
+  std::int64_t segments_ = 1;
+  std::int64_t needed_;
+  SampleRange all_;   // what is heard if there are no gaps
+  SampleRange tail_;  // the last range, or a part of it: the end is always seen
+  bool has_gaps_ = false;
   std::int64_t segment_ = 0;  // the next window
   std::size_t column_ = 0;
 };

@@ -67,7 +67,8 @@ class Chirp : public maest::Source {
     at_ = static_cast<std::size_t>(sample);  // anywhere, also past the end
     return true;
   }
-  std::int64_t skip(std::int64_t samples) override {
+  bool can_skip(maest::Skipping) const override { return make_.skips; }
+  std::int64_t skip(std::int64_t samples, maest::Skipping) override {
     if (!make_.skips || part_ == make_.parts.size()) return 0;
     // By whole blocks.
     const auto block = static_cast<std::int64_t>(make_.block);

@@ -19,8 +19,9 @@ from typing import Any
 
 from essentia_maest.files import write_whole
 from essentia_maest.machine import machine, versions
+from lab.sanitized import build, require_watched, variables_of
 
-from .damage_worker import damaged_file
+from .damage_worker import MOST_MEMORY, damaged_file
 from .measuring import make_files
 from .recipes import all_recipes
 
@@ -40,8 +41,11 @@ FORMATS = {
     "wav": r"^(wav|rifx|w64|rf64)_(PCM_16|PCM_24|FLOAT|pcm_u8|ULAW|IMA|MS_|GSM)\w*_44100_[12]ch",
     "aiff": r"^aiff_(PCM_16|PCM_24|FLOAT|ULAW|pcm_s16le)_\w+_44100_[126]ch.aiff",
     "caf": r"^caf_(PCM_16|PCM_24|FLOAT|ULAW|ALAC_16)_libsndfile_44100_[126]ch.caf",
-    "others": r"^(asf_wmav2__|matroska_(opus|flac|aac|vorbis)_|adts_aac__44100"
-    r"|wavpack_.*PCM_16_44100|tta_|ac3_|au_PCM_16|musepack)",
+    "wma": r"^asf_(wmav[12]__(22050|44100)|mp3|pcm|wmav2_streamed)",
+    "matroska": r"^(matroska|webm)_(opus|flac|aac|vorbis|mp3|wavpack)_",
+    "adts": r"^adts_aac_(_(22050|44100)|HE|joined-[0-3])",
+    "others": r"^(ape_.*-2000_44100|wavpack_.*PCM_16_44100|tta_|ac3_|au_PCM_16|musepack"
+    r"|dsf_|avi_mp3|flv_aac)",
 }
 """The files of each format that are damaged, by their names."""
 
@@ -77,17 +81,21 @@ def damage_formats(
     count: int = 1000,
     seed: int = 0,
     only: str | None = None,
+    *,
     workers: int = 1,
+    sanitize: bool = False,
+    minutes: float | None = None,
 ) -> Path:
     """Decode damaged files with `essentia_maest.AudioFile`, and write a table of figures.
 
-    Under AddressSanitizer: build the package with ``-C cmake.define.MAEST_SANITIZE=address``, and
-    set LD_PRELOAD to its run-time library.
+    What was done is kept: repeated, it goes on where it was. Formats take turns, so that each has
+    its share of a run that ends early.
 
     Parameters
     ----------
     output : path
-        Folder for the sound files, those that crash a decoder, and the table (damage.md).
+        Folder for the sound files, what came of damaged ones, those that crash a decoder, and the
+        table (damage.md).
     count : int
         Damaged files of each format.
     seed : int
@@ -96,26 +104,50 @@ def damage_formats(
         A regular expression: names in `FORMATS`; default: all.
     workers : int
         Processes at the same time.
+    sanitize : bool
+        Build the engine with AddressSanitizer and UndefinedBehaviorSanitizer (in a folder of
+        `output`), and decode with it. Decoders are as they are, but for the memory that they take,
+        which is the sanitizer's.
+    minutes : float, optional
+        Begin nothing later.
 
     Returns
     -------
     path
         The table.
     """
-    results = {}
+    names = [name for name in FORMATS if re.fullmatch(only or ".*", name)]
+    variables = _sanitized(output) if sanitize else {}
+    end = time.monotonic() + 60 * minutes if minutes else float("inf")
+    runs = {name: _Damaging(name, output, seed, variables) for name in names}
     table = output / "damage.md"
-    for name in FORMATS:
-        if re.fullmatch(only or ".*", name):
-            results[name] = damage_format(name, output, count, seed, workers)
-            write_whole(table, _report(results, seed))
+    kind = "Engine under AddressSanitizer and UndefinedBehaviorSanitizer." if sanitize else ""
+    for done in range(0, count, _AT_ONCE * workers):
+        for run in runs.values():
+            if time.monotonic() > end:
+                break
+            run.go_on(min(done + _AT_ONCE * workers, count), workers)
+            found = {name: one.outcomes for name, one in runs.items() if one.outcomes.files}
+            write_whole(table, _report(found, seed, kind))
     return table
 
 
-def _report(results: dict[str, Outcomes], seed: int) -> str:
-    lines = [f"Machine: {machine()}; {versions()}. Seed {seed}.\n", *_table(results), ""]
+def _sanitized(output: Path) -> dict[str, str]:
+    package = build(output / "sanitizers")
+    reports = output / "sanitizers" / "reports"
+    reports.mkdir(exist_ok=True)
+    require_watched(package, reports, variables_of(package, reports))
+    variables = variables_of(package)
+    limit = f"max_allocation_size_mb={MOST_MEMORY >> 20}"
+    return {**variables, "ASAN_OPTIONS": f"{variables['ASAN_OPTIONS']}:{limit}"}
+
+
+def _report(results: dict[str, Outcomes], seed: int, kind: str) -> str:
+    lines = [f"Machine: {machine()}; {versions()}. Seed {seed}. {kind}".rstrip() + "\n"]
+    lines += [*_table(results), ""]
     for name, outcomes in results.items():
-        for kind in ("crashes", "hangs", "greedy", "odd"):
-            lines += [f"- {name}, {kind}: {json.dumps(each)}" for each in getattr(outcomes, kind)]
+        for what in ("crashes", "hangs", "greedy", "odd"):
+            lines += [f"- {name}, {what}: {json.dumps(each)}" for each in getattr(outcomes, what)]
     return "\n".join(lines) + "\n"
 
 
@@ -133,53 +165,83 @@ def damage_format(name: str, output: Path, count: int, seed: int, workers: int =
     -------
     Outcomes
     """
-    folder = output / "sound" / name
-    recipes = [
-        replace(recipe, seconds=_SECONDS_OF_SOUND)
-        for recipe in all_recipes()
-        if re.search(FORMATS[name], recipe.name)
-    ]
-    make_files(recipes, folder)
-    outcomes = Outcomes()
-    ranges = [(first, min(first + _AT_ONCE, count)) for first in range(0, count, _AT_ONCE)]
-
-    def run(numbers: tuple[int, int]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        return _run(folder, seed, *numbers, output / "crashes")
-
-    with ThreadPoolExecutor(workers) as pool:
-        for answers in pool.map(run, ranges):
-            for number, answer in answers:
-                outcomes.add(number, answer)
-    return outcomes
+    run = _Damaging(name, output, seed, {})
+    run.go_on(count, workers)
+    return run.outcomes
 
 
-def _run(
-    folder: Path, seed: int, first: int, end: int, crashes: Path
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Decode files `first` to `end`, in a new process after each crash."""
-    answers = []
-    with tempfile.TemporaryDirectory(prefix="formats-") as scratch:
-        while first < end:
-            with open(Path(scratch, "stderr"), "wb") as words:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "lab.formats.damage_worker", str(folder), str(seed),
-                     str(first), str(end), scratch],
-                    stdout=subprocess.PIPE,
-                    stderr=words,
-                )  # fmt: skip
-            found = _follow(process)
-            answers += found
-            last = found[-1] if found else ({"number": first}, {"outcome": "crashed"})
-            if not found:
-                answers.append(last)
-            first = last[0]["number"] + 1
-            if last[1]["outcome"] in ("crashed", "hung"):
-                last[1]["words"] = Path(scratch, "stderr").read_text(errors="replace")[-4000:]
-                _keep(folder, seed, last[0]["number"], crashes)
-    return answers
+Answers = list[tuple[dict[str, Any], dict[str, Any]]]
 
 
-def _follow(process: subprocess.Popen[bytes]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+class _Damaging:
+    """The damaged files of one format: those that were decoded, in this run or before."""
+
+    def __init__(self, name: str, output: Path, seed: int, variables: dict[str, str]) -> None:
+        self._name = name
+        self._folder = output / "sound" / name
+        self._crashes = output / "crashes"
+        self._seed = seed
+        self._variables = variables
+        self._kept = output / "answers" / f"{name}-{seed}.jsonl"
+        self.outcomes = Outcomes()
+        self._done = 0
+        if self._kept.exists():
+            for line in self._kept.read_text().splitlines():
+                self._count(json.loads(line))
+
+    def go_on(self, count: int, workers: int) -> None:
+        """Decode files up to a number."""
+        starts = range(self._done, count, _AT_ONCE)
+        if not starts:
+            return
+        self._make_sound()
+        self._kept.parent.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(workers) as pool, open(self._kept, "a") as kept:
+            for answers in pool.map(lambda first: self._decode(first, count), starts):
+                kept.write(json.dumps(answers) + "\n")
+                kept.flush()
+                self._count(answers)
+
+    def _make_sound(self) -> None:
+        if self._folder.exists():
+            return
+        recipes = [
+            replace(recipe, seconds=_SECONDS_OF_SOUND)
+            for recipe in all_recipes()
+            if re.search(FORMATS[self._name], recipe.name)
+        ]
+        make_files(recipes, self._folder)
+
+    def _decode(self, first: int, count: int) -> Answers:
+        """Decode some files from `first` on, in a new process after each crash."""
+        answers: Answers = []
+        end = min(first + _AT_ONCE, count)
+        with tempfile.TemporaryDirectory(prefix="formats-") as scratch:
+            while first < end:
+                with open(Path(scratch, "stderr"), "wb") as words:
+                    process = subprocess.Popen(
+                        [sys.executable, "-m", "lab.formats.damage_worker", str(self._folder),
+                         str(self._seed), str(first), str(end), scratch],
+                        stdout=subprocess.PIPE,
+                        stderr=words,
+                        env={**os.environ, **self._variables},
+                    )  # fmt: skip
+                found = _follow(process) or [({"number": first}, {"outcome": "crashed"})]
+                answers += found
+                number, answer = found[-1]
+                first = number["number"] + 1
+                if answer["outcome"] in ("crashed", "hung"):
+                    answer["words"] = _last_words(Path(scratch, "stderr"))
+                    _keep(self._folder, self._seed, number["number"], self._crashes)
+        return answers
+
+    def _count(self, answers: Answers) -> None:
+        self._done += len(answers)
+        for number, answer in answers:
+            self.outcomes.add(number, answer)
+
+
+def _follow(process: subprocess.Popen[bytes]) -> Answers:
     """Read what a process says, until it ends or takes too long for a file."""
     assert process.stdout is not None
     answers = []
@@ -212,6 +274,12 @@ def _follow(process: subprocess.Popen[bytes]) -> list[tuple[dict[str, Any], dict
         outcome = "hung" if hung else "crashed"
         answers.append((begun, {"outcome": outcome, "decoder": decoder, "died": died}))
     return answers
+
+
+def _last_words(said: Path) -> str:
+    words = said.read_text(errors="replace")
+    sanitizer = max(words.find("ERROR: "), words.find("runtime error: "))
+    return words[sanitizer : sanitizer + 2000] if sanitizer >= 0 else words[-2000:]
 
 
 def _keep(folder: Path, seed: int, number: int, crashes: Path) -> None:

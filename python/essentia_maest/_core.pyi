@@ -101,6 +101,7 @@ class Extractor:
         """Each operator of ours -> the number of nodes that the engine computes."""
 
     def plan(self, request: Request) -> Plan: ...
+    def hearing(self, plan: Plan) -> Hearing: ...
 
 class Request:
     """What is asked. None is the engine's default, which the attribute of that name then tells.
@@ -284,9 +285,43 @@ class MelFrontend:
 def mel_spectrogram(samples: _Array) -> _Array: ...
 def extract(extractor: Extractor, request: Request, samples: _Array) -> tuple[_Array, ...]: ...
 def analyze_file(
-    extractor: Extractor, request: Request, audio_file: AudioFile
+    extractor: Extractor, request: Request, audio_file: AudioFile, one_step: bool = False
 ) -> tuple[_Array, ...]:
-    """Compute what is asked of a file, from its beginning to its end."""
+    """Compute what is asked of a file, from its beginning to its end.
+
+    What no kept patch hears is not decoded where samples stay the same to the bit, or, for
+    `one_step`, within one step of 16 bits.
+    """
+
+class Hearing:
+    """Where in its segments a model hears anything; can be pickled."""
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether there is anything that it does not hear."""
+
+class HeardFile:
+    """A file of which no more is decoded than what is heard."""
+
+    def read(self, samples: int) -> _Array:
+        """Give the next samples, at most so many: zeros where nothing is heard."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the file is not as long as was taken for granted: nothing read counts."""
+
+def hear_whole(audio_file: AudioFile, hearing: Hearing, one_step: bool = False) -> HeardFile | None:
+    """Begin a file from its beginning; None where nothing can be left out."""
+
+def hear_section(
+    audio_file: AudioFile,
+    hearing: Hearing,
+    first_frame: int,
+    begin: int,
+    end: int,
+    one_step: bool = False,
+) -> HeardFile | None:
+    """Go to the samples of one segment; None where nothing of them can be left out."""
 
 def identify(path: bytes) -> Container: ...
 def routes() -> tuple[Route, ...]:

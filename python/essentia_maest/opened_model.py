@@ -16,6 +16,7 @@ from .decoding.audio_file import AudioFile, engine_file
 from .errors import UntrainedModelWarning
 from .file_analysis import FileAnalysis
 from .front_end import SAMPLE_RATE
+from .hearing import Hearing, Mp3Error, checked_mp3_error
 from .ort_library import use_library
 from .reading.description import read_info, read_labels
 from .reading.families import METADATA_KEY, checked_families
@@ -152,6 +153,30 @@ class OpenedModel:
         """
         return self._engine.plan(request.for_engine())
 
+    def hearing(self, plan: _core.Plan, mp3_error: Mp3Error = "none") -> Hearing | None:
+        """Tell what of files has to be decoded.
+
+        Parameters
+        ----------
+        plan : Plan
+            What is asked comes to.
+        mp3_error : {"none", "1lsb"}, default "none"
+            What leaving out may change of mp3: see `Model.analyze_file`.
+
+        Returns
+        -------
+        Hearing or None
+            None is everything.
+
+        Raises
+        ------
+        InvalidArgumentError
+            `mp3_error` is neither.
+        """
+        known = checked_mp3_error(mp3_error)
+        heard = self._engine.hearing(plan)
+        return Hearing(heard, known) if heard.has_gaps else None
+
     def run(
         self, request: Request, audio: npt.ArrayLike, sample_rate: float = SAMPLE_RATE
     ) -> dict[str, Array]:
@@ -182,7 +207,11 @@ class OpenedModel:
         return dict(zip(request.outputs, results, strict=True))
 
     def run_file(
-        self, request: Request, path: str | os.PathLike[str], segments: int | None = None
+        self,
+        request: Request,
+        path: str | os.PathLike[str],
+        segments: int | None = None,
+        mp3_error: Mp3Error = "none",
     ) -> FileAnalysis:
         """Compute what is asked of a file, decoded piece by piece.
 
@@ -195,6 +224,8 @@ class OpenedModel:
         segments : int, optional
             Compute only so many segments, spread evenly over the file; None is all, and so is what
             has no more.
+        mp3_error : {"none", "1lsb"}, default "none"
+            See `Model.analyze_file`.
 
         Returns
         -------
@@ -209,8 +240,9 @@ class OpenedModel:
         """
         plan = self.plan(request)
         spread = Spread.of(plan, segments)
+        hearing = self.hearing(plan, mp3_error)
         with AudioFile(path) as file:
-            results, chosen = self._results_of(request, file, spread)
+            results, chosen = self._results_of(request, file, spread, hearing)
             starts = (
                 plan.start_seconds(len(results[0]))
                 if chosen.starts is None
@@ -234,16 +266,17 @@ class OpenedModel:
             )
 
     def _results_of(
-        self, request: Request, file: AudioFile, spread: Spread | None
+        self, request: Request, file: AudioFile, spread: Spread | None, hearing: Hearing | None
     ) -> tuple[tuple[Array, ...], Chosen]:
         opened = engine_file(file)
         if opened is not None and spread is None:
-            results = _core.analyze_file(self._engine, request.for_engine(), opened)
+            one_step = hearing is not None and hearing.mp3_error == "1lsb"
+            results = _core.analyze_file(self._engine, request.for_engine(), opened, one_step)
             return results, Chosen(None, None)
         stream = self.open_stream(request)
         chosen, parts = Chosen(None, None), None
         outputs: list[tuple[Array, ...]] = []
-        for part in wanted_parts(file, spread):
+        for part in wanted_parts(file, spread, hearing):
             if isinstance(part, Chosen):
                 chosen, parts, outputs = part, None, []
                 stream.reset()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from . import _core
 from .errors import AudioFileError, InvalidArgumentError
 from .front_end import SAMPLE_RATE
+from .hearing import READ_SAMPLES, Hearing, pieces
 from .stream import Stream
 
 Samples = npt.NDArray[np.float32]
@@ -156,7 +157,9 @@ class SeekableAudio(Protocol):
         """Go to a position, exactly."""
 
 
-def wanted_parts(file: SeekableAudio, spread: Spread | None) -> Iterator[Chosen | Samples]:
+def wanted_parts(
+    file: SeekableAudio, spread: Spread | None, hearing: Hearing | None = None
+) -> Iterator[Chosen | Samples]:
     """Read of a file what is wanted of it.
 
     Parameters
@@ -165,6 +168,8 @@ def wanted_parts(file: SeekableAudio, spread: Spread | None) -> Iterator[Chosen 
         At its beginning.
     spread : Spread or None
         None is the whole.
+    hearing : Hearing, optional
+        What is not heard comes as zeros, where it need not be decoded.
 
     Yields
     ------
@@ -180,7 +185,14 @@ def wanted_parts(file: SeekableAudio, spread: Spread | None) -> Iterator[Chosen 
     """
     if spread is None:
         yield Chosen(None, None)
-        yield from _pieces(file)
+        heard = None if hearing is None else hearing.whole(file)
+        if heard is not None:
+            yield from pieces(heard.read)
+            if not heard.failed:
+                return
+            yield Chosen(None, None)
+            file.seek(0.0)
+        yield from pieces(file.read)
         return
     samples = _promised(file)
     counted = samples is None
@@ -188,14 +200,14 @@ def wanted_parts(file: SeekableAudio, spread: Spread | None) -> Iterator[Chosen 
         samples = _count(file)
     while (starts := spread.starts(samples)) is not None:
         yield Chosen(starts, samples)
-        if (yield from _sections(file, map(spread.section, starts))):
+        if (yield from _sections(file, map(spread.section, starts), hearing)):
             return
         if counted:
             raise AudioFileError("the file has another length each time it is read")
         samples, counted = _count(file), True
     yield Chosen(None, None)
     file.seek(0.0)
-    yield from _pieces(file)
+    yield from pieces(file.read)
 
 
 class PartsStream:
@@ -242,30 +254,33 @@ def start_seconds(starts: Sequence[int]) -> npt.NDArray[np.float64]:
     return np.fromiter(map(_core.front_end.frames_to_seconds, starts), np.float64)
 
 
-_READ_SAMPLES = 1 << 16
-
-
 def _promised(file: SeekableAudio) -> int | None:
     return None if file.seconds is None else math.floor(file.seconds * SAMPLE_RATE)
 
 
 def _count(file: SeekableAudio) -> int:
     file.seek(0.0)
-    return sum(map(len, _pieces(file)))
+    return sum(map(len, pieces(file.read)))
 
 
-def _pieces(file: SeekableAudio) -> Iterator[Samples]:
-    while len(piece := file.read(_READ_SAMPLES)):
-        yield piece
-
-
-def _sections(file: SeekableAudio, sections: Iterator[Section]) -> Generator[Samples, None, bool]:
+def _sections(
+    file: SeekableAudio, sections: Iterator[Section], hearing: Hearing | None
+) -> Generator[Samples, None, bool]:
     """Read sections; return False as soon as the file ends before one does."""
     for section in sections:
-        file.seek(section.begin / SAMPLE_RATE)
-        left = section.end - section.begin
+        begin, end = section.begin, section.end
+        first_frame = begin // _FRAME + section.lead
+        heard = None if hearing is None else hearing.section(file, first_frame, begin, end)
+        if heard is not None:
+            for piece in pieces(heard.read):
+                yield piece
+                begin += len(piece)
+            if not heard.failed:
+                continue
+        file.seek(begin / SAMPLE_RATE)
+        left = end - begin
         while left:
-            piece = file.read(min(left, _READ_SAMPLES))
+            piece = file.read(min(left, READ_SAMPLES))
             if not len(piece):
                 return False
             yield piece

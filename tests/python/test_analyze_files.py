@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -65,19 +67,54 @@ def test_failures_are_values(model, tracks, tmp_path, monkeypatch):
     assert {one.stage for name, one in failed.items() if name != "nan.wav"} == {"decode"}
 
 
-def test_closing_early_ends_all_processes(model, tracks):
+@pytest.fixture
+def without_collection() -> Iterator[None]:
+    """What is let go of is not what Python's collector finds some time."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def shared_memory() -> list[str]:
+    """What this process has of it, open or mapped."""
+    mapped = Path("/proc/self/maps").read_text().splitlines()
+    opened = [os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return [line for line in (*mapped, *opened) if "maest-samples" in line]
+
+
+@pytest.mark.parametrize("way", ["close", "context", "error", "break"])
+def test_leaving_early_lets_go_of_everything(model, tracks, without_collection, way):
     before = None
     for _ in range(3):
-        results = maest.analyze_files(tracks * 3, model=model, workers=2)
-        assert isinstance(next(results), maest.FileAnalysis)
-        assert worker_pids()
-        results.close()
+        leave(maest.analyze_files(tracks * 3, model=model, workers=2, hop=0.5), way)
         assert worker_pids() == []
-        del results
-        gc.collect()  # arrays on shared memory hold it as long as they live
+        assert shared_memory() == []
         # What is opened once, for good, is open after the first.
         before = before or len(os.listdir("/proc/self/fd"))
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def leave(results, way: str) -> None:
+    """Take a result, and leave the rest."""
+    if way == "break":
+        for found in results:
+            assert isinstance(found, maest.FileAnalysis)
+            assert worker_pids()
+            break
+        return
+    assert isinstance(next(results), maest.FileAnalysis)
+    assert shared_memory()
+    assert worker_pids()
+    if way == "close":
+        results.close()
+        assert list(results) == []
+    elif way == "context":
+        with results as same:
+            next(same)
+    else:
+        with contextlib.suppress(KeyError), results:
+            raise KeyError
 
 
 def test_letting_go_ends_all_processes(model, tracks):

@@ -165,7 +165,7 @@ bool AudioFile::seek_at_once(std::int64_t sample) {
   return true;
 }
 
-bool AudioFile::skip_to(std::int64_t sample) {
+bool AudioFile::skip_to(std::int64_t sample, Skipping allowed) {
   if (sample < position_) return false;
   const auto left = static_cast<std::int64_t>(ready_.size() - used_);
   Resampler there = *resampler_;
@@ -174,7 +174,7 @@ bool AudioFile::skip_to(std::int64_t sample) {
     discard_until(sample);
     return position_ == sample;
   }
-  if (!leave_out(first - resampler_->next_sample())) return false;
+  if (!leave_out(first - resampler_->next_sample(), allowed)) return false;
   resampler_ = std::move(there);
   ready_.clear();
   used_ = 0;
@@ -183,10 +183,10 @@ bool AudioFile::skip_to(std::int64_t sample) {
 }
 
 // Of the source's samples, as many; false where they end before, or another rate begins.
-bool AudioFile::leave_out(std::int64_t samples) {
+bool AudioFile::leave_out(std::int64_t samples, Skipping allowed) {
   while (samples > 0) {
     if (block_.count == 0) {
-      samples -= source_->skip(samples);
+      samples -= source_->skip(samples, allowed);
       if (samples == 0) break;
       block_ = source_->next();
       if (block_.count == 0 || block_.rate != resampler_->rate()) return false;

@@ -58,7 +58,9 @@ class AudioFile {
 
   // Goes forward; what lies between is not decoded where the source can leave it out. False where
   // it cannot be done: the file ends before, or its rate changes. Then only restart() goes on.
-  bool skip_to(std::int64_t sample);
+  bool skip_to(std::int64_t sample, Skipping allowed = Skipping::exact);
+  // Whether the source can leave anything out.
+  bool can_skip(Skipping allowed) const { return source_->can_skip(allowed); }
 
   // Begins anew, as if it had just been opened.
   void restart() { begin(); }
@@ -79,7 +81,7 @@ class AudioFile {
   bool next_block();
   void reach_end();
   void discard_until(std::int64_t sample);
-  bool leave_out(std::int64_t samples);
+  bool leave_out(std::int64_t samples, Skipping allowed);
 
   Open open_;
   FileHeader header_;

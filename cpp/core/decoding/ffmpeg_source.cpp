@@ -87,8 +87,13 @@ class FfmpegSource : public Source {
     return false;
   }
 
-  std::int64_t skip(std::int64_t samples) override {
-    if (!flac_ && pcm_bytes_ == 0) return 0;
+  // Samples that are floats may be no numbers, which has to be seen.
+  bool can_skip(Skipping) const override {
+    return flac_ || (pcm_bytes_ > 0 && facts_.codec.rfind("pcm_f", 0) != 0);
+  }
+
+  std::int64_t skip(std::int64_t samples, Skipping allowed) override {
+    if (!can_skip(allowed)) return 0;
     const std::int64_t there = leave_out(samples);
     position_ += there;
     return there;

@@ -20,7 +20,9 @@ namespace {
 
 constexpr std::size_t kWindow = 1U << 20;
 constexpr std::int64_t kFrames = 4096;    // read at once
-constexpr int kWarmUp = 6;                // frames of MPEG audio
+constexpr int kWarmUp = 6;                // frames of MPEG audio, before a place that is gone to
+constexpr int kShortWarmUp = 1;           // likewise, where the last bit may differ
+constexpr int kShortestSkip = 8;          // likewise: fewer cost more to go past than to decode
 constexpr int kLongestReach = 2;          // likewise
 constexpr int kMostFailures = 10000;      // one after the other; each is a packet
 constexpr int kMostChannels = 1024;       // of libsndfile
@@ -179,7 +181,7 @@ class SndfileSource : public Source {
     if (sample < 0 || (sample > 0 && (parts_.size() > 1 || !seeks_))) {
       return false;
     }
-    if (part_ == 0 && stream_ != nullptr && go_to(sample)) {
+    if (part_ == 0 && stream_ != nullptr && go_to(sample, warm_up_)) {
       position_ = sample;
       return true;
     }
@@ -187,8 +189,26 @@ class SndfileSource : public Source {
       open(0);
       return true;
     }
-    if (stream_ != nullptr && !go_to(position_)) note("it cannot be searched");
+    if (stream_ != nullptr && !go_to(position_, warm_up_)) note("it cannot be searched");
     return false;
+  }
+
+  // Samples that are floats may be no numbers, which has to be seen.
+  bool can_skip(Skipping allowed) const override {
+    if (parts_.size() > 1 || !seeks_) return false;
+    if (mpeg_) return allowed == Skipping::one_step;
+    return facts_.codec.rfind("pcm_", 0) == 0 && facts_.codec.rfind("pcm_f", 0) != 0;
+  }
+
+  std::int64_t skip(std::int64_t samples, Skipping allowed) override {
+    const std::int64_t there = position_ + samples;
+    if (!can_skip(allowed) || samples < shortest_skip_ || there > facts_.promised) return 0;
+    if (!go_to(there, short_warm_up_)) {
+      if (!go_to(position_, warm_up_)) note("it cannot be searched");
+      return 0;
+    }
+    position_ = there;
+    return samples;
   }
 
  private:
@@ -200,9 +220,9 @@ class SndfileSource : public Source {
     }
   }
 
-  // Some frames earlier, and these are decoded: the first ones after a jump miss what was before.
-  bool go_to(std::int64_t sample) {
-    const std::int64_t from = std::max<std::int64_t>(sample - warm_up_, 0);
+  // Some samples earlier, and these are decoded: the first ones after a jump miss what was before.
+  bool go_to(std::int64_t sample, std::int64_t warm_up) {
+    const std::int64_t from = std::max<std::int64_t>(sample - warm_up, 0);
     if (!stream_->seek(from)) return false;
     for (std::int64_t left = sample - from; left > 0;) {
       const std::size_t got = stream_->read(samples_.data(), std::min(left, kFrames));
@@ -228,6 +248,8 @@ class SndfileSource : public Source {
     }
     facts_.promised = frames.promised_samples();
     warm_up_ = std::int64_t{kWarmUp} * frames.samples_per_frame;
+    short_warm_up_ = std::int64_t{kShortWarmUp} * frames.samples_per_frame;
+    shortest_skip_ = std::int64_t{kShortestSkip} * frames.samples_per_frame;
     // Of low bit rates mpg123 does not go back far enough, and complains on stderr.
     seeks_ = frames.layer != 3 || (frames.version == 1 && frames.reach <= kLongestReach);
     if (frames.missing > 0) note(message("the last frame lacks ", frames.missing, " bytes"));
@@ -287,6 +309,8 @@ class SndfileSource : public Source {
   bool mpeg_ = false;
   bool seeks_ = false;        // exactly
   std::int64_t warm_up_ = 0;  // samples
+  std::int64_t short_warm_up_ = 0;
+  std::int64_t shortest_skip_ = 0;
   std::vector<OggPart> parts_;
   std::size_t part_ = 0;
   std::int64_t position_ = 0;  // in this part

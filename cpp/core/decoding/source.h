@@ -19,6 +19,12 @@ struct SourceFacts {
   bool is_exact = false;  // the promise leaves nothing out that is decoded, nor the other way round
 };
 
+// What leaving samples out may change of those that follow.
+enum class Skipping {
+  exact,     // nothing
+  one_step,  // each by one step of 16 bits (1 / 32768) at the most
+};
+
 // Samples that follow each other, all channels averaged as MonoMixer does.
 struct Block {
   const float* samples = nullptr;  // valid until the source is asked again
@@ -44,11 +50,18 @@ class Source {
   // what it was.
   virtual bool seek(std::int64_t sample) = 0;
 
-  // Leaves out the next samples, at most so many, without decoding them, where what follows stays
-  // the same to the bit. Returns how many: fewer (also none) where it is not possible, or at the
-  // end.
-  virtual std::int64_t skip(std::int64_t samples) {
+  // Whether skip() can leave anything out.
+  virtual bool can_skip(Skipping allowed) const {
+    (void)allowed;
+    return false;
+  }
+
+  // Leaves out the next samples, at most so many, without decoding them, where what follows changes
+  // no more than is allowed. Returns how many: fewer (also none) where it is not possible, or at
+  // the end.
+  virtual std::int64_t skip(std::int64_t samples, Skipping allowed) {
     (void)samples;
+    (void)allowed;
     return 0;
   }
 

@@ -108,7 +108,9 @@ class Analysing(Generic[Result]):
         long_seconds: float = LONG_SECONDS,
         hashed: bool = False,
     ) -> None:
-        self._spread = options.spread(model.plan(options.request))
+        plan = model.plan(options.request)
+        self._spread = options.spread(plan)
+        self._hearing = model.hearing(plan, options.mp3_error)
         self._model = model
         self._options = options
         self._shares = shares
@@ -153,6 +155,7 @@ class Analysing(Generic[Result]):
                 self._open_audio,
                 self._limit,
                 hashed=self._hashed,
+                hearing=self._hearing,
             ) as pool,
             SideBySide[_Heard[Result]](threads, pool.wake) as self._threads,
         ):

@@ -187,7 +187,8 @@ class GuardedAnalysis:
                     return
                 self._analysis.push(samples[begin : begin + step])
         except Exception as error:
-            self._error = error
+            # Its frames would hold the samples, and with them memory that is shared.
+            self._error = error.with_traceback(None)
 
     def finish(self) -> Analysis:
         """End the track.

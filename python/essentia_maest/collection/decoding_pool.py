@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 
+from ..hearing import Hearing
 from ..log import LOGGER, tell_again
 from ..spread import Chosen, Spread
 from .arriving import Arriving
@@ -45,6 +46,8 @@ class DecodingPool:
         waits, and that time does not count.
     hashed : bool
         Whether the audio is hashed, too.
+    hearing : Hearing, optional
+        What need not be decoded; zeros come instead.
     """
 
     def __init__(
@@ -55,11 +58,13 @@ class DecodingPool:
         limit: Callable[[str], float],
         *,
         hashed: bool = False,
+        hearing: Hearing | None = None,
     ) -> None:
         self._windows = windows
         self._open_audio = open_audio
         self._limit = limit
         self._hashed = hashed
+        self._hearing = hearing
         self._workers = Workers(workers, self._start)
         self._free = list(range(windows))
         self._set_up: SetUp | None = None
@@ -203,6 +208,7 @@ class DecodingPool:
                 PIECE_SAMPLES,
                 LOGGER.getEffectiveLevel(),
                 self._hashed,
+                self._hearing,
             )
         return WorkerProcess(partial(decode, self._set_up), self._set_up.windows)
 

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MaestError
+from ..hearing import Hearing, pieces
 from ..log import kept
 from ..results.audio_hash import audio_hash
 from ..spread import Chosen, Spread, wanted_parts
+from .flags import SILENT_BELOW
 from .messages import (
     AudioSource,
     Facts,
@@ -56,7 +58,8 @@ def decode(set_up: SetUp, job: Job, connection: Connection, clock: Clock) -> Lon
             try:
                 if job.longest is not None and (source.seconds or 0.0) >= job.longest:
                     return Long()
-                facts = _decode(source, job.spread, _Outlet(connection, set_up, job.window, clock))
+                outlet = _Outlet(connection, set_up, job.window, clock)
+                facts = _decode(source, job.spread, set_up.hearing, outlet)
                 if set_up.hashed:
                     facts = dataclasses.replace(facts, audio_hash=audio_hash(source.path))
             finally:
@@ -70,9 +73,11 @@ def decode(set_up: SetUp, job: Job, connection: Connection, clock: Clock) -> Lon
     return Over(facts, failure, time.process_time() - started, log)
 
 
-def _decode(source: AudioSource, spread: Spread | None, outlet: _Outlet) -> Facts:
+def _decode(
+    source: AudioSource, spread: Spread | None, hearing: Hearing | None, outlet: _Outlet
+) -> Facts:
     chosen = None
-    for part in wanted_parts(source, spread):
+    for part in wanted_parts(source, spread, hearing):
         if isinstance(part, Chosen):
             if chosen is not None:
                 outlet.start_over()
@@ -82,17 +87,30 @@ def _decode(source: AudioSource, spread: Spread | None, outlet: _Outlet) -> Fact
             outlet.write(part)
     assert chosen is not None  # it comes first
     outlet.flush()
+    peak = outlet.peak
+    if peak < SILENT_BELOW and (chosen.starts is not None or hearing is not None):
+        peak = max(peak, _peak_of_all(source))
     return Facts(
         source.decoder,
         source.container,
         source.codec,
         outlet.written if chosen.samples is None else chosen.samples,
         chosen.starts,
-        outlet.peak,
+        peak,
         source.ending or "unknown",
         source.seconds,
         source.damage or None,
     )
+
+
+def _peak_of_all(source: AudioSource) -> float:
+    """Look at everything: what was left out of a track that seems silent may be loud."""
+    source.seek(0.0)
+    return max(map(_peak, pieces(source.read)), default=0.0)
+
+
+def _peak(samples: npt.NDArray[np.float32]) -> float:
+    return max(float(samples.max()), -float(samples.min()))
 
 
 class _Outlet:
@@ -113,7 +131,7 @@ class _Outlet:
     def write(self, samples: npt.NDArray[np.float32]) -> None:
         """Take samples; wait while there is no room for them."""
         if len(samples):
-            self.peak = max(self.peak, float(samples.max()), -float(samples.min()))
+            self.peak = max(self.peak, _peak(samples))
         while len(samples):
             room = self._heard + self._most - self.written
             if room == 0:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 
 from ..decoding.audio_file import AudioFile
 from ..errors import InvalidArgumentError
 from ..file_analysis import FileAnalysis, FileFailure
 from ..front_end import SAMPLE_RATE
+from ..hearing import Mp3Error
 from ..model import Model
 from ..patchout import Patchout
 from ..request import Output, Request, Tail
@@ -17,6 +20,38 @@ from .analysing import Analysed, Analysing
 from .options import AnalysisOptions, Shares
 from .outcomes import Failure
 from .scan import Track
+
+
+class FileAnalyses(Iterator["FileAnalysis | FileFailure"]):
+    """Results as they come; use as a context, or iterate to the end, or call `close`.
+
+    Parameters
+    ----------
+    results : generator
+        What gives them.
+    """
+
+    def __init__(self, results: Generator[FileAnalysis | FileFailure, None, None]) -> None:
+        self._results = results
+
+    def __next__(self) -> FileAnalysis | FileFailure:
+        """Do work until there is another result."""
+        return next(self._results)
+
+    def close(self) -> None:
+        """End all work and all processes, and let go of the memory shared with them."""
+        self._results.close()
+
+    def __enter__(self) -> FileAnalyses:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 def analyze_files(
@@ -32,7 +67,8 @@ def analyze_files(
     hop: float | None = None,
     tail: Tail = "repeat",
     segments: int | None = None,
-) -> Iterator[FileAnalysis | FileFailure]:
+    mp3_error: Mp3Error = "none",
+) -> FileAnalyses:
     """Analyse many files: decoded in processes of their own, computed in this one.
 
     Results are, bit for bit, those of `Model.analyze` on `load_audio`. A file that cannot be
@@ -40,8 +76,9 @@ def analyze_files(
     written anywhere: ``maest analyze`` does that, and resumes.
 
     The processes are programs of their own, which import nothing of yours: a script needs no
-    ``if __name__ == "__main__"``. They end when all files are done, when the iterator is closed or
-    let go of, and with this process, however it ends.
+    ``if __name__ == "__main__"``. They end, and the memory shared with them is let go of, when all
+    files are done, when the iterator is closed, by itself or as a context, when nothing refers to
+    it any more, and with this process, however it ends.
 
     Parameters
     ----------
@@ -58,12 +95,14 @@ def analyze_files(
     segments : int, optional
         Compute only so many segments of each file, spread evenly over it. They are the same, to
         the bit, as those of the whole; what lies between is not decoded where the format allows.
+    mp3_error : {"none", "1lsb"}, default "none"
+        See `Model.analyze_file`.
 
     Returns
     -------
-    iterator of FileAnalysis or FileFailure
-        One for each path, in the order in which they get done. It does its work when it is asked
-        for the next.
+    FileAnalyses
+        Iterator of `FileAnalysis` or `FileFailure`: one for each path, in the order in which they
+        get done. It does its work when it is asked for the next.
 
     Raises
     ------
@@ -84,7 +123,9 @@ def analyze_files(
     """
     shares = Shares.of(workers, threads)
     options = AnalysisOptions(
-        Request(tuple(outputs), block, tokens, patchout, hop, tail), segments=segments
+        Request(tuple(outputs), block, tokens, patchout, hop, tail),
+        segments=segments,
+        mp3_error=mp3_error,
     )
     if isinstance(paths, str | bytes | os.PathLike):
         raise InvalidArgumentError(f"paths is {paths!r}, one path; several are wanted, in a list")
@@ -96,17 +137,18 @@ def analyze_files(
         else Model(model, num_threads=shares.threads if len(tracks) == 1 else 1)
     )
     analysing = Analysing(opened, options, shares, _as_result, open_audio=AudioFile)
-    return _results(analysing, tracks)
+    return FileAnalyses(_results(analysing, tracks))
 
 
 def _results(
     analysing: Analysing[FileAnalysis], tracks: list[Track]
-) -> Iterator[FileAnalysis | FileFailure]:
-    for track, outcome in analysing.run(tracks):
-        if isinstance(outcome, Failure):
-            yield FileFailure(Path(track.result), outcome.stage, outcome.reason)
-        else:
-            yield outcome
+) -> Generator[FileAnalysis | FileFailure, None, None]:
+    with contextlib.closing(analysing.run(tracks)) as outcomes:
+        for track, outcome in outcomes:
+            if isinstance(outcome, Failure):
+                yield FileFailure(Path(track.result), outcome.stage, outcome.reason)
+            else:
+                yield outcome
 
 
 def _as_result(analysed: Analysed) -> FileAnalysis:

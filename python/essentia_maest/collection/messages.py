@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..hearing import Hearing
 from ..spread import SeekableAudio, Spread
 from .outcomes import Failure
 
@@ -67,6 +68,8 @@ class SetUp:
         From which on what is logged is sent back.
     hashed : bool
         Whether the audio is to be hashed.
+    hearing : Hearing or None
+        What need not be decoded, if anything.
     """
 
     open_audio: OpenAudio
@@ -75,6 +78,7 @@ class SetUp:
     piece_samples: int
     log_level: int
     hashed: bool = False
+    hearing: Hearing | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,8 @@ class Facts:
     starts : tuple of int or None
         First frames of the segments that were decoded; None for the whole track.
     peak : float
-        Largest absolute value of a sample.
+        Largest absolute value of a sample, of those that were decoded; below `SILENT_BELOW` of all
+        that the track has.
     ending : {"complete", "truncated", "damaged", "unknown"}
         How the file ended; unknown where only parts were decoded.
     promised : float or None

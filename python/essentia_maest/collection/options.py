@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from ..errors import InvalidArgumentError
+from ..hearing import Mp3Error, checked_mp3_error
 from ..patchout import Patchout
 from ..request import Output, Request
 from ..spread import Spread
@@ -114,22 +115,26 @@ class AnalysisOptions:
     segments : int or None
         How many segments of each track are computed, spread evenly over it; None is all, and so is
         what has no more.
+    mp3_error : {"none", "1lsb"}
+        See `Model.analyze_file`.
 
     Raises
     ------
     essentia_maest.errors.InvalidArgumentError
-        `top_k` or `segments` is below 1.
+        `top_k` or `segments` is below 1, `mp3_error` is neither.
     """
 
     request: Request = _BOTH
     top_k: int = 5
     segments: int | None = None
+    mp3_error: Mp3Error = "none"
 
     def __post_init__(self) -> None:
         if self.segments is not None and self.segments < 1:
             raise InvalidArgumentError(f"segments is {self.segments}; 1 or more wanted")
         if self.top_k < 1:
             raise InvalidArgumentError(f"top-k is {self.top_k}; 1 or more wanted")
+        checked_mp3_error(self.mp3_error)
 
     @classmethod
     def of(
@@ -138,6 +143,7 @@ class AnalysisOptions:
         *,
         top_k: int = 5,
         segments: int | None = None,
+        mp3_error: Mp3Error = "none",
         **asked: Any,
     ) -> AnalysisOptions:
         """Make options from the names that the command line has.
@@ -146,7 +152,7 @@ class AnalysisOptions:
         ----------
         output : {"predictions", "embeddings", "both"}
             What is computed and written.
-        top_k, segments
+        top_k, segments, mp3_error
             See `AnalysisOptions`.
         **asked
             Fields of `Request`.
@@ -162,7 +168,7 @@ class AnalysisOptions:
         """
         if output not in OUTPUTS:
             raise InvalidArgumentError(f"output is {output!r}; wanted: {', '.join(OUTPUTS)}")
-        return cls(Request(OUTPUTS[output], **asked), top_k, segments)
+        return cls(Request(OUTPUTS[output], **asked), top_k, segments, mp3_error)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> AnalysisOptions:
@@ -234,4 +240,6 @@ class AnalysisOptions:
         told = {"top_k": self.top_k} if self.predictions else {}
         if self.segments is not None:
             told["segments"] = self.segments
+        if self.mp3_error != "none":
+            told["mp3_error"] = self.mp3_error
         return {"output": name, **values, **told}

@@ -6,11 +6,12 @@ import argparse
 import os
 import signal
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from .. import _core
 from ..collection.options import FILES, FORMATS, MIXED, OUTPUTS, AnalysisOptions, Shares, output_of
 from ..errors import InvalidArgumentError
+from ..hearing import Mp3Error
 from ..request import Request
 from ..results.columns import VECTOR_TYPES
 from .account import tell_account
@@ -120,6 +121,13 @@ def add(commands: Any) -> None:
         metavar="N",
         help="compute only N segments of each track, spread evenly over it (default: all)",
     )
+    add(
+        "--mp3-error",
+        choices=get_args(Mp3Error),
+        default=defaults.mp3_error,
+        help="what samples of mp3 may be off by so that, with patchout in time, parts that nobody "
+        "hears need not be decoded (default: %(default)s)",
+    )
     add("--workers", type=int, metavar="N", help="processes that decode (default: one per CPU)")
     add(
         "--threads",
@@ -178,6 +186,7 @@ def run(arguments: argparse.Namespace) -> int:
         tail=arguments.tail,
         top_k=arguments.top_k,
         segments=arguments.segments,
+        mp3_error=arguments.mp3_error,
     )
     shares = Shares.of(arguments.workers, arguments.threads)
 

@@ -1,0 +1,230 @@
+"""What nobody hears is not decoded, and nothing that is told of a track changes with it."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import essentia_maest as maest
+from audio_fixtures import music, write_audio
+from collection_runs import analyze, result
+from essentia_maest import AudioFile, InvalidArgumentError, Request, _core, load_audio
+from essentia_maest.collection.options import AnalysisOptions
+from essentia_maest.decoding.audio_file import engine_file
+from essentia_maest.hearing import pieces
+from ffmpeg_files import convert
+
+ONE_STEP = 1 / 32768
+
+
+@pytest.fixture(scope="module")
+def model() -> maest.Model:
+    return maest.Model("default", num_threads=1)
+
+
+@pytest.mark.parametrize("hop", [None, 5.0, 10.0, 13.0])
+@pytest.mark.parametrize("tail", ["repeat", "pad", "discard"])
+@pytest.mark.parametrize("form", [("wav", 44100), ("flac", 22050), ("wav", 16000)])
+def test_what_nobody_hears_changes_nothing(tmp_path, model, hop, tail, form):
+    path = write_audio(tmp_path / f"a.{form[0]}", 33.3, form[1])
+    audio = load_audio(path)
+    for patchout in ("F3T5", "F4T10"):
+        options = {"patchout": patchout, "hop": hop, "tail": tail, "block": 1}
+        found = model.analyze_file(path, outputs=["embeddings"], **options)
+        np.testing.assert_array_equal(found.embeddings, model.embed(audio, **options))
+        assert found.seconds == len(audio) / 16000
+        assert found.ending == "complete"
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.55, 0.77, 0.98])
+@pytest.mark.parametrize("ending", ["wav", "flac"])
+def test_a_file_shorter_than_promised_is_analyzed_as_what_it_is(tmp_path, model, ending, kept):
+    path = cut(write_audio(tmp_path / f"a.{ending}", 33.3), kept)
+    found = model.analyze_file(path, outputs=["embeddings"], patchout="F4T10", block=1)
+    wanted = model.embed(load_audio(path), patchout="F4T10", block=1)
+    np.testing.assert_array_equal(found.embeddings, wanted)
+    assert found.ending == "truncated"
+    assert found.seconds_promised == pytest.approx(33.3, abs=0.01)
+
+
+def cut(path: Path, kept: float) -> Path:
+    data = path.read_bytes()
+    path.write_bytes(data[: round(len(data) * kept)])
+    return path
+
+
+def damage(path: Path, *places: float) -> Path:
+    data = bytearray(path.read_bytes())
+    for place in places:
+        begin = round(place * len(data))
+        data[begin : begin + 40] = bytes(range(200, 240))
+    path.write_bytes(data)
+    return path
+
+
+def remove(path: Path, begin: float, end: float) -> Path:
+    data = path.read_bytes()
+    path.write_bytes(data[: round(begin * len(data))] + data[round(end * len(data)) :])
+    return path
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory) -> list[Path]:
+    """Whole, cut and damaged ones."""
+    folder = tmp_path_factory.mktemp("odd")
+    paths = []
+    for ending in ("flac", "wav"):
+        for rate, name in ((44100, "cd"), (16000, "own"), (48000, "dat")):
+            paths.append(write_audio(folder / f"{name}.{ending}", 31.7, rate))
+        paths.append(cut(write_audio(folder / f"cut.{ending}", 31.7), 0.83))
+        paths.append(cut(write_audio(folder / f"cut-early.{ending}", 31.7), 0.28))
+        paths.append(damage(write_audio(folder / f"damaged.{ending}", 31.7), 0.31, 0.34, 0.9))
+        paths.append(remove(write_audio(folder / f"hole.{ending}", 31.7), 0.4, 0.5))
+        paths.append(write_audio(folder / f"short.{ending}", 7.0))
+    return paths
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"hop": 6.5, "tail": "pad"}, {"segments": 2}, {"segments": 1, "hop": 3.0}]
+)
+def test_workers_decode_what_is_heard(model, odd, asked):
+    everything = {"patchout": "F3T5", "block": 1, **asked}
+    segments = everything.pop("segments", None)
+    results = maest.analyze_files(
+        odd, model=model, outputs=["embeddings"], segments=segments, **everything, workers=1
+    )
+    found = {one.path: one for one in results}
+    for path in odd:
+        assert isinstance(found[path], maest.FileAnalysis), found[path]
+        embeddings = model.embed(load_audio(path), **everything)
+        with AudioFile(path) as file:
+            samples = sum(map(len, file))
+            if segments is None or len(embeddings) < segments:
+                assert (found[path].ending, found[path].damage) == (file.ending, file.damage)
+        if segments is not None:
+            plan = model.plan(Request(("embeddings",), hop=everything.get("hop")))
+            starts = plan.start_seconds(len(embeddings)).tolist()
+            embeddings = embeddings[[starts.index(one) for one in found[path].start_seconds]]
+        np.testing.assert_array_equal(found[path].embeddings, embeddings)
+        if found[path].ending != "unknown":
+            assert found[path].seconds == samples / 16000
+
+
+def heard_of(path: Path, model: maest.Model, *, one_step: bool = False) -> np.ndarray | None:
+    """What is decoded under F3T5, with zeros between; None if that is everything."""
+    hearing = model.hearing(model.plan(Request(patchout="F3T5")))
+    with AudioFile(path) as file:
+        opened = engine_file(file)
+        heard = _core.hear_whole(opened, hearing.engine, one_step)
+        if heard is None:
+            return None
+        samples = np.concatenate(list(pieces(heard.read)))
+        assert not heard.failed
+        assert (file.ending, file.seconds_found) == ("complete", len(samples) / 16000)
+        return samples
+
+
+@pytest.mark.parametrize("ending", ["flac", "wav", "aiff", "caf"])
+def test_most_of_a_file_is_left_out(tmp_path, model, ending):
+    path = write_audio(tmp_path / f"a.{ending}", 60.0)
+    heard, whole = heard_of(path, model), load_audio(path)
+    assert len(heard) == len(whole)
+    there = heard != 0
+    np.testing.assert_array_equal(heard[there], whole[there])
+    assert 0.3 < np.count_nonzero(there) / len(whole) < 0.5
+
+
+@pytest.mark.parametrize("ending", ["ogg", "opus", "mp3"])
+def test_what_depends_on_what_was_before_is_decoded(tmp_path, model, ending):
+    assert heard_of(write_audio(tmp_path / f"a.{ending}", 25.0, 48000), model) is None
+
+
+def test_nothing_is_left_out_where_all_columns_are_heard(model):
+    assert model.hearing(model.plan(Request(patchout="F3T0"))) is None
+    assert model.hearing(model.plan(Request(patchout="F3T5"))) is not None
+
+
+MP3 = ["-b:a 128k", "-b:a 192k", "-q:a 2", "-b:a 320k -ac 1", "-b:a 128k -joint_stereo 0",
+       "-b:a 192k -write_xing 0", "-b:a 192k -ar 48000"]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", MP3)
+def test_mp3_in_part_is_within_a_step(tmp_path, model, options):
+    song = write_audio(tmp_path / "a.wav", 45.0)
+    path = convert(song, tmp_path / "a.mp3", "-c:a", "libmp3lame", *options.split())
+    assert heard_of(path, model) is None
+    heard, whole = heard_of(path, model, one_step=True), load_audio(path)
+    assert len(heard) == len(whole)
+    there = heard != 0
+    assert 0.3 < np.count_nonzero(there) / len(whole) < 0.5
+    assert np.abs(heard - whole)[there].max() <= ONE_STEP * 1.001
+
+
+@pytest.mark.parametrize("options", ["-b:a 32k -ac 1", "-ar 22050 -b:a 64k"])
+def test_mp3_that_cannot_be_searched_is_decoded_whole(tmp_path, model, options):
+    song = write_audio(tmp_path / "a.wav", 25.0)
+    path = convert(song, tmp_path / "a.mp3", "-c:a", "libmp3lame", *options.split())
+    heard = heard_of(path, model, one_step=True)
+    assert heard is None or np.array_equal(heard, load_audio(path))
+
+
+def test_mp3_within_a_step_is_asked_for(tmp_path, model):
+    path = write_audio(tmp_path / "a.mp3", 60.0)
+    asked = {"patchout": "F3T5", "outputs": ["embeddings"], "block": 1}
+    whole = model.analyze_file(path, **asked)
+    part = model.analyze_file(path, **asked, mp3_error="1lsb")
+    (found,) = maest.analyze_files([path], model=model, **asked, mp3_error="1lsb")
+    np.testing.assert_array_equal(found.embeddings, part.embeddings)
+    np.testing.assert_allclose(part.embeddings, whole.embeddings, rtol=0, atol=0.05)
+    with pytest.raises(InvalidArgumentError, match="mp3_error is 'some'; wanted: none, 1lsb"):
+        model.analyze_file(path, mp3_error="some")
+    with pytest.raises(InvalidArgumentError, match="mp3_error is '2lsb'"):
+        maest.analyze_files([path], model=model, mp3_error="2lsb")
+    # Results with it are others.
+    assert AnalysisOptions.of(mp3_error="1lsb").as_json()["mp3_error"] == "1lsb"
+    assert "mp3_error" not in AnalysisOptions.of().as_json()
+
+
+@pytest.mark.parametrize("segments", [None, 2])
+def test_what_was_left_out_may_be_loud(tmp_path, model, segments):
+    """A track is silent only if all of it is."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    loud = music(60.0, 16000)
+    plan = model.plan(Request(patchout="F3T5"))
+    hearing = model.hearing(plan)
+    soundfile.write(folder / "loud.flac", loud, 16000)
+    with AudioFile(folder / "loud.flac") as file:
+        heard = _core.hear_whole(engine_file(file), hearing.engine, False)
+        there = np.concatenate(list(pieces(heard.read))) != 0
+    between = loud.copy()
+    between[there] = 0.0
+    for ending in ("flac", "wav"):
+        soundfile.write(folder / f"loud.{ending}", loud, 16000)
+        soundfile.write(folder / f"between.{ending}", between, 16000)
+        soundfile.write(folder / f"silent.{ending}", loud * 1e-4, 16000)
+    options = AnalysisOptions.of(patchout="F3T5", block=1, segments=segments)
+    analyze(model, [folder], tmp_path / "out", options)
+    for ending in ("flac", "wav"):
+        flags = [
+            result(tmp_path / "out", f"{name}.{ending}")["flags"]
+            for name in ("loud", "between", "silent")
+        ]
+        assert flags == [{}, {}, {"silent": True}]
+
+
+def test_what_is_no_number_is_seen_wherever_it_is(tmp_path, model):
+    samples = np.zeros(16000 * 30, np.float32)
+    samples[16000 * 12 :: 16000 * 2] = np.nan
+    path = tmp_path / "nan.wav"
+    header = struct.pack("<HHIIHH", 3, 1, 16000, 64000, 4, 32)
+    path.write_bytes(
+        b"RIFF" + struct.pack("<I", 36 + samples.nbytes) + b"WAVEfmt " + struct.pack("<I", 16)
+        + header + b"data" + struct.pack("<I", samples.nbytes) + samples.tobytes()
+    )  # fmt: skip
+    with pytest.raises(InvalidArgumentError, match="sample 192000 is nan"):
+        model.analyze_file(path, patchout="F4T10")
