@@ -2,8 +2,9 @@
 
 `python -m lab.decoding_speed AUDIO` takes a minute out of a piece of music, has the program ffmpeg
 write it in each format, and decodes each file in turns: by `essentia_maest.load_audio` and by
-`MonoLoader(sampleRate=16000, resampleQuality=4)`. Then, with the default model: a file of which a
-patchout hears only a part, whole and in parts; and three segments of four minutes.
+`MonoLoader(sampleRate=16000, resampleQuality=4)`. Then, with the default model, files of which a
+patchout hears only a part, whole and in parts, and how far samples differ then; and three segments
+of four minutes.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 import essentia_maest as maest
 from essentia_maest.decoding import monoloader
 from essentia_maest.front_end import SAMPLE_RATE
+from essentia_maest.hearing import Hearing, pieces
 from essentia_maest.machine import machine, versions
 
 FORMATS: dict[str, tuple[str, list[str], float | None]] = {
@@ -40,6 +45,8 @@ SHORT_MILLISECONDS = 6.0
 LONG_SECONDS = 240
 LONG_TIMES = 3.0
 PARTS_TIMES = 1.5
+
+STEP = 1 / 32768
 
 Ways = dict[str, Callable[[], Any]]
 
@@ -99,6 +106,7 @@ def _parts(audio: Path, folder: Path, rounds: int) -> None:
     model = maest.Model("default", num_threads=1)
     flac = _written(audio, folder / "long.flac", LONG_SECONDS, [])
     mp3 = _written(audio, folder / "long.mp3", LONG_SECONDS, FORMATS["mp3, 192 kbit/s"][1])
+    vbr = _written(audio, folder / "v2.mp3", LONG_SECONDS, FORMATS["mp3, V2"][1])
     samples = maest.load_audio(flac)
     minutes = len(samples) / SAMPLE_RATE / 60
     three = int(3 * model.segment_seconds * SAMPLE_RATE)
@@ -111,12 +119,19 @@ def _parts(audio: Path, folder: Path, rounds: int) -> None:
     print(f"{1e3 * median(alone):.0f} ms):\n")
     print("| | all decoded, ms | a part decoded, ms | times | of decoding alone | mark |")
     print("|-|-|-|-|-|-|")
-    ways: Ways = {
-        "decoding": partial(maest.load_audio, flac),
-        "all": partial(whole, flac),
-        "parts": partial(model.analyze_file, flac, patchout="F3T5"),
-    }
-    _row("flac, only what is heard", PARTS_TIMES, [*_in_turns(rounds, ways), alone])
+    ways: Ways
+    for name, path, mark in (
+        ("flac", flac, PARTS_TIMES),
+        ("mp3, 192 kbit/s, 1lsb", mp3, None),
+        ("mp3, V2, 1lsb", vbr, None),
+    ):
+        heard = partial(model.analyze_file, path, patchout="F3T5", mp3_error="1lsb")
+        ways = {
+            "decoding": partial(maest.load_audio, path),
+            "all": partial(whole, path),
+            "parts": heard,
+        }
+        _row(f"{name}, only what is heard", mark, [*_in_turns(rounds, ways), alone])
     ways = {
         "decoding": partial(maest.load_audio, mp3),
         "all": partial(whole, mp3),
@@ -124,15 +139,45 @@ def _parts(audio: Path, folder: Path, rounds: int) -> None:
         "alone": partial(model.analyze, samples[:three], patchout="F3T5"),
     }
     _row("mp3, three segments of all", LONG_TIMES, _in_turns(rounds, ways))
+    _heard(rounds, model, {"flac": flac, "mp3, 192 kbit/s": mp3, "mp3, V2": vbr})
 
 
-def _row(name: str, mark: float, rounds: list[list[float]]) -> None:
+def _heard(rounds: int, model: maest.Model, paths: dict[str, Path]) -> None:
+    """Print what decoding alone takes of what is heard, and how far samples differ."""
+    hearing = model.hearing(model.plan(maest.Request(patchout="F3T5")), "1lsb")
+    assert hearing is not None
+    print(f"\nDecoding alone, of what F3T5 hears of the same (steps of 16 bits: {STEP:.1e}):\n")
+    print(
+        "| a minute of | all, ms | what is heard, ms | times | most that a sample differs, steps |"
+    )
+    print("|-|-|-|-|-|")
+    for name, path in paths.items():
+        ways: Ways = {"all": partial(maest.load_audio, path)}
+        ways["heard"] = partial(_heard_samples, path, hearing)
+        everything, heard = _in_turns(rounds, ways)
+        part, samples = _heard_samples(path, hearing), maest.load_audio(path)
+        differs = np.abs(part - samples)[part != 0].max() / STEP
+        times = median(a / b for a, b in zip(everything, heard, strict=True))
+        per_minute = 1e3 / (len(samples) / SAMPLE_RATE / 60)
+        print(
+            f"| {name} | {per_minute * median(everything):.1f} | {per_minute * median(heard):.1f} "
+            f"| {times:.2f} | {differs:.2g} |"
+        )
+
+
+def _heard_samples(path: Path, hearing: Hearing) -> npt.NDArray[np.float32]:
+    with maest.AudioFile(path) as file:
+        heard = hearing.whole(file)
+        return np.concatenate(list(pieces(file.read if heard is None else heard.read)))
+
+
+def _row(name: str, mark: float | None, rounds: list[list[float]]) -> None:
     decoded, all_decoded, parts, alone = rounds
     times = median(a / b for a, b in zip(all_decoded, parts, strict=True))
     decoding = median(decoded) / max(median(parts) - median(alone), 1e-9)
     print(
         f"| {name} | {1e3 * median(all_decoded):.0f} | {1e3 * median(parts):.0f} | {times:.2f} "
-        f"| {decoding:.2f} | {mark:g} |"
+        f"| {decoding:.2f} | {mark or '-'} |"
     )
 
 

@@ -27,8 +27,8 @@ def flags_of(facts: Facts) -> dict[str, Any]:
     dict
         ``"truncated"``: seconds ``found`` and ``promised``, where the file has less than it says;
         ``promised`` is None where it says so by its size alone.
-        ``"damaged"``: in words, what was wrong. ``"silent"``: True where no sample, of those that
-        were decoded, reaches `SILENT_BELOW`. ``"short"``: True below `SHORT_SECONDS`. Only what
+        ``"damaged"``: in words, what was wrong. ``"silent"``: True where no sample of the
+        whole track reaches `SILENT_BELOW`. ``"short"``: True below `SHORT_SECONDS`. Only what
         holds is there.
     """
     flags: dict[str, Any] = {}
