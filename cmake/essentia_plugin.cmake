@@ -3,7 +3,6 @@
 include(cmake/essentia_headers.cmake)
 
 add_library(_essentia_plugin MODULE
-  cpp/essentia/head.cpp
   cpp/essentia/head_description.cpp
   cpp/essentia/head_setup.cpp
   cpp/essentia/head_standard.cpp

@@ -26,6 +26,7 @@ set(public_headers
   cpp/core/cpu.h
   cpp/core/error.h
   cpp/core/extractor.h
+  cpp/core/head.h
   cpp/core/interruptible.h
   cpp/core/kernels.h
   cpp/core/mel_config.h

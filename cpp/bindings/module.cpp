@@ -6,6 +6,7 @@ PYBIND11_MODULE(_core, module) {
   maest::bindings::register_exceptions(module);
   maest::bindings::register_end(module);
   maest::bindings::register_facts(module);
+  maest::bindings::register_head(module);
   maest::bindings::register_kernels(module);
   maest::bindings::register_mel_frontend(module);
   maest::bindings::register_model(module);

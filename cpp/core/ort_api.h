@@ -37,6 +37,8 @@ inline constexpr int kOrtArenaAllocator = 1;
 inline constexpr int kOrtMemoryDefault = 0;
 inline constexpr int kOrtTensorFloat = 1;
 inline constexpr int kOrtTensorInt64 = 7;
+inline constexpr int kOrtTensorText = 8;
+inline constexpr int kOrtTensorFloat64 = 11;
 
 // X(position, return type, name, arguments)
 #define MAEST_ORT_FUNCTIONS(X)                                                                     \

@@ -32,6 +32,8 @@ Owned<Handle> own(Handle* handle, void (*release)(Handle*)) {
 ElementType element_type(int type) {
   if (type == kOrtTensorFloat) return ElementType::float32;
   if (type == kOrtTensorInt64) return ElementType::int64;
+  if (type == kOrtTensorText) return ElementType::text;
+  if (type == kOrtTensorFloat64) return ElementType::float64;
   return ElementType::other;
 }
 
@@ -64,7 +66,7 @@ Port read_port(std::string name, OrtTypeInfo* raw_info) {
   const OrtTensorTypeAndShapeInfo* tensor = nullptr;  // borrowed from `info`
   api.check(api.CastTypeInfoToTensorInfo(info.get(), &tensor),
             "reading the type of '" + name + "'");
-  if (tensor == nullptr) return {std::move(name), ElementType::other, {}};
+  if (tensor == nullptr) return {std::move(name), ElementType::none, {}};
   int type = 0;
   api.check(api.GetTensorElementType(tensor, &type), "reading the type of '" + name + "'");
   return {std::move(name), element_type(type), dimensions(tensor)};

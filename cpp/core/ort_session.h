@@ -13,7 +13,8 @@
 
 namespace maest {
 
-enum class ElementType { float32, int64, other };
+// `none` is what is no tensor: a sequence or a map.
+enum class ElementType { float32, int64, float64, text, other, none };
 
 // An input or output of the graph; -1 is a dimension known only at run time.
 struct Port {

@@ -30,6 +30,7 @@ from .errors import (
 )
 from .example import example_audio
 from .file_analysis import FileAnalysis, FileFailure
+from .head import Head
 from .model import Model
 from .origin import provenance
 from .patchout import Patchout
@@ -51,6 +52,7 @@ __all__ = [
     "AudioFileError",
     "FileAnalysis",
     "FileFailure",
+    "Head",
     "InvalidArgumentError",
     "MaestError",
     "MelFrontend",

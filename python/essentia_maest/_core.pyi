@@ -62,6 +62,18 @@ class Source:
 
 def open_ffmpeg(path: str | bytes, demuxer: str, decoder: str = "") -> Source: ...
 
+HEAD_LABELS_KEY: Final[str]
+
+class Head:
+    input_name: str
+    input_shape: list[int]
+    output_name: str
+    output_shape: list[int]
+    labels: list[str]
+    def __init__(self, path: str | bytes, threads: int, output: str) -> None: ...
+    def metadata(self, key: str) -> str | None: ...
+    def predict(self, values: _Array) -> _Array: ...
+
 class ModelInfo:
     name: str
     trained: bool

@@ -13,6 +13,7 @@ from essentia import _essentia
 import essentia_maest as maest
 from builds import ROOT, configure, program, run
 from essentia_maest.ort_library import find_library
+from head_fixtures import write_linear_head
 from untrained import UNTRAINED
 
 pytestmark = pytest.mark.slow  # builds C++
@@ -87,6 +88,17 @@ def test_core_example_gives_what_the_package_gives(
     np.testing.assert_array_equal(found["activations"], model.predict(audio, tail="repeat"))
     np.testing.assert_array_equal(found["embeddings"], model.embed(audio, tail="repeat"))
     assert len(found["embeddings"]) == 3
+
+
+def test_head_example_gives_what_head_gives(programs: Path, audio: Array, tmp_path: Path) -> None:
+    audio.tofile(tmp_path / "audio.f32")
+    embeddings = maest.Model(UNTRAINED).embed(audio)
+    head = write_linear_head(tmp_path / "head.onnx", embeddings.shape[1])
+    command = [str(programs / "head_example"), str(UNTRAINED), "head.onnx", str(find_library())]
+    lines = [line.split("\t") for line in run([*command, "audio.f32"], tmp_path).splitlines()]
+    assert tuple(name for name, _ in lines) == head.labels
+    found = np.array([values.split() for _, values in lines], np.float32).T
+    np.testing.assert_array_equal(found, head.predict(embeddings))
 
 
 def test_essentia_example_gives_what_the_package_gives(

@@ -91,6 +91,8 @@ static_assert(maest::kOrtArenaAllocator == OrtArenaAllocator);
 static_assert(maest::kOrtMemoryDefault == OrtMemTypeDefault);
 static_assert(maest::kOrtTensorFloat == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
 static_assert(maest::kOrtTensorInt64 == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64);
+static_assert(maest::kOrtTensorText == ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING);
+static_assert(maest::kOrtTensorFloat64 == ONNX_TENSOR_ELEMENT_DATA_TYPE_DOUBLE);
 static_assert(maest::kOrtRequired == INPUT_OUTPUT_REQUIRED);
 
 }  // namespace

@@ -91,6 +91,21 @@ def add(commands: Any) -> None:
         help=f"what embeddings are made of, in this order (default: {','.join(asked.tokens)})",
     )
     add(
+        "--head",
+        dest="heads",
+        action="append",
+        default=[],
+        metavar="HEAD.onnx",
+        help="predict by this head, too, from the embeddings (see `maest head`); may be given "
+        "several times. All tracks in OUT are predicted",
+    )
+    add(
+        "--activation",
+        choices=("sigmoid", "softmax", "none"),
+        help="for heads whose output is logits: sigmoid (a track may have several labels) or "
+        "softmax (it has one)",
+    )
+    add(
         "--patchout",
         default=asked.patchout,
         metavar="FnTn",
@@ -197,7 +212,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ..collection.scan import scan
     from ..collection.sinks import make_sink
     from ..example import example_audio
+    from ..heads.run_heads import RunHeads
 
+    heads = RunHeads(arguments.heads, arguments.activation, arguments.format)
     paths = arguments.paths + ([os.fspath(example_audio())] if arguments.example else [])
     lists = arguments.from_file
     if not paths and not lists:
@@ -218,6 +235,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output is None and (output := output_of(model)) != "both":
         complain(f"model '{model.name}' has {output} only: that is what is computed")
         options = options.with_output(output)
+    heads.check(model, options)
     run = CollectionRun(
         model,
         options,
@@ -244,12 +262,14 @@ def run(arguments: argparse.Namespace) -> int:
     report = run.run(found)
     if report.stopped:
         complain(f"stopped early: {report.stopped}")
+    if not report.stopped:
+        heads.apply(sink.path, options.top_k, (lambda text: None) if arguments.quiet else complain)
     if arguments.timings:
         complain(timings(report))
     if not arguments.quiet:
         complain(f"{counts(report)}; results in {sink.path}")
         if len(found.tracks) == 1 and not report.failures and not report.stopped:
-            tell_one(sink.told(found.tracks[0]))
+            tell_one(sink.told(found.tracks[0]), heads.lines(sink.path, found.tracks[0]))
         if arguments.format != FILES and not report.stopped:
             tell_account(sink.path)
     if report.stopped:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from . import analyze, bench, convert, export, info, models, playlist, report, similar, tag
+from . import (
+    analyze,
+    bench,
+    convert,
+    export,
+    head,
+    info,
+    models,
+    playlist,
+    report,
+    similar,
+    tag,
+)
 from .surroundings import show
 
 # In the order in which `maest --help` lists them. Each adds its parser and, as `run`, what it does.
@@ -16,6 +28,7 @@ _SUB_COMMANDS = (
     playlist.add,
     tag.add,
     export.add,
+    head.add,
     convert.add,
     info.add,
     bench.add,

@@ -57,7 +57,7 @@ def show_lines(lines: list[str]) -> None:
         complain(f"warning: {error}; the results are not touched by it")
 
 
-def tell_one(result: dict[str, Any]) -> None:
+def tell_one(result: dict[str, Any], of_heads: list[str]) -> None:
     """Print the strongest labels of one track, family by family where there are several."""
     from ..reading.families import family_lines
 
@@ -66,7 +66,7 @@ def tell_one(result: dict[str, Any]) -> None:
         lines = family_lines(result["families"])
     elif "top" in result:
         lines = [f"{entry['label']} {entry['activation']:.2f}" for entry in result["top"]]
-    show_lines(list(map(printable, lines)))
+    show_lines(list(map(printable, lines + of_heads)))
 
 
 def counts(report: RunReport) -> str:

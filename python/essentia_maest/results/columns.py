@@ -106,6 +106,26 @@ FAILURES = (
 TABLES = {"tracks": TRACKS, "segments": SEGMENTS, "failures": FAILURES}
 """Table -> its columns. Each is a folder of that name."""
 
+_TRACK = Column("track", "int64", "", "`id` in `tracks`")
+
+HEAD_TABLES = {
+    "heads/NAME/tracks": (
+        _TRACK,
+        Column("predictions", "predictions", "0 to 1", "activations of the head's classes"),
+        Column("top", "labels", "0 to 1", "the strongest labels"),
+    ),
+    "heads/NAME/segments": (
+        _TRACK,
+        Column("start", "float64", "s", "where the segment begins"),
+        Column("seconds", "float64", "s", "how much of the track it holds"),
+        Column("predictions", "predictions", "0 to 1", "activations of the head's classes"),
+    ),
+}
+"""The same for each head, with its name for NAME: see `essentia_maest.results.head_tables`."""
+
+ALL_TABLES = {**TABLES, **HEAD_TABLES}
+"""Both."""
+
 
 @dataclass(frozen=True)
 class Vectors:
@@ -145,7 +165,7 @@ def columns_of(table: str, vectors: Vectors) -> tuple[Column, ...]:
     Parameters
     ----------
     table : str
-        A name of `TABLES`.
+        A name of `ALL_TABLES`.
     vectors : Vectors
         What is computed.
 
@@ -155,7 +175,7 @@ def columns_of(table: str, vectors: Vectors) -> tuple[Column, ...]:
     """
     return tuple(
         column
-        for column in TABLES[table]
+        for column in ALL_TABLES[table]
         if (not is_vector(column) or vectors.length_of(column.kind) is not None)
         and (column.kind != "labels" or vectors.predictions is not None)
     )
@@ -167,7 +187,7 @@ def schema_of(table: str, vectors: Vectors, metadata: str) -> Schema:
     Parameters
     ----------
     table : str
-        A name of `TABLES`.
+        A name of `ALL_TABLES`.
     vectors : Vectors
         What is computed.
     metadata : str
@@ -218,7 +238,7 @@ def page() -> str:
         "predictions": "list of float32, all of one length",
     }
     lines = []
-    for table, columns in TABLES.items():
+    for table, columns in ALL_TABLES.items():
         lines += [f"### {table}", "", "| column | type | unit | says |", "|-|-|-|-|"]
         for column in columns:
             kind = shown.get(column.kind, column.kind) + (", or null" if column.gaps else "")

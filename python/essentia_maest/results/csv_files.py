@@ -5,12 +5,19 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from .exporting import tables_of, write_sheet
+import numpy as np
+
+from .exporting import Beside, tables_of, write_sheet
+from .head_tables import HeadResults, heads_in
 from .places import write_file
+
+TRACKS_SHEET = "tracks.csv"
 
 
 def write_csv(folder: Path) -> None:
     """Write ``tracks.csv`` and ``failures.csv`` beside the tables; embeddings stay in those.
+
+    What heads predict stands there, too: a column for each label, under ``HEAD: LABEL``.
 
     Parameters
     ----------
@@ -22,7 +29,18 @@ def write_csv(folder: Path) -> None:
     OSError
         A file could not be written.
     """
-    for table in ("tracks", "failures"):
+    for table, name in (("tracks", TRACKS_SHEET), ("failures", "failures.csv")):
         sheet = io.StringIO(newline="")
-        write_sheet(tables_of(folder, table), table, sheet, embeddings=False)
-        write_file(folder / f"{table}.csv", sheet.getvalue().encode())
+        beside = _of_heads(folder) if table == "tracks" else None
+        write_sheet(tables_of(folder, table), table, sheet, embeddings=False, beside=beside)
+        write_file(folder / name, sheet.getvalue().encode())
+
+
+def _of_heads(folder: Path) -> Beside | None:
+    heads = [HeadResults(folder, name) for name in heads_in(folder)]
+    if not heads:
+        return None
+    return Beside(
+        [f"{head.name}: {label}" for head in heads for label in head.labels],
+        np.concatenate([head.predictions() for head in heads], axis=1),
+    )

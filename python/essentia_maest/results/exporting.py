@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -77,7 +78,29 @@ def _tables(parts: PartsFolder, table: str) -> Iterator[Table]:
             yield read_table(part.segments)
 
 
-def write_sheet(tables: Iterator[Table], table: str, file: IO[str], embeddings: bool) -> int:
+@dataclass(frozen=True)
+class Beside:
+    """Columns of a sheet that are not of its table.
+
+    Attributes
+    ----------
+    heads : list of str
+        Their names.
+    values : numpy.ndarray
+        Shape [rows, columns], in the order of the rows.
+    """
+
+    heads: list[str]
+    values: Array
+
+
+def write_sheet(
+    tables: Iterator[Table],
+    table: str,
+    file: IO[str],
+    embeddings: bool,
+    beside: Beside | None = None,
+) -> int:
     """Write a table as a sheet (CSV).
 
     Parameters
@@ -90,6 +113,8 @@ def write_sheet(tables: Iterator[Table], table: str, file: IO[str], embeddings: 
         Opened with ``newline=""``.
     embeddings : bool
         Whether they are columns, too: ``embedding_0`` and so on.
+    beside : Beside, optional
+        Further columns, numbers.
 
     Returns
     -------
@@ -102,16 +127,15 @@ def write_sheet(tables: Iterator[Table], table: str, file: IO[str], embeddings: 
     for found in tables:
         rows = rows_of(found, table)
         if not begun:
-            writer.writerow(_heads(rows, embeddings))
+            writer.writerow(_heads(rows, embeddings) + (beside.heads if beside else []))
             begun = True
         columns: list[Any] = [_spelled(values) for values in rows.values.values()]
         if "predictions" in rows.vectors:
-            columns += [
-                [round(float(value), _DIGITS) for value in values]
-                for values in rows.vectors["predictions"].T
-            ]
+            columns += _rounded(rows.vectors["predictions"])
         if embeddings and "embedding" in rows.vectors:
             columns += [_texts(values) for values in rows.vectors["embedding"].T]
+        if beside is not None:
+            columns += _rounded(beside.values[count : count + len(rows)])
         writer.writerows(zip(*columns, strict=True))
         count += len(rows)
     if not begun:
@@ -223,6 +247,10 @@ def _heads(rows: Rows, embeddings: bool) -> list[str]:
     if embeddings and "embedding" in rows.vectors:
         heads += [f"embedding_{number}" for number in range(rows.vectors["embedding"].shape[1])]
     return heads
+
+
+def _rounded(vectors: Array) -> list[list[float]]:
+    return [[round(float(value), _DIGITS) for value in values] for values in vectors.T]
 
 
 def _spelled(values: list[Any]) -> list[Any]:

@@ -16,6 +16,7 @@ from ..library.ranks import RankedLabel, percentiles, percentiles_among, standin
 from ..reading.families import families_of
 from ..remote.urls import joined as joined_path
 from .columns import Vectors
+from .head_tables import HeadResults, heads_in
 from .parquet import (
     column_values,
     column_vectors,
@@ -227,6 +228,31 @@ class Results:
                 np.array(column_values(table, "start"), np.float64),
                 np.asarray(column_vectors(table, "predictions"), np.float32),
             )
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Names of the heads that were applied: ``maest analyze --head``, ``maest head apply``."""
+        return heads_in(self.folder)
+
+    def head(self, name: str) -> HeadResults:
+        """Give what a head says of the tracks.
+
+        Parameters
+        ----------
+        name : str
+            One of `heads`.
+
+        Returns
+        -------
+        HeadResults
+            With ``labels``, ``predictions()`` in the order of `tracks`, and tables.
+
+        Raises
+        ------
+        essentia_maest.errors.InvalidArgumentError
+            There is nothing of it, or not of all tracks.
+        """
+        return HeadResults(self.folder, name)
 
     def ranks(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Rank every label of every track against the collection.

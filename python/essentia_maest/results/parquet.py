@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidArgumentError
-from .columns import METADATA_KEY, TABLES, Vectors, columns_of, is_vector, schema_of, type_of
+from .columns import ALL_TABLES, METADATA_KEY, Vectors, columns_of, is_vector, schema_of, type_of
 from .path_text import path_text
 from .places import write_file
 
@@ -97,7 +97,7 @@ def encode_rows(table: str, rows: Rows, vectors: Vectors) -> bytes:
     Parameters
     ----------
     table : str
-        Which table: a name of `essentia_maest.results.columns.TABLES`.
+        Which table: a name of `essentia_maest.results.columns.ALL_TABLES`.
     rows : Rows
         What to write. Embeddings beyond what float16 holds are cut off there.
     vectors : Vectors
@@ -235,7 +235,7 @@ def rows_of(table: Table, name: str, leaving_out: Sequence[str] = ()) -> Rows:
     Rows
     """
     there = set(table.column_names) - set(leaving_out)
-    columns = [column for column in TABLES[name] if column.name in there]
+    columns = [column for column in ALL_TABLES[name] if column.name in there]
     return Rows(
         {
             column.name: column_values(table, column.name)

@@ -7,7 +7,10 @@
 
 #include "ort_session.h"
 
-namespace maest::plugin {
+namespace maest {
+
+// Where `maest head fit` puts the names of the classes, one a line.
+inline constexpr char kHeadLabelsKey[] = "maest.head.labels";
 
 // Values of one item that a head predicts from: [width], or [channels, rows, width] for a segment
 // of a Tensor.
@@ -27,6 +30,10 @@ class Head {
   // The output called `name`; or the only float32 one; or the one called activations, predictions
   // or probabilities. Throws `InvalidArgument` naming what the file has.
   const Port& find_output(const std::string& name) const;
+
+  // Names of the classes, in the order of the outputs; empty in a file that `maest head fit` did
+  // not write.
+  std::vector<std::string> labels() const;
 
  private:
   Session session_;
@@ -59,4 +66,4 @@ class HeadFunction {
   const Port& output_;
 };
 
-}  // namespace maest::plugin
+}  // namespace maest

@@ -4,18 +4,61 @@
 
 #include "error.h"
 
-namespace maest::plugin {
+namespace maest {
 namespace {
+
+std::string type_text(const Port& port) {
+  switch (port.type) {
+    case ElementType::float32:
+      return "float32 " + shape_text(port.shape);
+    case ElementType::int64:
+      return "int64 " + shape_text(port.shape);
+    case ElementType::float64:
+      return "float64 " + shape_text(port.shape);
+    case ElementType::text:
+      return "text " + shape_text(port.shape);
+    case ElementType::none:
+      return "which is no tensor but a sequence or a map";
+    default:
+      return "of another type " + shape_text(port.shape);
+  }
+}
 
 std::string list(const std::vector<Port>& ports) {
   std::string text;
   for (const Port& port : ports) {
-    const char* type = port.type == ElementType::float32 ? "float32 "
-                       : port.type == ElementType::int64 ? "int64 "
-                                                         : "of another type ";
-    text += (text.empty() ? "'" : ", '") + port.name + "' " + type + shape_text(port.shape);
+    text += (text.empty() ? "'" : ", '") + port.name + "' " + type_text(port);
   }
   return text;
+}
+
+bool has_type(const std::vector<Port>& ports, ElementType type) {
+  return std::any_of(ports.begin(), ports.end(),
+                     [type](const Port& port) { return port.type == type; });
+}
+
+// What to do where no output is float32: skl2onnx writes such files unless it is told otherwise.
+std::string output_advice(const std::vector<Port>& ports) {
+  if (has_type(ports, ElementType::none)) {
+    return "; skl2onnx gives a tensor with options={'zipmap': False}, for one classifier of all "
+           "classes";
+  }
+  if (has_type(ports, ElementType::float64)) {
+    return "; skl2onnx gives float32 for inputs declared as FloatTensorType([None, values])";
+  }
+  return "";
+}
+
+// Where ONNX Runtime is older than what wrote the file.
+std::string load_advice(std::string reason, const std::string& path) {
+  if (const std::size_t named = reason.find(path); named != std::string::npos) {
+    reason.erase(named, path.size());
+  }
+  if (reason.find("opset") == std::string::npos && reason.find("IR version") == std::string::npos) {
+    return "";
+  }
+  return "; write the file for an earlier version (skl2onnx: target_opset={'': 17, "
+         "'ai.onnx.ml': 3}; torch.onnx.export: opset_version=17), or install a newer onnxruntime";
 }
 
 std::int64_t product(const ItemShape& shape) {
@@ -26,7 +69,11 @@ std::int64_t product(const ItemShape& shape) {
 
 }  // namespace
 
-Head::Head(const std::string& path, int threads) : session_(path, threads) {}
+Head::Head(const std::string& path, int threads) try : session_(path, threads) {
+} catch (const ModelError& error) {
+  const std::string reason = error.what();
+  throw ModelError(reason + load_advice(reason, path));
+}
 
 const Port& Head::find_input(const std::string& name) const {
   const std::vector<Port>& ports = session_.inputs();
@@ -39,8 +86,10 @@ const Port& Head::find_input(const std::string& name) const {
   const std::size_t rank = port.shape.size();
   if (port.type != ElementType::float32 || rank < 2 || rank > 4) {
     throw InvalidArgument(message(
-        inputs,
-        "; wanted is float32 [any, values], [any, rows, values] or [any, 1, rows, values]"));
+        inputs, "; wanted is float32 [any, values], [any, rows, values] or [any, 1, rows, values]",
+        port.type == ElementType::float64
+            ? "; skl2onnx gives that for inputs declared as FloatTensorType([None, values])"
+            : ""));
   }
   if (port.shape[0] > 1) {
     throw InvalidArgument(message(inputs, ": its first dimension, the batch, is fixed at ",
@@ -72,7 +121,19 @@ const Port& Head::find_output(const std::string& name) const {
     const Port* port = session_.find_output(usual);
     if (port != nullptr && port->type == ElementType::float32) return *port;
   }
-  throw InvalidArgument(message(outputs, "; `output` must name one that is float32"));
+  throw InvalidArgument(message(outputs, "; `output` must name one that is float32",
+                                count == 0 ? output_advice(ports) : ""));
+}
+
+std::vector<std::string> Head::labels() const {
+  std::vector<std::string> labels;
+  const std::string text = session_.metadata(kHeadLabelsKey).value_or("");
+  for (std::size_t begin = 0; !text.empty() && begin <= text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    labels.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return labels;
 }
 
 HeadFunction::HeadFunction(const Head& head, const std::string& input, const std::string& output)
@@ -135,4 +196,4 @@ void HeadFunction::run_batch(const float* values, std::int64_t count, const Item
   }
 }
 
-}  // namespace maest::plugin
+}  // namespace maest
