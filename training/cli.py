@@ -35,6 +35,28 @@ COMMANDS = {
     "evaluate": Command("training.run.evaluate", "evaluate", "score a checkpoint on a split"),
     "export": Command("training.export", "export", "model file for `maest` from a checkpoint"),
     "curves": Command("training.run.curves", "curves", "picture of a run's learning curves"),
+    "downstream dataset": Command(
+        "training.downstream.datasets.making", "make_dataset", "tracks table of a published set"
+    ),
+    "downstream embed": Command(
+        "training.downstream.embeddings", "embed", "a model's embeddings of a tracks table"
+    ),
+    "downstream probe": Command(
+        "training.downstream.evaluation", "probe_embeddings", "what embeddings are worth"
+    ),
+    "downstream figure2": Command(
+        "training.downstream.block_figure", "draw_blocks", "mAP by block and tokens"
+    ),
+    "downstream figure3": Command(
+        "training.downstream.speed_figure", "draw_speeds", "mAP against throughput, by patchout"
+    ),
+    "downstream table3": Command("training.downstream.tables", "table_3", "mAP by initialisation"),
+    "downstream table4": Command(
+        "training.downstream.tables", "table_4", "mAP by length of segments"
+    ),
+    "downstream table5": Command(
+        "training.downstream.tables", "table_5", "models on several data sets"
+    ),
 }
 
 # They are the workshop's since 0.2 and are handed on for a release.

@@ -110,7 +110,7 @@ class CommandLine:
     def _usage(self) -> str:
         lines = [f"usage: {self.program} COMMAND ...", ""]
         lines += [f"{self.about} COMMAND --help tells its arguments.", ""]
-        lines += [f"  {name:<16}{command.help}" for name, command in self.commands.items()]
+        lines += [f"  {name:<20}{command.help}" for name, command in self.commands.items()]
         return "\n".join([*lines, "", *(__doc__ or "").split("\n\n")[1:]]).rstrip()
 
     def _run(self, name: str, arguments: list[str]) -> int:

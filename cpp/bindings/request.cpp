@@ -36,6 +36,21 @@ std::vector<Pooling> read_tokens(const py::object& tokens) {
   return read;
 }
 
+// One number, or several.
+void read_block(const py::object& block, Request& request) {
+  if (block.is_none()) return;
+  if (!py::isinstance<py::tuple>(block) && !py::isinstance<py::list>(block)) {
+    request.block = whole_number(block, "block");
+    return;
+  }
+  for (const py::handle one : block) request.blocks.push_back(whole_number(one, "a block"));
+  if (request.blocks.empty()) {
+    throw InvalidArgument("no block was asked for; wanted is a number, or several in a tuple");
+  }
+  request.block = request.blocks.front();
+  if (request.blocks.size() == 1) request.blocks.clear();
+}
+
 // A name as in the paper, or kept rows and the time stride.
 Patchout read_patchout(const py::object& patchout) {
   if (py::isinstance<py::str>(patchout)) return parse_patchout(patchout.cast<std::string>());
@@ -80,7 +95,7 @@ Request make_request(const std::vector<OutputKind>& outputs, const py::object& b
                      const std::optional<std::string>& tail, const py::object& batch_size) {
   Request request;
   request.outputs = outputs;
-  if (!block.is_none()) request.block = whole_number(block, "block");
+  read_block(block, request);
   if (tokens) request.pooling = read_tokens(*tokens);
   if (patchout) request.patchout = read_patchout(*patchout);
   request.hop_seconds = read_hop(hop);
@@ -177,6 +192,8 @@ void register_request(py::module_& module) {
       .def_property_readonly(
           "outputs", [](const Request& request) { return py::tuple(py::cast(request.outputs)); })
       .def_readonly("block", &Request::block)
+      .def_property_readonly(
+          "blocks", [](const Request& request) { return py::tuple(py::cast(request.blocks)); })
       .def_property_readonly("tokens", &token_names)
       .def_property_readonly("patchout", &patchout_given)
       .def_property_readonly(

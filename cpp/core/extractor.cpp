@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <utility>
 
 #include "error.h"
 #include "mel_config.h"
@@ -26,27 +27,48 @@ std::string class_outputs(const ModelInfo& info) {
   return info.has_activations ? "activations" : "logits";
 }
 
-Output pool(const Tensor& tokens, const std::vector<Pooling>& pooling) {
-  const std::int64_t count = tokens.shape()[1];
-  const std::int64_t dim = tokens.shape()[2];
-  Output output{OutputKind::embeddings, {static_cast<std::int64_t>(pooling.size()) * dim}, 1, {}};
-  output.values.reserve(static_cast<std::size_t>(output.segment_shape[0]));
+// Where the tokens of a block of one segment are: [count, dim].
+struct Tokens {
+  const float* data;
+  std::int64_t count;
+  std::int64_t dim;
+};
+
+// Appends [tokens asked * dim].
+void pool(const Tokens& tokens, const std::vector<Pooling>& pooling, std::vector<float>& values) {
   for (const Pooling kind : pooling) {
     if (kind != Pooling::avg) {
-      const float* row = tokens.data() + (kind == Pooling::cls ? 0 : dim);
-      output.values.insert(output.values.end(), row, row + dim);
+      const float* row = tokens.data + (kind == Pooling::cls ? 0 : tokens.dim);
+      values.insert(values.end(), row, row + tokens.dim);
       continue;
     }
-    std::vector<double> sum(static_cast<std::size_t>(dim), 0.0);
-    for (std::int64_t token = 2; token < count; ++token) {
-      const float* row = tokens.data() + token * dim;
-      for (std::int64_t i = 0; i < dim; ++i) sum[static_cast<std::size_t>(i)] += row[i];
+    std::vector<double> sum(static_cast<std::size_t>(tokens.dim), 0.0);
+    for (std::int64_t token = 2; token < tokens.count; ++token) {
+      const float* row = tokens.data + token * tokens.dim;
+      for (std::int64_t i = 0; i < tokens.dim; ++i) sum[static_cast<std::size_t>(i)] += row[i];
     }
     for (const double value : sum) {
-      output.values.push_back(static_cast<float>(value / static_cast<double>(count - 2)));
+      values.push_back(static_cast<float>(value / static_cast<double>(tokens.count - 2)));
     }
   }
-  return output;
+}
+
+// A graph of ours gives the tokens of all blocks asked in one tensor, in the order of the blocks;
+// an official one gives a tensor for each block.
+std::vector<Tokens> tokens_of(const Plan& plan, const std::vector<Tensor>& tensors, bool together) {
+  std::vector<int> ascending = plan.blocks;
+  std::sort(ascending.begin(), ascending.end());
+  std::vector<Tokens> found;
+  for (std::size_t i = 0; i < plan.blocks.size(); ++i) {
+    const Tensor& tensor = tensors[together ? 0 : i];
+    const auto place = std::find(ascending.begin(), ascending.end(), plan.blocks[i]);
+    const std::int64_t before = together ? place - ascending.begin() : 0;
+    const std::int64_t count =
+        tensor.shape()[1] / (together ? static_cast<std::int64_t>(ascending.size()) : 1);
+    const std::int64_t dim = tensor.shape()[2];
+    found.push_back({tensor.data() + before * count * dim, count, dim});
+  }
+  return found;
 }
 
 // A tensor of one segment without its batch dimension.
@@ -75,6 +97,25 @@ void require_possible(const Request& request) {
   if (request.block < 1) {
     throw InvalidArgument(
         message("block is ", request.block, "; blocks are counted from 1, wanted is 1 or more"));
+  }
+  for (std::size_t i = 0; i < request.blocks.size(); ++i) {
+    const auto begin = request.blocks.begin();
+    if (request.blocks[i] < 1) {
+      throw InvalidArgument(message("block is ", request.blocks[i],
+                                    "; blocks are counted from 1, wanted is 1 or more"));
+    }
+    if (std::find(begin, begin + static_cast<std::ptrdiff_t>(i), request.blocks[i]) !=
+        begin + static_cast<std::ptrdiff_t>(i)) {
+      throw InvalidArgument(
+          message("block ", request.blocks[i], " is asked for twice; wanted is each block once"));
+    }
+  }
+  const bool tokens = std::find(request.outputs.begin(), request.outputs.end(),
+                                OutputKind::tokens) != request.outputs.end();
+  if (tokens && request.blocks.size() > 1) {
+    throw InvalidArgument(message("tokens of ", request.blocks.size(),
+                                  " blocks are asked for; wanted is one block (embeddings can be "
+                                  "of several)"));
   }
   if (request.pooling.empty()) {
     throw InvalidArgument("no token was asked for; wanted are some of 'cls', 'dist', 'avg'");
@@ -111,24 +152,24 @@ Plan Extractor::plan(const Request& request) const {
   Plan plan;
   plan.request = request;
   require_possible(request);
-  for (const OutputKind kind : request.outputs) {
-    if (is_block_output(kind)) {
-      plan.wants_block = true;
-      plan.depth = std::max(plan.depth, request.block);
-    } else {
-      plan.depth = std::max(plan.depth, info_.depth);
-    }
-  }
-  if (plan.wants_block) {
+  const bool wants_block =
+      std::any_of(request.outputs.begin(), request.outputs.end(), is_block_output);
+  if (wants_block) {
+    plan.blocks = request.blocks.empty() ? std::vector<int>{request.block} : request.blocks;
     if (info_.depth == 0) {
       throw InvalidArgument(
           message("model '", info_.name, "' has ", class_outputs(info_), " only; no blocks"));
     }
-    if (request.block > info_.depth) {
-      throw InvalidArgument(message("block ", request.block, " does not exist; model '", info_.name,
+  }
+  for (const int block : plan.blocks) {
+    if (block > info_.depth) {
+      throw InvalidArgument(message("block ", block, " does not exist; model '", info_.name,
                                     "' has blocks 1 to ", info_.depth));
     }
-    plan.graph_outputs.push_back(info_.tokens_output(request.block));
+    plan.depth = std::max(plan.depth, block);
+    if (plan.graph_outputs.empty() || info_.kind == GraphKind::melspectrogram) {
+      plan.graph_outputs.push_back(info_.tokens_output(block));
+    }
   }
   for (const OutputKind kind : request.outputs) {
     if (is_block_output(kind)) continue;
@@ -138,6 +179,7 @@ Plan Extractor::plan(const Request& request) const {
                                     logits ? "logits" : "activations", "'; it has ",
                                     class_outputs(info_)));
     }
+    plan.depth = std::max(plan.depth, info_.depth);
     plan.graph_outputs.emplace_back(logits ? "logits" : "activations");
   }
   plan.batch_size = request.batch_size > 0 ? request.batch_size : threads_;
@@ -166,7 +208,8 @@ Plan Extractor::plan(const Request& request) const {
 
 std::vector<std::int64_t> Extractor::shape(const Plan& plan, OutputKind kind) const {
   if (kind == OutputKind::embeddings) {
-    return {static_cast<std::int64_t>(plan.request.pooling.size()) * info_.dim};
+    return {static_cast<std::int64_t>(plan.blocks.size() * plan.request.pooling.size()) *
+            info_.dim};
   }
   if (kind == OutputKind::tokens) {
     return {static_cast<std::int64_t>(plan.kept.size()) + 2, info_.dim};
@@ -201,7 +244,14 @@ std::vector<Tensor> Extractor::run_patches(const Plan& plan, const Segment& segm
                                            const Stops& stops) const {
   const auto count = static_cast<std::int64_t>(kept.size());
   const std::int64_t depth = plan.depth;
-  const std::int64_t tap = plan.wants_block ? plan.request.block : 0;
+  // One number is what the graph is made for. As many as it has blocks serve as well, each compared
+  // with that of its block: ONNX Runtime does not check the shape of a scalar.
+  std::vector<std::int64_t> tap(plan.blocks.size() > 1 ? info_.depth : 1, 0);
+  for (const int block : plan.blocks) {
+    tap[plan.blocks.size() > 1 ? static_cast<std::size_t>(block - 1) : 0] = block;
+  }
+  std::vector<std::int64_t> tap_shape;
+  if (tap.size() > 1) tap_shape.push_back(static_cast<std::int64_t>(tap.size()));
   std::vector<float> patches;
   gather_patches(segment.data, kMelBands, info_.grid, kept,
                  {info_.normalization_mean, info_.normalization_divisor}, patches);
@@ -209,7 +259,7 @@ std::vector<Tensor> Extractor::run_patches(const Plan& plan, const Segment& segm
       {{"patches", ElementType::float32, patches.data(), {1, count, info_.grid.patch_values()}},
        {"kept", ElementType::int64, kept.data(), {count}},
        {"depth", ElementType::int64, &depth, {}},
-       {"tap", ElementType::int64, &tap, {}}},
+       {"tap", ElementType::int64, tap.data(), tap_shape}},
       plan.graph_outputs, stops);
 }
 
@@ -223,12 +273,20 @@ std::vector<Tensor> Extractor::run_melspectrogram(const Plan& plan, const Segmen
       plan.graph_outputs, stops);
 }
 
+std::size_t Extractor::tensors_of_tokens(const Plan& plan) const {
+  return info_.kind == GraphKind::patches ? std::min<std::size_t>(plan.blocks.size(), 1)
+                                          : plan.blocks.size();
+}
+
 void Extractor::require_promised(const Plan& plan, std::size_t patches,
                                  const std::vector<Tensor>& tensors) const {
+  const std::size_t of_tokens = tensors_of_tokens(plan);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const bool tokens = plan.wants_block && i == 0;
     std::vector<std::int64_t> wanted = {1, info_.classes};
-    if (tokens) wanted = {1, 2 + static_cast<std::int64_t>(patches), info_.dim};
+    if (i < of_tokens) {
+      const std::int64_t blocks = static_cast<std::int64_t>(plan.blocks.size() / of_tokens);
+      wanted = {1, blocks * (2 + static_cast<std::int64_t>(patches)), info_.dim};
+    }
     if (tensors[i].shape() == wanted) continue;
     throw ModelError(message("model file '", session_.path(), "' gave '", plan.graph_outputs[i],
                              "' of shape ", shape_text(tensors[i].shape()),
@@ -242,11 +300,14 @@ Outputs Extractor::compute(const Plan& plan, const Segment& segment, const Stops
                                           ? run_patches(plan, segment, kept, stops)
                                           : run_melspectrogram(plan, segment, stops);
   require_promised(plan, kept.size(), tensors);
+  const std::vector<Tokens> tokens = tokens_of(plan, tensors, info_.kind == GraphKind::patches);
   Outputs outputs;
-  std::size_t next_tensor = plan.wants_block ? 1 : 0;  // the block's tokens come first
+  std::size_t next_tensor = tensors_of_tokens(plan);
   for (const OutputKind kind : plan.request.outputs) {
     if (kind == OutputKind::embeddings) {
-      outputs.push_back(pool(tensors[0], plan.request.pooling));
+      Output output{kind, shape(plan, kind), 1, {}};
+      for (const Tokens& block : tokens) pool(block, plan.request.pooling, output.values);
+      outputs.push_back(std::move(output));
     } else if (kind == OutputKind::tokens) {
       outputs.push_back(copy(kind, tensors[0]));
     } else {

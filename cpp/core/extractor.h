@@ -17,7 +17,7 @@ namespace maest {
 enum class OutputKind {
   activations,  // [classes], 0..1
   logits,       // [classes]
-  embeddings,   // [tokens asked * dim] of one block
+  embeddings,   // [blocks * tokens asked * dim], block after block
   tokens,       // [2 + kept patches, dim] of one block
 };
 
@@ -33,7 +33,8 @@ Pooling parse_pooling(const std::string& text);
 
 struct Request {
   std::vector<OutputKind> outputs = {OutputKind::activations};
-  int block = 7;  // 1-based
+  int block = 7;            // 1-based
+  std::vector<int> blocks;  // several instead of `block`, in one pass: embeddings stack them so
   std::vector<Pooling> pooling = {Pooling::cls, Pooling::dist, Pooling::avg};
   Patchout patchout;
   double hop_seconds = 0;  // between segment starts; 0 is the model's own
@@ -57,8 +58,8 @@ struct Plan {
   std::vector<std::int64_t> kept;  // row-major indices of the patches of a whole segment
   // Of each output of a whole segment. With Tail::pad the last segment can have fewer tokens.
   std::vector<std::vector<std::int64_t>> segment_shapes;
-  std::vector<std::string> graph_outputs;
-  bool wants_block = false;
+  std::vector<std::string> graph_outputs;  // those with tokens first
+  std::vector<int> blocks;                 // whose tokens are wanted; none for classes only
 
   // The first frame of the segment number `index` (from 0), the tail's included.
   std::int64_t start_frame(std::int64_t index) const { return index * hop_frames; }
@@ -103,6 +104,7 @@ class Extractor {
   std::vector<std::int64_t> shape(const Plan& plan, OutputKind kind) const;
   void require_finite(const Output& output) const;
   std::vector<std::int64_t> kept_of(const Plan& plan, const Segment& segment) const;
+  std::size_t tensors_of_tokens(const Plan& plan) const;
   void require_promised(const Plan& plan, std::size_t patches,
                         const std::vector<Tensor>& tensors) const;
   std::vector<Tensor> run_patches(const Plan& plan, const Segment& segment,

@@ -55,6 +55,7 @@ def make_default_corpus(
     excerpts: int = 12,
     workers: int = 2,
     most_tracks: int | None = None,
+    produced: bool = True,
 ) -> Report:
     """Make the corpus of the embedded default model.
 
@@ -83,6 +84,9 @@ def make_default_corpus(
         Processes; with 1, the work is done in the calling one.
     most_tracks : int, optional
         Make an even sample of this size only, for a trial.
+    produced : bool
+        False leaves produced music out, and with it the teacher: rendered tracks are what they are
+        in the whole corpus, and in the same split.
 
     Returns
     -------
@@ -98,9 +102,10 @@ def make_default_corpus(
         Path(folder).absolute(), Path(cache) if cache is not None else default_cache(), seed
     )
     setting.folder.mkdir(parents=True, exist_ok=True)
-    Teacher(setting.cache)  # fetched here, before the workers all want it
     jobs: list[Produced | Recipe] = []
-    jobs += plan_produced(_produced_tracks(setting.cache), excerpts=excerpts, seed=seed)
+    if produced:
+        Teacher(setting.cache)  # fetched here, before the workers all want it
+        jobs += plan_produced(_produced_tracks(setting.cache), excerpts=excerpts, seed=seed)
     renderer = Renderer(setting.cache, seed)
     jobs += plan_rendered(
         renderer.styles,
@@ -123,7 +128,7 @@ def make_default_corpus(
     if not rows:
         raise DataError(f"no track could be made: {report.summary()}")
     write_collection(rows, setting.folder)
-    write_sources(setting.folder, setting.cache)
+    write_sources(setting.folder, setting.cache, produced=produced)
     return report
 
 

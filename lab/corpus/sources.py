@@ -18,7 +18,7 @@ _PYTHON = (
 )
 
 
-def write_sources(folder: Path, cache: Path) -> Path:
+def write_sources(folder: Path, cache: Path, *, produced: bool = True) -> Path:
     """Write ``sources.json``: what each package gave, its version and licence.
 
     Parameters
@@ -27,6 +27,8 @@ def write_sources(folder: Path, cache: Path) -> Path:
         The collection's folder.
     cache : path
         Where packages are kept.
+    produced : bool
+        Whether there is produced music, and what the teacher says of it.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def write_sources(folder: Path, cache: Path) -> Path:
     DataError
         A package cannot be had.
     """
-    debian = [(music.name, "produced music", music.licence) for music in PRODUCED_MUSIC]
+    debian = [(music.name, "produced music", music.licence) for music in PRODUCED_MUSIC if produced]
     debian += [(font.package, "sound font", font.licence) for font in (*TRAINING_FONTS, TEST_FONT)]
     debian += [(name, "program", licence) for name, licence in _PROGRAMS]
     sources = [
@@ -51,6 +53,8 @@ def write_sources(folder: Path, cache: Path) -> Path:
         for name, gives, licence in debian
     ]
     for requirement, gives, licence in _PYTHON:
+        if requirement == MUSICNN and not produced:
+            continue
         name, _, version = requirement.partition("==")
         sources.append(
             {

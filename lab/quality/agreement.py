@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.quality.bootstrap import Interval, bootstrap_weights, interval, known_mean
-from lab.quality.ranking import correlation, ranks
-from lab.quality.scores import class_scores
 from training.data.tracks import family_of
+from training.downstream.bootstrap import Interval, bootstrap_weights, interval, known_mean
+from training.downstream.ranking import correlation, ranks
+from training.downstream.scores import class_scores
 from training.errors import DataError
 
 _STRONGEST = 5

@@ -13,16 +13,16 @@ from essentia_maest.commands.benchmark import PATCHOUTS
 from essentia_maest.files import sha256_of, write_whole
 from essentia_maest.machine import machine, versions
 from lab.corpus.packages import default_cache
-from lab.quality.extraction import extract
 from lab.quality.figure import draw_patchouts
 from lab.quality.held_out import HeldOut, read_held_out
 from lab.quality.listing import listing, spread
 from lab.quality.measuring import Measuring
 from lab.quality.plan import plan
-from lab.quality.speed import Analysis, measure_speed
-from lab.quality.systems import ACTIVATIONS, MaestSystem, System
 from lab.quality.tables import write_results
 from training.data.tracks import SPLITS, Tracks
+from training.downstream.extraction import extract
+from training.downstream.speed import Analysis, measure_speed
+from training.downstream.systems import ACTIVATIONS, MaestSystem, System
 
 _TIMED_TRACKS = 6
 

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.quality.agreement import agreement
-from lab.quality.bootstrap import Interval
 from lab.quality.held_out import HeldOut
 from lab.quality.plan import WHOLE, Subject
-from lab.quality.probes import probe
-from lab.quality.scores import ALL, FamilyScores, difference, family_scores
-from lab.quality.speed import Speed
-from lab.quality.systems import ACTIVATIONS, EMBEDDING, LAST, Features
 from lab.quality.tables import PatchoutScores, Results
+from training.downstream.bootstrap import Interval
+from training.downstream.linear import probe
+from training.downstream.scores import ALL, FamilyScores, difference, family_scores
+from training.downstream.speed import Speed
+from training.downstream.systems import ACTIVATIONS, EMBEDDING, LAST, Features
 
 FULL_PRECISION = "fp32"
 

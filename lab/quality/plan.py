@@ -10,10 +10,10 @@ from pathlib import Path
 import essentia_maest as maest
 from essentia_maest.files import sha256_of
 from lab.corpus.teacher import MUSICNN
-from lab.quality.extraction import MakeSystem
 from lab.quality.references import MelStatistics, TeacherSystem
-from lab.quality.systems import BLOCK, MaestSystem
 from lab.quality.untrained import write_untrained
+from training.downstream.extraction import MakeSystem
+from training.downstream.systems import BLOCK, MaestSystem
 from training.errors import DataError
 
 WHOLE = "F0T0"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from essentia_maest import mel_spectrogram
 from lab.corpus.teacher import BANDS, WINDOW_FRAMES, Teacher
-from lab.quality.systems import ACTIVATIONS, EMBEDDING, Audio, Features
+from training.downstream.systems import ACTIVATIONS, EMBEDDING, Audio, Features
+from training.downstream.threads import one_thread
 
 
 class TeacherSystem:
@@ -46,7 +44,7 @@ class TeacherSystem:
         mel = mel_spectrogram(audio)
         if len(mel) < WINDOW_FRAMES:
             mel = np.resize(mel, (WINDOW_FRAMES, BANDS))
-        with _one_thread():
+        with one_thread():
             activations, embedding = self._teacher.listen(mel)
         return {ACTIVATIONS: activations, EMBEDDING: embedding}
 
@@ -65,14 +63,3 @@ class MelStatistics:
         """
         mel = mel_spectrogram(audio).astype(np.float64)
         return {EMBEDDING: np.concatenate([mel.mean(0), mel.std(0)]).astype(np.float32)}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute with one thread: with more, the teacher's last digits are others."""
-    found = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(found)

@@ -126,7 +126,7 @@ class Request:
         self,
         *,
         outputs: Sequence[OutputKind] = ...,
-        block: int | None = None,
+        block: int | Sequence[int] | None = None,
         tokens: Sequence[str] | None = None,
         patchout: str | tuple[Sequence[int], int] | None = None,
         hop: float | None = None,
@@ -137,6 +137,8 @@ class Request:
     def outputs(self) -> tuple[OutputKind, ...]: ...
     @property
     def block(self) -> int: ...
+    @property
+    def blocks(self) -> tuple[int, ...]: ...
     @property
     def tokens(self) -> tuple[str, ...]: ...
     @property

@@ -110,7 +110,7 @@ class Model(OpenedModel):
         self,
         audio: npt.ArrayLike,
         *,
-        block: int = 7,
+        block: int | Sequence[int] = 7,
         tokens: Sequence[str] = ("cls", "dist", "avg"),
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,
@@ -118,17 +118,18 @@ class Model(OpenedModel):
         batch_size: int | None = None,
         sample_rate: float = SAMPLE_RATE,
     ) -> Array:
-        """Compute embeddings: tokens of one block, stacked. Later blocks are not computed.
+        """Compute embeddings: tokens of a block, stacked. Later blocks are not computed.
 
         Parameters
         ----------
         audio : array_like, shape [samples]
             Mono samples, float32 (float64 is converted).
-        block : int, default 7
-            1 to `depth`; the paper's best for downstream tasks is 7 of 12 (section 4.1).
+        block : int or sequence of int, default 7
+            1 to `depth`; the paper's best for downstream tasks is 7 of 12 (section 4.1). Several
+            are computed in one pass, and stacked in this order.
         tokens : sequence of {"cls", "dist", "avg"}
-            What is stacked, in this order: the class token, the distillation token, the average of
-            the patch tokens.
+            What is stacked of each block, in this order: the class token, the distillation token,
+            the average of the patch tokens.
         patchout, hop, tail, batch_size
             See `Request`.
         sample_rate : float, default 16000
@@ -136,7 +137,7 @@ class Model(OpenedModel):
 
         Returns
         -------
-        numpy.ndarray, shape [segments, len(tokens) * dim], float32
+        numpy.ndarray, shape [segments, blocks * len(tokens) * dim], float32
 
         Raises
         ------
@@ -191,7 +192,7 @@ class Model(OpenedModel):
         self,
         audio: npt.ArrayLike,
         *,
-        block: int = 7,
+        block: int | Sequence[int] = 7,
         tokens: Sequence[str] = ("cls", "dist", "avg"),
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,
@@ -232,7 +233,7 @@ class Model(OpenedModel):
         path: str | os.PathLike[str],
         *,
         outputs: Sequence[Output] = ("predictions", "embeddings"),
-        block: int = 7,
+        block: int | Sequence[int] = 7,
         tokens: Sequence[str] = ("cls", "dist", "avg"),
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,
@@ -291,7 +292,7 @@ class Model(OpenedModel):
         self,
         output: Literal["embed", "predict"] = "embed",
         *,
-        block: int = 7,
+        block: int | Sequence[int] = 7,
         tokens: Sequence[str] = ("cls", "dist", "avg"),
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,
@@ -304,7 +305,7 @@ class Model(OpenedModel):
         self,
         output: Sequence[Literal["embed", "predict"]],
         *,
-        block: int = 7,
+        block: int | Sequence[int] = 7,
         tokens: Sequence[str] = ("cls", "dist", "avg"),
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,
@@ -316,7 +317,7 @@ class Model(OpenedModel):
         self,
         output: str | Sequence[str] = "embed",
         *,
-        block: int = 7,
+        block: int | Sequence[int] = 7,
         tokens: Sequence[str] = ("cls", "dist", "avg"),
         patchout: str | Patchout = "F0T0",
         hop: float | None = None,

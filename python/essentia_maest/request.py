@@ -34,9 +34,10 @@ class Request:
     ----------
     outputs : tuple of {"predictions", "logits", "embeddings", "tokens"}
         What is computed, in one pass.
-    block : int, default 7
+    block : int or sequence of int, default 7
         Transformer block of embeddings and tokens, from 1; the paper's best for downstream tasks
-        is 7 of 12 (section 4.1). Later blocks are computed for predictions only.
+        is 7 of 12 (section 4.1). Later blocks are computed for predictions only. Of several,
+        computed in one pass, an embedding stacks what it has of each, in this order.
     tokens : tuple of {"cls", "dist", "avg"}
         What an embedding is stacked from, in this order: the class token, the distillation token,
         the average of the patch tokens (section 3.3).
@@ -63,7 +64,7 @@ class Request:
     """
 
     outputs: tuple[Output, ...] = ("predictions",)
-    block: int = _DEFAULT.block
+    block: int | Sequence[int] = _DEFAULT.block
     tokens: Sequence[str] = _DEFAULT.tokens
     patchout: str | Patchout = "F0T0"
     hop: float | None = None
@@ -76,6 +77,9 @@ class Request:
                 raise InvalidArgumentError(f"output is {name!r}; wanted: {', '.join(_KINDS)}")
         self.for_engine()  # which refuses what no model could take
         object.__setattr__(self, "tokens", tuple(self.tokens))
+        if isinstance(self.block, Sequence):
+            blocks = tuple(self.block)
+            object.__setattr__(self, "block", blocks if len(blocks) > 1 else blocks[0])
 
     @property
     def wants_block(self) -> bool:
@@ -97,7 +101,7 @@ class Request:
         """
         return _core.Request(
             outputs=[_KINDS[name] for name in self.outputs],
-            block=self.block,
+            block=tuple(self.block) if isinstance(self.block, Sequence) else self.block,
             tokens=self.tokens,
             patchout=engine_patchout(self.patchout),
             hop=self.hop,
@@ -116,7 +120,7 @@ class Request:
         """
         values: dict[str, Any] = {"outputs": list(self.outputs)}
         if self.wants_block:
-            values["block"] = self.block
+            values["block"] = list(self.block) if isinstance(self.block, Sequence) else self.block
         if "embeddings" in self.outputs:
             values["tokens"] = list(self.tokens)
         patchout = self.patchout

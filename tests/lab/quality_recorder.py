@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.quality.systems import Audio, Features
+from training.downstream.systems import Audio, Features
 from training.errors import DataError
 
 

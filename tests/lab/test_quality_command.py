@@ -13,10 +13,10 @@ from lab.quality.held_out import HeldOut, read_held_out
 from lab.quality.measuring import Measuring
 from lab.quality.plan import Subject
 from lab.quality.references import MelStatistics
-from lab.quality.speed import Speed
-from lab.quality.systems import Features
 from musicnn_fixtures import make_musicnn
 from quality_system_fixtures import CLASSES, make_measured_tracks, write_tiny_model
+from training.downstream.speed import Speed
+from training.downstream.systems import Features
 
 REVERSED = CLASSES[::-1]
 

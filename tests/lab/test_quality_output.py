@@ -9,13 +9,13 @@ import pyarrow as pa
 import pytest
 
 from lab.quality.agreement import Agreement
-from lab.quality.bootstrap import Interval
 from lab.quality.figure import draw_patchouts
 from lab.quality.listing import listing, spread
-from lab.quality.scores import ALL, Difference, FamilyScores
 from lab.quality.tables import PatchoutScores, Results, markdown, write_results
 from training.data.ragged import Ragged
 from training.data.tracks import make_tracks
+from training.downstream.bootstrap import Interval
+from training.downstream.scores import ALL, Difference, FamilyScores
 from training.errors import DataError
 
 SCORE = Interval(0.5, 0.4, 0.62)

@@ -18,11 +18,11 @@ from lab.corpus.teacher import Teacher
 from lab.quality.held_out import read_held_out
 from lab.quality.plan import plan
 from lab.quality.references import MelStatistics, TeacherSystem
-from lab.quality.speed import measure_speed
-from lab.quality.systems import MaestSystem
 from lab.quality.untrained import write_untrained
 from musicnn_fixtures import make_musicnn
 from quality_system_fixtures import CLASSES, make_measured_tracks, write_tiny_model
+from training.downstream.speed import measure_speed
+from training.downstream.systems import MaestSystem
 from training.errors import DataError
 
 

@@ -61,7 +61,7 @@ def analyze_files(
     workers: int | None = None,
     threads: int = 0,
     outputs: Sequence[Output] = ("predictions", "embeddings"),
-    block: int = 7,
+    block: int | Sequence[int] = 7,
     tokens: Sequence[str] = ("cls", "dist", "avg"),
     patchout: str | Patchout = "F0T0",
     hop: float | None = None,

@@ -70,6 +70,8 @@ class TableSink:
         Whether sheets are made of the tables in the end.
     writes : bool
         False where nothing will be: the folder need not be there.
+    segments : bool
+        Whether segments have rows; without, the tables are as long as the tracks are many.
     most_bytes, most_tracks, most_seconds
         See `MOST_BYTES` and those after it.
 
@@ -87,6 +89,7 @@ class TableSink:
         *,
         embeddings: str = "float32",
         csv: bool = False,
+        segments: bool = True,
         most_bytes: int = MOST_BYTES,
         most_tracks: int = MOST_TRACKS,
         most_seconds: float = MOST_SECONDS,
@@ -103,6 +106,7 @@ class TableSink:
         self._one_writer = OneWriter(self.path) if writes and not is_remote(self.path) else None
         self._embeddings = embeddings
         self._csv = csv
+        self._segments = segments
         self._most = (most_bytes, most_tracks, most_seconds)
         self._waiting = _Waiting()
         self._lock = threading.Lock()  # of what waits
@@ -159,7 +163,8 @@ class TableSink:
     def describe(self, analysed: Analysed) -> TrackRows:
         """Make the rows of a track; its file is hashed."""
         known = self._of_before.hashes.get(analysed.track.path)
-        return rows_of_track(analysed, self._facts, known)
+        rows = rows_of_track(analysed, self._facts, known)
+        return rows if self._segments else rows.without_segments()
 
     def track(self, described: TrackRows) -> None:
         """Take the rows of a track, and write a part when there is enough for one."""
@@ -246,8 +251,10 @@ class TableSink:
 
     def _kept_vectors(self, run: RunFacts) -> Vectors:
         model, options = run.model, run.options
+        plan = model.plan(options.request)
+        shapes = dict(zip(options.request.outputs, plan.output_shapes, strict=True))
         return Vectors(
-            model.dim * len(options.request.tokens) if options.embeddings else None,
+            shapes["embeddings"][0] if options.embeddings else None,
             len(model.labels) if options.predictions else None,
             self._embeddings,
         )
@@ -322,7 +329,7 @@ def _rows_of_segments(tracks: Sequence[TrackRows], vectors: Vectors, told: dict[
     columns = [column for column in columns_of("segments", vectors) if is_vector(column)]
     values: dict[str, list[Any]] = {"track": [], "start": [], "seconds": []}
     for track in tracks:
-        values["track"] += [track.values["id"]] * track.values["segments"]
+        values["track"] += [track.values["id"]] * len(track.segments["start"])
         values["start"] += track.segments["start"]
         values["seconds"] += track.segments["seconds"]
     return Rows(

@@ -60,7 +60,16 @@ class TrackRows:
     @property
     def bytes(self) -> int:
         """What the vectors take in memory."""
-        return sum(values.nbytes for values in self.segment_vectors.values())
+        kept = (*self.vectors.values(), *self.segment_vectors.values())
+        return sum(values.nbytes for values in kept)
+
+    def without_segments(self) -> TrackRows:
+        """Give the row of the track alone."""
+        return dataclasses.replace(
+            self,
+            segments={name: [] for name in self.segments},
+            segment_vectors={name: values[:0] for name, values in self.segment_vectors.items()},
+        )
 
 
 def place_of(track: Track) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.quality.bootstrap import Interval, bootstrap_weights, interval, known_mean
-from lab.quality.ranking import precision_and_area
 from training.data.tracks import family_of
+from training.downstream.bootstrap import Interval, bootstrap_weights, interval, known_mean
+from training.downstream.ranking import precision_and_area
 from training.errors import DataError
 
 ALL = "all"

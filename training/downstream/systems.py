@@ -51,7 +51,7 @@ class MaestSystem:
     patchout : str
         ``F3T2`` for instance.
     last : bool
-        Also give the features of the last block, at twice the cost.
+        Also give the features of the last block, from the same pass.
 
     Raises
     ------
@@ -103,10 +103,12 @@ class MaestSystem:
             Activations of all classes; the tokens cls, dist and average, stacked, of block 7 and
             of the last block.
         """
-        activations, embeddings = self.analyze(audio)
-        found = {ACTIVATIONS: activations.mean(0), EMBEDDING: embeddings.mean(0)}
-        if self._last:
-            found[LAST] = self._model.embed(
-                audio, block=self._model.depth, patchout=self.patchout, tail="repeat"
-            ).mean(0)
-        return found
+        if not self._last or self._model.depth == BLOCK:
+            activations, embeddings = self.analyze(audio)
+            found = {ACTIVATIONS: activations.mean(0), EMBEDDING: embeddings.mean(0)}
+            return found | ({LAST: found[EMBEDDING]} if self._last else {})
+        activations, embeddings = self._model.analyze(
+            audio, block=(BLOCK, self._model.depth), patchout=self.patchout, tail="repeat"
+        )
+        first, last = np.split(embeddings.mean(0), 2)
+        return {ACTIVATIONS: activations.mean(0), EMBEDDING: first, LAST: last}

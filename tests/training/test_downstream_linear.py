@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lab.quality.probes import STRENGTHS, probe
+from training.downstream.linear import STRENGTHS, probe
 from training.errors import DataError
 
 CLASSES = ("Genre---Rock", "Genre---Folk", "Tempo---fast")

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from essentia_maest import load_audio
-from lab.quality.extraction import extract
 from quality_recorder import Recorder
 from quality_system_fixtures import make_measured_tracks
 from training.data.tracks import Tracks, read_tracks
+from training.downstream.extraction import extract
 from training.errors import DataError
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ from functools import partial
 from pathlib import Path
 from quality_recorder import SlowAfterThree
 from training.data.tracks import read_tracks
-from lab.quality.extraction import extract
+from training.downstream.extraction import extract
 
 if __name__ == "__main__":
     table, notes, cache = map(Path, sys.argv[1:])

@@ -12,7 +12,7 @@ import numpy as np
 
 from essentia_maest import load_audio
 from essentia_maest.front_end import SAMPLE_RATE
-from lab.quality.systems import Audio
+from training.downstream.systems import Audio
 from training.errors import DataError
 
 Analysis = Callable[[Audio], object]

@@ -19,9 +19,9 @@ from essentia_maest.collection.worker_pool import WorkerPool
 from essentia_maest.errors import MaestError
 from essentia_maest.files import remove_unfinished, written_whole
 from essentia_maest.progress import ProgressDisplay
-from lab.quality.systems import Features, System
 from training.data.locking import sole_writer
 from training.data.tracks import Tracks
+from training.downstream.systems import Features, System
 from training.errors import DataError, TrainingError
 
 MakeSystem = Callable[[], System]

@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from lab.quality.bootstrap import bootstrap_weights, interval
-from lab.quality.ranking import correlation, precision_and_area, ranks
-from lab.quality.scores import ALL, difference, family_scores
+from training.downstream.bootstrap import bootstrap_weights, interval
+from training.downstream.ranking import correlation, precision_and_area, ranks
+from training.downstream.scores import ALL, difference, family_scores
 from training.errors import DataError
 
 CLASSES = ("Genre---Rock", "Genre---Folk", "Metre---duple", "Metre---triple")

@@ -1,0 +1,165 @@
+"""`python -m training downstream figure2`: which block and which tokens (Figure 2 of the paper)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from essentia_maest.files import sha256_of
+from essentia_maest.progress import tracked
+from training.downstream.bootstrap import Interval
+from training.downstream.embeddings import BLOCKS, Wanted, compute
+from training.downstream.evaluation import Data, Judging, Page, Probe, percent, write_page
+from training.downstream.mlp import MlpSetting
+from training.downstream.published import FIGURE_2, FIGURE_2_BLOCKS
+from training.pictures import new_picture, write_picture
+
+STACKS = {
+    "c": ("cls",),
+    "d": ("dist",),
+    "a": ("avg",),
+    "cd": ("cls", "dist"),
+    "ca": ("cls", "avg"),
+    "cda": ("cls", "dist", "avg"),
+}
+"""As the figure names them, in its order."""
+
+
+def draw_blocks(
+    tracks: Path,
+    model: Path,
+    output: Path,
+    *,
+    cache: Path | None = None,
+    blocks: Sequence[int] = BLOCKS,
+    patchout: str = "F0T0",
+    families: Sequence[str] = (),
+    probe: Probe = "mlp",
+    epochs: int = 30,
+    draws: int = 1000,
+    seed: int = 0,
+    workers: int | None = None,
+    device: str = "cpu",
+) -> Path:
+    """Draw mAP over blocks and tokens, the paper's Figure 2, for a model and a data set.
+
+    All blocks come from one pass over the music. Writes ``figure2.csv``, ``figure2.md``,
+    ``figure2.json`` and ``figure2.png``; the paper's numbers stand beside only where the data set
+    is whole MagnaTagATune in its published split.
+
+    Parameters
+    ----------
+    tracks : path
+        Tracks table (``.parquet``).
+    model : path
+        Model file.
+    output : path
+        Folder for the results.
+    cache : path, optional
+        Folder for embeddings; default: ``embeddings`` in the output folder.
+    blocks : sequence of int
+        Those that the model lacks are left out.
+    patchout : str
+    families : sequence of str
+        Learn classes of these families only.
+    probe : {"mlp", "linear"}
+    epochs : int
+        Of an MLP; the rest is the setting of section 3.3.
+    draws : int
+        Of the bootstrap over groups.
+    seed : int
+    workers : int, optional
+        Processes that decode.
+    device : str
+        That an MLP is trained on.
+
+    Returns
+    -------
+    Path
+        ``figure2.md``.
+
+    Raises
+    ------
+    DataError
+        The table or the embeddings cannot be used.
+    essentia_maest.errors.MaestError
+        The model cannot be used.
+    """
+    data, output = Data.open(tracks, families), Path(output)
+    wanted = Wanted(Path(model), tuple(blocks), patchout)
+    cache = Path(cache) if cache is not None else output / "embeddings"
+    kept = compute(data.tracks, wanted, cache, workers=workers)
+    judging = Judging(probe, MlpSetting(epochs=epochs), draws, seed, device)
+    found: dict[str, dict[int, Interval]] = {name: {} for name in STACKS}
+    areas: dict[str, dict[int, Interval]] = {name: {} for name in STACKS}
+    cells = [(name, block) for block in kept.blocks for name in STACKS]
+    for name, block in tracked(cells, "probes"):
+        overall = judging.of(data.task(kept, [(block, STACKS[name])])).overall
+        found[name][block] = overall.mean_average_precision
+        areas[name][block] = overall.roc_auc
+    rows = [
+        {"tokens": name, **{f"block {b}": percent(found[name][b]) for b in kept.blocks}}
+        for name in STACKS
+    ]
+    published = data.published and data.facts.dataset == "magnatagatune"
+    if published:
+        rows += [
+            {
+                "tokens": f"{name}, paper (MAEST-30s)",
+                **{f"block {b}": _paper(name, b) for b in kept.blocks},
+            }
+            for name in STACKS
+        ]
+    _draw({n: {b: one.value for b, one in v.items()} for n, v in found.items()}, output)
+    about = {
+        "data": data.described(),
+        "model": f"{Path(model).name}, sha256 {sha256_of(Path(model))}; patchout {patchout}",
+        "probe": judging.described(),
+        "tokens": "c: class token, d: distillation token, a: average of the patch tokens; stacks",
+    }
+    extra = {
+        "mAP": {n: {b: tuple(i) for b, i in v.items()} for n, v in found.items()},
+        "ROC-AUC": {n: {b: tuple(i) for b, i in v.items()} for n, v in areas.items()},
+    }
+    title = "mAP in percent, by block and tokens (Figure 2)"
+    return write_page(
+        output, Page("figure2", title, rows, about, extra, _told(found), picture=True)
+    )
+
+
+def _paper(name: str, block: int) -> str:
+    if block not in FIGURE_2_BLOCKS:
+        return ""
+    return f"{FIGURE_2[name][FIGURE_2_BLOCKS.index(block)]:.1f}"
+
+
+def _told(found: dict[str, dict[int, Interval]]) -> str:
+    """Say in words which is best, and which are not told apart from it."""
+    every = {(n, b): one for n, v in found.items() for b, one in v.items()}
+    name, block = max(every, key=lambda place: every[place].value)
+    best = every[name, block]
+    near = sum(one.value >= best.low for one in every.values()) - 1
+    return (
+        f"Highest: block {block} with {name}, {percent(best)}. Of the other {len(every) - 1} "
+        f"places {near} lie inside its interval."
+    )
+
+
+def _draw(found: dict[str, dict[int, float]], output: Path) -> None:
+    names, blocks = list(found), list(next(iter(found.values())))
+    values = [[100 * found[name][block] for block in blocks] for name in names]
+    picture = new_picture(1.5 + 0.75 * len(blocks), 3.5)
+    axis = picture.subplots()
+    image = axis.imshow(values, cmap="viridis", aspect="auto")
+    low, high = min(map(min, values)), max(map(max, values))
+    for row, line in enumerate(values):
+        for column, value in enumerate(line):
+            dark = value < (low + high) / 2
+            colour = "white" if dark else "black"
+            axis.text(column, row, f"{value:.1f}", ha="center", va="center", color=colour)
+    axis.set_xticks(range(len(blocks)), [str(block) for block in blocks])
+    axis.set_yticks(range(len(names)), names)
+    axis.set_xlabel("transformer block")
+    axis.set_ylabel("stacked tokens")
+    picture.colorbar(image, label="mAP, percent")
+    write_picture(picture, output / "figure2.png")
