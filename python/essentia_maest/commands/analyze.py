@@ -192,40 +192,17 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Analyse what was asked for, and give the exit code."""
-    options = AnalysisOptions.of(
-        arguments.output or "both",
-        block=arguments.block,
-        tokens=arguments.tokens,
-        patchout=arguments.patchout,
-        hop=arguments.hop,
-        tail=arguments.tail,
-        top_k=arguments.top_k,
-        segments=arguments.segments,
-        mp3_error=arguments.mp3_error,
-    )
+    options = _options(arguments)
     shares = Shares.of(arguments.workers, arguments.threads)
 
     from ..collection.describe import untrained_warning
-    from ..collection.lists import read_list
     from ..collection.progress import make_reporter
     from ..collection.runner import CollectionRun, threads_of_model
-    from ..collection.scan import scan
     from ..collection.sinks import make_sink
-    from ..example import example_audio
     from ..heads.run_heads import RunHeads
 
     heads = RunHeads(arguments.heads, arguments.activation, arguments.format)
-    paths = arguments.paths + ([os.fspath(example_audio())] if arguments.example else [])
-    lists = arguments.from_file
-    if not paths and not lists:
-        raise InvalidArgumentError(
-            "analyze: no PATH found; wanted one or more, --from-file or --example"
-        )
-    listed = [entry for source in lists for entry in read_list(source)]
-    found = scan(paths, listed=listed, hidden=arguments.hidden)
-    _check_found(found, paths + lists)
-    if found.left_out:
-        complain(left_out(found))
+    found = _found(arguments)
     sink = make_sink(
         arguments.format, arguments.results, arguments.embeddings, writes=not arguments.dry_run
     )
@@ -275,6 +252,40 @@ def run(arguments: argparse.Namespace) -> int:
     if report.stopped:
         return STOPPED_EARLY
     return SOME_FAILED if report.failures else ALL_DONE
+
+
+def _options(arguments: argparse.Namespace) -> AnalysisOptions:
+    return AnalysisOptions.of(
+        arguments.output or "both",
+        block=arguments.block,
+        tokens=arguments.tokens,
+        patchout=arguments.patchout,
+        hop=arguments.hop,
+        tail=arguments.tail,
+        top_k=arguments.top_k,
+        segments=arguments.segments,
+        mp3_error=arguments.mp3_error,
+    )
+
+
+def _found(arguments: argparse.Namespace) -> Scan:
+    """Find the tracks that are asked for; there is at least one."""
+    from ..collection.lists import read_list
+    from ..collection.scan import scan
+    from ..example import example_audio
+
+    paths = arguments.paths + ([os.fspath(example_audio())] if arguments.example else [])
+    lists = arguments.from_file
+    if not paths and not lists:
+        raise InvalidArgumentError(
+            "analyze: no PATH found; wanted one or more, --from-file or --example"
+        )
+    listed = [entry for source in lists for entry in read_list(source)]
+    found = scan(paths, listed=listed, hidden=arguments.hidden)
+    _check_found(found, paths + lists)
+    if found.left_out:
+        complain(left_out(found))
+    return found
 
 
 def _check_found(found: Scan, paths: list[str]) -> None:
