@@ -19,14 +19,14 @@ from essentia_maest.machine import machine, versions
 from essentia_maest.progress import tracked
 from lab.finetuning.tables import Measured, table
 from lab.finetuning.unheard import make_unheard_corpus
-from lab.quality.probes import probe
 from lab.quality.references import MelStatistics
-from lab.quality.scores import family_scores
-from lab.quality.systems import EMBEDDING
 from training.config import Experiment, InitialisationConfig, LayersConfig
 from training.data.segments import TrainingSegments
 from training.data.store import SpectrogramStore
 from training.data.tracks import SPLITS, read_tracks
+from training.downstream.linear import probe
+from training.downstream.scores import family_scores
+from training.downstream.systems import EMBEDDING
 from training.finetuning.command import finetune
 from training.finetuning.own_tracks import TRACKS
 from training.finetuning.plan import plan_finetuning

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.quality.bootstrap import Interval
-from lab.quality.scores import FamilyScores
+from training.downstream.bootstrap import Interval
+from training.downstream.scores import FamilyScores
 
 
 @dataclass(frozen=True)

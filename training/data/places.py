@@ -94,7 +94,7 @@ def _system(path: Path) -> tuple[Any, str]:
     OSError
         No package for this kind of URL is installed, or it is unknown.
     """
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     found = _URL.match(str(path))
     assert found is not None

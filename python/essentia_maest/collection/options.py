@@ -237,7 +237,7 @@ class AnalysisOptions:
         values = self.request.as_json()
         outputs = tuple(values.pop("outputs"))
         name = next(name for name, asked in OUTPUTS.items() if asked == outputs)
-        told = {"top_k": self.top_k} if self.predictions else {}
+        told: dict[str, Any] = {"top_k": self.top_k} if self.predictions else {}
         if self.segments is not None:
             told["segments"] = self.segments
         if self.mp3_error != "none":

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -168,7 +168,7 @@ def bench_library(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedModelWarning)
         opened = Model(model, num_threads=1)
-    block = min(Request().block, opened.depth) if block is None else block
+    block = min(cast(int, Request().block), opened.depth) if block is None else block
     taken = [patchout for patchout in patchouts if takes_patchout(opened, block, patchout)]
     collection = Collection(found.tracks)
     order = collection.sample(len(found.tracks))

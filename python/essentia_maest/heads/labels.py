@@ -203,7 +203,7 @@ def _of_rows(sheet: Sheet, path: str, columns: tuple[str, ...], kind: str | None
         told = row[group] if group else ""
         files.append(Labelled(row[path], where, names, told or None))
     several = flags or any(len(file.names) > 1 for file in files)
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if without and kind != MULTI_LABEL:
         warnings = (
             f"{sheet.path}: {len(without)} files without a label are left out, such as "

@@ -192,7 +192,7 @@ def class_scores(
     truth: Array, probabilities: Array, classes: Sequence[str], kind: str
 ) -> list[ClassScore]:
     """Score each class by itself; parameters as those of `scores_of`."""
-    from sklearn.metrics import (  # type: ignore[import-untyped]
+    from sklearn.metrics import (
         average_precision_score,
         precision_recall_fscore_support,
         roc_auc_score,
@@ -227,7 +227,7 @@ def predicted(probabilities: Array, kind: str) -> Array:
 
 def confusion(truth: Array, probabilities: Array) -> Array:
     """Count what was taken for what: int, [true class, predicted class]."""
-    from sklearn.metrics import confusion_matrix  # type: ignore[import-untyped]
+    from sklearn.metrics import confusion_matrix
 
     right, found = truth.argmax(axis=1), probabilities.argmax(axis=1)
     table: Array = confusion_matrix(right, found, labels=np.arange(truth.shape[1]))

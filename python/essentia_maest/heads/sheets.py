@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..collection.scan import audio_endings
+from ..collection.endings import audio_endings
 from ..errors import InvalidArgumentError, ModelError
 from ..reading.plain_text import is_plain
 from ..reading.text_files import read_text

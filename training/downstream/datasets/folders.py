@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from essentia_maest.collection.scan import audio_endings
+from essentia_maest.collection.endings import audio_endings
 from training.downstream.datasets.collected import Collected, Item
 from training.errors import DataError
 
@@ -83,7 +83,9 @@ def _of_mirdata(identity: str, track: Any, folder: Path) -> Item | None:
     if genre:
         labels: tuple[str, ...] = (f"genre---{genre}",)
     else:
-        labels = tuple(dict.fromkeys(tags.split("\t") if isinstance(tags, str) else map(str, tags)))
+        labels = tuple(
+            dict.fromkeys(tags.split("\t") if isinstance(tags, str) else map(str, tags or ()))
+        )
     path = Path(audio)
     below = path.relative_to(folder) if path.is_relative_to(folder) else path
     group = getattr(track, "artist_id", None) or getattr(track, "artist", None) or identity

@@ -117,7 +117,7 @@ def make_dataset(
         _write_facts(output, DatasetFacts(kind))
         return report
     check_shares(validation_share, test_share)
-    reader = partial(read_mirdata, name=kind.removeprefix(_MIRDATA))
+    reader: Callable[[Path], Collected] = partial(read_mirdata, name=kind.removeprefix(_MIRDATA))
     if not kind.startswith(_MIRDATA):
         if kind not in _READERS:
             raise DataError(f"{kind!r} is no data set known here; wanted: {', '.join(KINDS)}")
