@@ -136,6 +136,14 @@ def test_the_citation_is_of_this_version() -> None:
     assert citation["preferred-citation"]["title"] in " ".join(text_of(ROOT / "README.md").split())
 
 
+def test_neighbours_clusters_a_map_and_a_playlist_take_eight_lines() -> None:
+    page = (ROOT / "docs" / "guides" / "use_the_results.md").read_text(encoding="utf-8")
+    block = page.split("```python\n")[1].split("```")[0]
+    assert len(block.splitlines()) <= 8
+    for name in ("open_results", "Neighbours", "KMeans", "PCA", "route"):
+        assert name in block
+
+
 def readme_line(number: int) -> subprocess.CompletedProcess[str]:
     command = [str(ROOT / ".ci" / "readme_line"), str(number)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
