@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from operator import index
 from typing import Any, Literal
 
 from . import _core
@@ -24,6 +25,9 @@ _OF_BLOCKS = frozenset({"embeddings", "tokens"})
 
 # What is not asked for is as the engine has it.
 _DEFAULT = _core.Request()
+
+BLOCK = _DEFAULT.block
+"""What embeddings are of where nobody says it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Request:
     """
 
     outputs: tuple[Output, ...] = ("predictions",)
-    block: int | Sequence[int] = _DEFAULT.block
+    block: int | Sequence[int] = BLOCK
     tokens: Sequence[str] = _DEFAULT.tokens
     patchout: str | Patchout = "F0T0"
     hop: float | None = None
@@ -77,8 +81,8 @@ class Request:
                 raise InvalidArgumentError(f"output is {name!r}; wanted: {', '.join(_KINDS)}")
         self.for_engine()  # which refuses what no model could take
         object.__setattr__(self, "tokens", tuple(self.tokens))
-        if isinstance(self.block, Sequence):
-            blocks = tuple(self.block)
+        if isinstance(self.block, tuple | list):
+            blocks = tuple(map(index, self.block))
             object.__setattr__(self, "block", blocks if len(blocks) > 1 else blocks[0])
 
     @property
@@ -101,7 +105,7 @@ class Request:
         """
         return _core.Request(
             outputs=[_KINDS[name] for name in self.outputs],
-            block=tuple(self.block) if isinstance(self.block, Sequence) else self.block,
+            block=self.block,
             tokens=self.tokens,
             patchout=engine_patchout(self.patchout),
             hop=self.hop,
@@ -120,7 +124,7 @@ class Request:
         """
         values: dict[str, Any] = {"outputs": list(self.outputs)}
         if self.wants_block:
-            values["block"] = list(self.block) if isinstance(self.block, Sequence) else self.block
+            values["block"] = list(self.block) if isinstance(self.block, tuple) else self.block
         if "embeddings" in self.outputs:
             values["tokens"] = list(self.tokens)
         patchout = self.patchout

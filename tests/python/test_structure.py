@@ -44,11 +44,17 @@ FORBIDDEN = {
     ],
     "python/essentia_maest/collection": [f"{PACKAGE}.making", f"{PACKAGE}.commands"],
     "training": ["lab"],
-    "training/recipe": ["training.data", "training.model", "training.run", "training.export"],
-    "training/data": ["training.model", "training.run", "training.export"],
-    "training/model": ["training.run", "training.export"],
-    "training/run": ["training.export", "training.finetuning"],
-    "training/export": ["training.finetuning"],
+    "training/recipe": [
+        *(f"training.{name}" for name in ("data", "model", "run", "export", "downstream"))
+    ],
+    "training/data": [*(f"training.{name}" for name in ("model", "run", "export", "downstream"))],
+    "training/model": ["training.run", "training.export", "training.downstream"],
+    "training/run": ["training.export", "training.finetuning", "training.downstream"],
+    "training/export": ["training.finetuning", "training.downstream"],
+    "training/finetuning": ["training.downstream"],
+    "training/downstream": [
+        *(f"training.{name}" for name in ("model", "run", "export", "finetuning"))
+    ],
 }
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from training.cli import main
 from training.data.tracks import read_tracks
+from training.downstream.datasets.folders import read_mirdata
 from training.downstream.datasets.gtzan import read_gtzan
 from training.downstream.datasets.jamendo import read_jamendo
 from training.downstream.datasets.magnatagatune import TOP_50, read_magnatagatune
@@ -222,3 +225,27 @@ def test_folders_and_tables_by_the_command(tmp_path: Path, capsys: pytest.Captur
     capsys.readouterr()
     assert main(["downstream", "dataset", "mtat", str(tmp_path), str(table)]) == 2
     assert "wanted: magnatagatune, jamendo-genre" in capsys.readouterr().err
+
+
+def test_mirdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tracks, as its loaders of GTZAN and MTG-Jamendo give them."""
+    tracks = {
+        "blues.00000": SimpleNamespace(audio_path=str(tmp_path / "b.wav"), genre="blues"),
+        "0": SimpleNamespace(
+            audio_path=str(tmp_path / "0.mp3"), tags="mood/theme---sad", artist_id="artist_1"
+        ),
+        "nothing": SimpleNamespace(audio_path=None, genre="pop"),
+    }
+    loader = SimpleNamespace(load_tracks=lambda: tracks)
+    module = SimpleNamespace(
+        list_datasets=lambda: ["gtzan_genre"], initialize=lambda name, data_home: loader
+    )
+    monkeypatch.setitem(sys.modules, "mirdata", module)
+    found = read_mirdata(tmp_path, "gtzan_genre")
+    assert found.classes == ("genre---blues", "mood/theme---sad")
+    assert [(item.path, item.group) for item in found.items] == [
+        ("b.wav", "blues.00000"),
+        ("0.mp3", "artist_1"),
+    ]
+    with pytest.raises(DataError, match="no loader 'gtzan'"):
+        read_mirdata(tmp_path, "gtzan")

@@ -186,3 +186,10 @@ def test_a_damaged_trial_is_named(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(ConfigError, match="dropout from 0 to below 1"):
         MlpSetting(dropout=1.0)
+
+
+def test_a_validation_split_that_cannot_choose_is_named() -> None:
+    task = make_task(tracks=240)
+    features, targets = task.of("validation")
+    with pytest.raises(DataError, match="no epoch can be chosen"):
+        learn(task.of("train"), (features, np.zeros_like(targets)), features, MlpSetting(epochs=1))

@@ -94,7 +94,8 @@ def draw_blocks(
     areas: dict[str, dict[int, Interval]] = {name: {} for name in STACKS}
     cells = [(name, block) for block in kept.blocks for name in STACKS]
     for name, block in tracked(cells, "probes"):
-        overall = judging.of(data.task(kept, [(block, STACKS[name])])).overall
+        task = data.task(kept, [(block, STACKS[name])])
+        overall = judging.of(task).overall
         found[name][block] = overall.mean_average_precision
         areas[name][block] = overall.roc_auc
     rows = [
@@ -113,6 +114,7 @@ def draw_blocks(
     _draw({n: {b: one.value for b, one in v.items()} for n, v in found.items()}, output)
     about = {
         "data": data.described(),
+        "tracks with embeddings and labels": task.described(),
         "model": f"{Path(model).name}, sha256 {sha256_of(Path(model))}; patchout {patchout}",
         "probe": judging.described(),
         "tokens": "c: class token, d: distillation token, a: average of the patch tokens; stacks",

@@ -191,6 +191,7 @@ def probe_embeddings(
     judged = judging.of(task)
     about = {
         "data": data.described(),
+        "tracks with embeddings and labels": task.described(),
         "model": f"{Path(model).name}, sha256 {sha256_of(Path(model))}",
         "embedding": f"blocks {', '.join(map(str, blocks))}; tokens {', '.join(tokens)}; "
         f"patchout {patchout}; {task.features.shape[1]} values; segments overlap by half",

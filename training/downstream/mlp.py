@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.config import ScheduleConfig
-from training.errors import ConfigError
+from training.errors import ConfigError, DataError
 from training.recipe.loss import known_cross_entropy
 from training.recipe.metrics import score
 from training.recipe.randomness import Purpose, torch_generator
@@ -113,6 +113,11 @@ def learn(
     -------
     Learnt
 
+    Raises
+    ------
+    DataError
+        No class of the validation split can be scored.
+
     Notes
     -----
     Binary cross-entropy; Adam, with a weight decay of 1e-3; the learning rate moves with each step.
@@ -146,6 +151,11 @@ def learn(
         if scores.roc_auc > best[0]:
             best = (scores.roc_auc, epoch + 1, scores.mean_average_precision)
             kept = copy.deepcopy(network.state_dict())
+    if not best[1]:
+        raise DataError(
+            f"no class has tracks with and without it among the {len(held)} of the validation "
+            "split: no epoch can be chosen; wanted one or more"
+        )
     network.load_state_dict(kept)
     logits = _apply(network, torch.from_numpy(np.ascontiguousarray(asked)).to(device))
     # float64, as two confident activations are equal in float32; then only the order counts

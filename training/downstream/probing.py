@@ -43,6 +43,11 @@ class Task:
         chosen = self.splits == split
         return self.features[chosen], self.targets[chosen]
 
+    def described(self) -> str:
+        """Say how many tracks of each split there are, in a line."""
+        counts = [f"{int((self.splits == split).sum()):,} {split}" for split in SPLITS]
+        return f"{', '.join(counts)}; {len(self.classes)} classes"
+
 
 def task_of(
     tracks: Tracks,

@@ -136,7 +136,8 @@ def draw_speeds(
     points = []
     for name in patchouts:
         kept = compute(data.tracks, Wanted(model, (block,), name), cache, workers=workers)
-        overall = judging.of(data.task(kept, [(block, TOKENS)])).overall
+        task = data.task(kept, [(block, TOKENS)])
+        overall = judging.of(task).overall
         points.append(
             _Point(
                 name,
@@ -153,8 +154,8 @@ def draw_speeds(
             path = Path((baselines or {})[name])
             key = f"{name}, {sha256_of(path)}, {frames} frames, half-overlapped"
             features = extract(networks[name], key, data.tracks, rows, cache, workers=workers)
-            task = task_of(data.tracks, features[EMBEDDING], rows, data.families)
-            score = judging.of(task).overall.mean_average_precision
+            of_baseline = task_of(data.tracks, features[EMBEDDING], rows, data.families)
+            score = judging.of(of_baseline).overall.mean_average_precision
         points.append(
             _Point(name, speeds[name].analysis / 60, score, system.parameters, baseline=True)
         )
@@ -170,6 +171,7 @@ def draw_speeds(
     ]
     about = {
         "data": data.described(),
+        "tracks with embeddings and labels": task.described(),
         "model": f"{model.name}, sha256 {sha256_of(model)}, {opened.precision}; block {block}",
         "probe": judging.described(),
         "throughput": "samples to embedding, one thread, segments end to end, the fastest of "

@@ -18,7 +18,7 @@ from ..errors import InvalidArgumentError, UntrainedModelWarning
 from ..front_end import FRAME_SIZE, HOP_SIZE, SAMPLE_RATE
 from ..machine import machine, versions
 from ..model import Model
-from ..request import Request
+from ..request import BLOCK, Request
 from ..spectrogram import mel_spectrogram
 
 Samples = npt.NDArray[np.float32]
@@ -131,7 +131,7 @@ def run_benchmark(
         loading, opened = _time(lambda: Model(model, num_threads=threads))
     if block is not None:
         opened.plan(Request(("embeddings",), block=block))  # refuses what the model does not have
-    block = min(Request().block, opened.depth) if block is None else block
+    block = min(BLOCK, opened.depth) if block is None else block
     first_result, _ = _time(lambda: opened.predict(load_audio(audio), tail="repeat"))
     signal = whole_segments(load_audio(audio), opened)
     work: dict[str, Callable[[], object]] = {
