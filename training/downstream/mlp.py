@@ -145,7 +145,8 @@ def learn(
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 optimizer.zero_grad()
-                known_cross_entropy(network(features[chosen]), targets[chosen]).backward()
+                loss = known_cross_entropy(network(features[chosen]), targets[chosen])
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
         scores = score(_apply(network, held), truth, names)
         if scores.roc_auc > best[0]:

@@ -159,7 +159,9 @@ def judge(
     learnt = None
     test = task.splits == "test"
     if kind == "linear":
-        activations = probe(task.features, task.targets, task.classes, task.splits)
+        activations: NDArray[np.floating] = probe(
+            task.features, task.targets, task.classes, task.splits
+        )
     else:
         with one_thread():
             learnt = learn(
