@@ -89,7 +89,8 @@ std::unique_ptr<GuardedHeardFile> if_it_gains(GuardedAudioFile& file, const Hear
 
 std::unique_ptr<GuardedHeardFile> hear_whole(GuardedAudioFile& file, const Hearing& hearing,
                                              bool one_step) {
-  const std::int64_t promised = file.alone([](AudioFile& audio) {
+  const std::int64_t promised = file.alone([=](AudioFile& audio) -> std::int64_t {
+    if (!audio.can_skip(skipping(one_step))) return -1;
     if (audio.position() > 0) audio.restart();
     return audio.promised_exactly();
   });

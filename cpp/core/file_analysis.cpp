@@ -30,6 +30,7 @@ class Analysis {
   // file is not as long as it promises: what was taken for a whole segment may be a tail, which
   // hears everything.
   bool hear_parts(Skipping allowed) {
+    if (!file_.can_skip(allowed)) return false;
     const std::int64_t promised = file_.promised_exactly();
     if (promised <= 0) return false;
     const HeardSamples heard(hearing_of(stream_.plan(), extractor_->info().grid), promised);

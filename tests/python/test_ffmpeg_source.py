@@ -200,7 +200,19 @@ def test_seeking_in_alac_is_exact(tmp_path):
     check_seeks(convert(song, tmp_path / "song.m4a", "-c:a", "alac"))
 
 
-@pytest.mark.parametrize("form", SEEKABLE, ids=lambda form: "-".join(map(str, form)))
+FLOATS = [form for form in SEEKABLE if form[1] in ("FLOAT", "DOUBLE")]
+
+
+@pytest.mark.parametrize("form", FLOATS, ids=lambda form: "-".join(map(str, form)))
+def test_what_may_be_no_number_is_not_skipped(tmp_path, form):
+    assert opened(write(tmp_path, *form)).skip(1000) == 0
+
+
+@pytest.mark.parametrize(
+    "form",
+    [form for form in SEEKABLE if form not in FLOATS],
+    ids=lambda form: "-".join(map(str, form)),
+)
 def test_skipping_is_exact(tmp_path, form):
     path = write(tmp_path, *form)
     whole = decoded(path)

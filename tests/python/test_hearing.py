@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import soundfile
 
 import essentia_maest as maest
-from audio_fixtures import music, write_audio
+from audio_fixtures import music, promise_more_flac_samples, write_audio
 from collection_runs import analyze, result
 from essentia_maest import AudioFile, InvalidArgumentError, Request, _core, load_audio
 from essentia_maest.collection.options import AnalysisOptions
@@ -215,6 +216,62 @@ def test_what_was_left_out_may_be_loud(tmp_path, model, segments):
             for name in ("loud", "between", "silent")
         ]
         assert flags == [{}, {}, {"silent": True}]
+
+
+@pytest.mark.parametrize(("ending", "rate"), [("flac", 22050), ("flac", 44100), ("w64", 8000)])
+def test_a_header_that_promises_days_costs_nothing(tmp_path, model, ending, rate):
+    path = write_audio(tmp_path / f"a.{ending}", 21.0, rate)
+    if ending == "flac":
+        promise_more_flac_samples(path)
+    else:
+        data = path.read_bytes()
+        at = data.index(b"data\xf3\xac\xd3\x11") + 16
+        path.write_bytes(data[:at] + struct.pack("<Q", 2**62) + data[at + 8 :])
+    started = time.process_time()
+    found = model.analyze_file(path, patchout="F4T10", block=1, outputs=["embeddings"])
+    wanted = model.embed(load_audio(path), patchout="F4T10", block=1)
+    np.testing.assert_array_equal(found.embeddings, wanted)
+    assert found.ending == "truncated"
+    with AudioFile(path) as file:
+        file.seek(1e8)
+        assert not len(file.read(1))
+    assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize("rates", [(44100, 48000), (48000, 44100, 96000)])
+def test_flac_frames_of_another_rate_are_not_counted_as_the_others(tmp_path, model, rates):
+    songs = [write_audio(tmp_path / f"{rate}.flac", 17.0, rate).read_bytes() for rate in rates]
+    path = tmp_path / "joined.flac"
+    path.write_bytes(b"".join(songs))
+    audio = load_audio(path)
+    assert len(audio) > 16.5 * 16000 * len(rates)
+    found = model.analyze_file(path, patchout="F4T10", block=1, outputs=["embeddings"])
+    wanted = model.embed(audio, patchout="F4T10", block=1)
+    np.testing.assert_array_equal(found.embeddings, wanted)
+    with AudioFile(path) as file:
+        for second in (20.0, 3.0, 30.5):
+            file.seek(second)
+            begin = round(second * 16000)
+            np.testing.assert_array_equal(file.read(5000), audio[begin : begin + 5000])
+
+
+def test_flac_frames_that_the_decoder_refuses_are_not_counted(tmp_path, model):
+    """They are sound, but longer than the file's header allows."""
+    path = write_audio(tmp_path / "a.flac", 31.0)
+    data = bytearray(path.read_bytes())
+    assert data[8:12] == struct.pack(">HH", 4096, 4096)
+    data[10:12] = struct.pack(">H", 2048)
+    path.write_bytes(data)
+    try:
+        audio = load_audio(path)
+    except maest.AudioFileError:
+        with pytest.raises(maest.AudioFileError):
+            model.analyze_file(path, patchout="F4T10")
+        return
+    found = model.analyze_file(path, patchout="F4T10", block=1, outputs=["embeddings"])
+    assert found.seconds == len(audio) / 16000
+    wanted = model.embed(audio, patchout="F4T10", block=1)
+    np.testing.assert_array_equal(found.embeddings, wanted)
 
 
 def test_what_is_no_number_is_seen_wherever_it_is(tmp_path, model):

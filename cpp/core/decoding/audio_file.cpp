@@ -19,6 +19,10 @@ constexpr double kToleratedSeconds = 0.1;
 // Samples by which promised() may be wrong.
 constexpr std::int64_t kRounding = 2;
 
+// Samples at 16 kHz, 18 hours: at some rates every step to a place has to be taken to find it, and
+// a header may promise any number.
+constexpr std::int64_t kFarthest = std::int64_t{1} << 30;
+
 constexpr char kNothing[] = "no audio samples could be decoded";
 
 }  // namespace
@@ -152,7 +156,7 @@ bool AudioFile::seek_at_once(std::int64_t sample) {
     return true;
   }
   // Number 0 of a rate that came later is none of the file.
-  if (!one_rate_) return false;
+  if (!one_rate_ || sample > kFarthest) return false;
   Resampler there = *resampler_;
   if (!source_->seek(there.start_at(sample))) return false;
   resampler_ = std::move(there);
@@ -201,7 +205,8 @@ bool AudioFile::leave_out(std::int64_t samples, Skipping allowed) {
 }
 
 std::int64_t AudioFile::promised_exactly() const {
-  if (facts_.promised < 0 || !one_rate_) return -1;
+  const std::int64_t about = promised();
+  if (about < 0 || about > kFarthest || !one_rate_) return -1;
   return resampler_->count_of(facts_.promised);
 }
 

@@ -67,7 +67,7 @@ class AudioFile {
 
   // Samples at 16 kHz that the file promises, to one or two; -1: it does not say.
   std::int64_t promised() const;
-  // Exactly as many as come if the file keeps its promise.
+  // Exactly as many as come if the file keeps its promise; -1 also where it promises days.
   std::int64_t promised_exactly() const;
 
   // What is known once the end was reached, whatever was done since.

@@ -122,16 +122,32 @@ class FfmpegSource : public Source {
   bool next_frame() {
     frame_.count = begin_ = 0;
     while (!input_.ended() && !lost_) {
-      if (input_.decode(frame_)) return true;
-      if (input_.read_packet() && first_packet_) {
-        first_packet_ = false;
-        const std::int64_t time = input_.packet().pts;
-        first_number_ = time == ffmpeg::kNoTime ? 0 : time;
-        first_flac_ = flac_header();
-      }
+      if (decode()) return true;
+      read_packet();
     }
     frame_.count = 0;
     return false;
+  }
+
+  // The next frame of what was read.
+  bool decode() {
+    if (!input_.decode(frame_)) return false;
+    if (header_ && static_cast<std::int64_t>(frame_.count) == header_->samples) {
+      if (!good_) good_ = header_;
+      good_->samples = std::max(good_->samples, header_->samples);
+    }
+    return true;
+  }
+
+  bool read_packet() {
+    if (!input_.read_packet()) return false;
+    header_ = flac_header();
+    if (first_packet_) {
+      first_packet_ = false;
+      const std::int64_t time = input_.packet().pts;
+      first_number_ = time == ffmpeg::kNoTime ? 0 : time;
+    }
+    return true;
   }
 
   // Of the packet that was read.
@@ -142,13 +158,15 @@ class FfmpegSource : public Source {
   }
 
   // Samples of each channel in the packet that was read; 0: that cannot be told before it is
-  // decoded, as when it is damaged.
+  // decoded, as when it is damaged, or unlike all that the decoder has taken so far: what the
+  // file's own header says may be wrong, and then it takes none of them.
   std::int64_t packet_samples() const {
     const ffmpeg::AVPacket& packet = input_.packet();
     if (pcm_bytes_ > 0) return packet.size / (pcm_bytes_ * facts_.channels);
-    const auto frame = flac_header();
-    if (!frame || !first_flac_ || frame->rate_code != first_flac_->rate_code ||
-        frame->channels != first_flac_->channels || frame->bits != first_flac_->bits) {
+    const auto& frame = header_;
+    if (!frame || !good_ || frame->rate_code != good_->rate_code ||
+        frame->channels != good_->channels || frame->bits != good_->bits ||
+        frame->samples > good_->samples) {
       return 0;
     }
     const bool sound =
@@ -157,17 +175,20 @@ class FfmpegSource : public Source {
     return sound ? frame->samples : 0;
   }
 
-  // Leaves out as many samples as there are, at most so many.
+  // What was decoded has not the rate in which samples are counted.
+  bool at_other_rate() const { return left() > 0 && frame_.rate != facts_.rate; }
+
+  // Leaves out as many samples as there are at the file's rate, at most so many.
   std::int64_t leave_out(std::int64_t samples) {
     std::int64_t done = 0;
-    while (done < samples) {
+    while (done < samples && !at_other_rate()) {
       const auto count = std::min(static_cast<std::int64_t>(left()), samples - done);
       begin_ += static_cast<std::size_t>(count);
       done += count;
       if (done == samples) break;
       frame_.count = begin_ = 0;
       if (input_.ended() || lost_) break;
-      if (input_.decode(frame_) || !input_.read_packet()) continue;
+      if (decode() || !read_packet()) continue;
       const std::int64_t in_packet = packet_samples();
       if (in_packet == 0 || in_packet > samples - done) continue;
       input_.drop_packet();
@@ -180,7 +201,7 @@ class FfmpegSource : public Source {
   bool go_to(std::int64_t sample, std::int64_t from) {
     if (from < 0 || !input_.seek(first_number_ + from)) return false;
     frame_.count = begin_ = 0;
-    if (!input_.read_packet()) return false;
+    if (!read_packet()) return false;
     const std::int64_t time = input_.packet().pts;
     if (time == ffmpeg::kNoTime) return false;
     const std::int64_t found = time - first_number_;
@@ -193,14 +214,22 @@ class FfmpegSource : public Source {
   // Frame by frame, of which none is decoded but those that are damaged: the same samples count as
   // in reading.
   bool walk_to(std::int64_t sample) {
-    if (sample < position_) {
-      input_.rewind();
-      frame_.count = begin_ = 0;
-      position_ = 0;
-    }
+    const std::int64_t before = position_;
+    if (sample < position_) go_back();
     leave_out(sample - position_);
-    position_ = sample;
-    return true;
+    const bool there = !at_other_rate();
+    if (!there) {
+      go_back();
+      leave_out(before);
+    }
+    position_ = there ? sample : before;
+    return there;
+  }
+
+  void go_back() {
+    input_.rewind();
+    frame_.count = begin_ = 0;
+    position_ = 0;
   }
 
   // Whether a packet's time is its first sample's number.
@@ -244,7 +273,9 @@ class FfmpegSource : public Source {
   int pcm_bytes_ = 0;  // of one sample; 0: it is compressed
   bool first_packet_ = true;
   std::int64_t first_number_ = 0;
-  std::optional<FlacFrame> first_flac_;
+  std::optional<FlacFrame> header_;  // of the last packet
+  // Of a packet that gave as many samples as it says; the most samples of any such.
+  std::optional<FlacFrame> good_;
 };
 
 }  // namespace
