@@ -109,6 +109,27 @@ def test_neighbours_are_those_of_whole_embeddings():
     assert (np.diff(cosines, axis=1) <= 0).all()
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_only_directions_count(scale):
+    vectors = np.random.default_rng(0).normal(size=(60, 20)).astype(np.float32)
+    audio = [str(i) for i in range(60)]
+    wanted, near = neighbours_of_each(vectors, in_main_directions(vectors), audio, 10)
+    scaled = vectors * np.float32(scale)
+    rows, cosines = neighbours_of_each(scaled, in_main_directions(scaled), audio, 10)
+    np.testing.assert_array_equal(rows, wanted)
+    np.testing.assert_allclose(cosines, near, atol=1e-5)
+
+
+def test_copies_are_not_near_each_other():
+    vectors = np.random.default_rng(0).normal(size=(30, 20)).astype(np.float32)
+    vectors[7] = vectors[3]
+    audio = [str(i if i != 7 else 3) for i in range(30)]
+    rows, _ = neighbours_of_each(vectors, in_main_directions(vectors), audio, 10)
+    assert 7 not in rows
+    assert 3 not in rows[7]
+    np.testing.assert_array_equal(rows[3], rows[7])
+
+
 @pytest.mark.parametrize("tracks", [0, 1, 2, 3, 13])
 def test_few_tracks_have_a_map_too(tracks):
     vectors = np.random.default_rng(0).normal(size=(tracks, 20)).astype(np.float32)
@@ -272,8 +293,6 @@ def test_what_is_not_installed_is_named(tmp_path, monkeypatch, capsys, missing):
 def test_help_loads_no_library_of_the_report():
     asked = "from essentia_maest.commands.cli import main\nimport sys\n"
     asked += "try: main(['report', '--help'])\nexcept SystemExit: pass\n"
-    asked += (
-        "print([name for name in ('openTSNE', 'pydeck', 'scipy', 'arro3') if name in sys.modules])"
-    )
+    asked += "print({'openTSNE', 'pydeck', 'scipy', 'arro3'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "set()"

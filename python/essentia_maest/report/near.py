@@ -45,19 +45,29 @@ def neighbours_of_each(
         float32, of the same shape; NaN there.
     """
     rows, cosines = Neighbours(directions, audio).of_each(max(count, _CANDIDATES))
-    lengths = np.concatenate(
-        [np.zeros(0)] + [np.linalg.norm(part, axis=1) for part in _parts(vectors, 1 << 12)]
-    )
+    scales = _scales(vectors)
     known = np.flatnonzero((rows[:, 0] >= 0) if rows.shape[1] else np.zeros(len(rows), bool))
     for asked in np.array_split(known, 1 + len(known) // _BLOCK):
         near = rows[asked]
-        exact = np.einsum("tv,tnv->tn", vectors[asked], vectors[near], optimize=True)
-        exact = exact / (lengths[asked, None] * lengths[near])
+        exact = np.einsum(
+            "tv,tnv->tn",
+            vectors[asked] * scales[asked, None],
+            vectors[near] * scales[near][..., None],
+            optimize=True,
+        )
         order = np.argsort(-exact, axis=1, kind="stable")
         rows[asked] = np.take_along_axis(near, order, axis=1)
         cosines[asked] = np.take_along_axis(exact, order, axis=1)
     return rows[:, :count], cosines[:, :count]
 
 
-def _parts(vectors: Vectors, size: int) -> list[Vectors]:
-    return [vectors[begin : begin + size] for begin in range(0, len(vectors), size)]
+def _scales(vectors: Vectors) -> Vectors:
+    """Give what each vector is multiplied by to be of length 1."""
+    lengths = np.ones(len(vectors))
+    for begin in range(0, len(vectors), 1 << 12):
+        part = vectors[begin : begin + (1 << 12)].astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            lengths[begin : begin + len(part)] = np.linalg.norm(part, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scales: Vectors = (1 / lengths).astype(np.float32)
+    return scales
