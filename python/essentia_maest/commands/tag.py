@@ -84,8 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
             old = change.old[field]
             show(f"{printable_path(change.file)}: {field}: {_words(old)} -> {_words(new)}")
     written = 0
-    if not arguments.dry_run and changes:
-        if backup is not None:
+    if not arguments.dry_run:
+        if backup is not None and (changes or arguments.backup is not None):
             from ..tagging.changes import write_backup
 
             write_backup(backup, changes)

@@ -171,7 +171,8 @@ def write_backup(path: Path, changes: Iterable[Change]) -> None:
         )
         for change in changes
     ]
-    write_whole(path, ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
+    text = "".join(line + "\n" for line in lines)
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
 
 
 def read_backup(path: Path) -> list[Change]:
