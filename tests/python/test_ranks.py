@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.stats import percentileofscore, rankdata
 
+import essentia_maest as maest
+from essentia_maest.commands.account import tell_account
 from essentia_maest.errors import InvalidArgumentError
+from essentia_maest.library.account import account_lines
 from essentia_maest.library.ranks import percentiles, standing_out, standing_out_by_family
+from results_folders import write_results
 
 few_values = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]) | st.floats(0, 1, width=32)
 tables = arrays.arrays(
@@ -85,3 +89,52 @@ def test_by_family():
     none = standing_out_by_family(ACTIVATIONS, RANKS, LABELS, [], 2)
     assert [one.label for one in none[""]] == ["Genre---jazz", "Genre---rock"]
     assert standing_out_by_family(ACTIVATIONS, RANKS, LABELS, ["Genre"], 2, least=2) == {}
+
+
+# --- an account of a collection -----------------------------------------------------------------
+
+
+def test_the_account_names_labels_by_family_and_where_each_stands_out_most():
+    lines = account_lines(
+        np.array([[0.9, 0.1, 1, 0], [0.7, 0.2, 1, 0.4], [0.2, 0.8, 1, 0]], np.float32),
+        LABELS,
+        ["Genre", "Metre"],
+        ["a", "b", "c"],
+    )
+    assert lines == ["Genre  jazz 2 (a), rock 1 (c)", "Metre  quadruple 2 (a), triple 1 (b)"]
+    none = account_lines(np.full((2, 1), 0.5), ["calm"], [], ["a", "b"])
+    assert none == ["calm 2 (a)"]
+    assert account_lines(np.zeros((2, 4)), LABELS, ["Genre", "Metre"], ["a", "b"]) == []
+
+
+def test_what_analyze_says_at_its_end(tmp_path, capsys):
+    activations = np.random.default_rng(0).random((10, 4)).astype(np.float32)
+    names = [f"sub/{number}.mp3" for number in range(9)]
+    out = write_results(tmp_path / "out", names, predictions=activations[:9])
+    tell_account(out)
+    assert capsys.readouterr().out == ""  # too few
+    write_results(out, ["sub/9.mp3"], predictions=activations[9:])
+    tell_account(out)
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("what stands out in 10 tracks")
+    assert [line.split()[0] for line in lines] == ["Genre", "Metre"]
+    next(out.glob("tracks/*")).write_bytes(b"damaged")
+    tell_account(out)
+    printed, told = capsys.readouterr()
+    assert printed == ""
+    assert "no account of the collection: " in told
+
+
+def test_results_have_ranks(tmp_path):
+    activations = np.random.default_rng(0).random((20, 4)).astype(np.float32)
+    names = [f"{number}.mp3" for number in range(20)]
+    results = maest.open_results(write_results(tmp_path, names, predictions=activations))
+    ranks, ids = results.ranks()
+    np.testing.assert_array_equal(ranks, percentiles(activations))
+    assert ids.tolist() == list(range(20))
+    assert results.label_families == ("Genre", "Metre")
+    every = results.standing_out(3)
+    assert every == [
+        standing_out(own, row, LABELS, 3) for own, row in zip(activations, ranks, strict=True)
+    ]
+    assert results.standing_out(3, rows=[7, 2]) == [every[7], every[2]]

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import mutagen
@@ -321,3 +322,10 @@ def test_fields_and_families():
     assert fields_of("mood=*", ("calm", "happy"), ())[0][0].values == ("calm", "happy")
     with pytest.raises(InvalidArgumentError, match="no family 'Rock' found; the labels have: none"):
         fields_of("genre=Rock", discogs, ())
+
+
+def test_without_mutagen_it_is_said_what_to_install(music, out, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mutagen.easyid3", None)
+    code, _, told = asked(capsys, out, "--write", "genre")
+    assert code == BAD_USAGE
+    assert "pip install 'essentia-maest[tag]'" in told
