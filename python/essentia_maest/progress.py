@@ -120,6 +120,13 @@ class ProgressDisplay:
             noted = f", {note}" if note else ""
             tell(f"{self._title}: {self._done}{self._of_total()}{noted}{self._time_left(now)}")
 
+    @property
+    def shares_stdout(self) -> bool:
+        """Whether there is a bar, and what is printed on stdout would be written across it."""
+        with _lost_log():
+            return self._bar is not None and sys.stdout is not None and sys.stdout.isatty()
+        return False
+
     def message(self, text: str) -> None:
         """Print a line, above the bar if there is one.
 

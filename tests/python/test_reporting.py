@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +19,7 @@ from essentia_maest.collection import progress as progress_module
 from essentia_maest.collection.outcomes import Failure, RunReport
 from essentia_maest.collection.progress import (
     EventReporter,
+    Lines,
     Rates,
     TrackTold,
     make_reporter,
@@ -131,8 +135,8 @@ def test_events_come_now_and_then(capsys, monkeypatch):
 def test_lines_in_a_log_file_tell_how_fast_it_goes(capsys, monkeypatch):
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    lines: list[TrackTold] = []
-    with make_reporter(False, lines.append) as reporter:
+    lines: list[str] = []
+    with make_reporter(False, Lines(lambda told: told.path, lines.append)) as reporter:
         reporter.start(4)
         now += 40.0
         reporter.track(TrackTold("x", 2400.0, []))
@@ -144,8 +148,37 @@ def test_lines_in_a_log_file_tell_how_fast_it_goes(capsys, monkeypatch):
     told = capsys.readouterr().err
     assert ": 1 of 4 tracks, 0.025 files/s, 1 min of audio/s, about 2 min left\n" in told
     assert ": 2 of 4 tracks, 1 failed, 0.025 files/s, 0.5 min of audio/s" in told
-    assert [line.path for line in lines] == ["x"]
+    assert lines == ["x"]
 
 
 def test_nothing_done_tells_no_time_left():
     assert Rates(5).seconds_left is None
+
+
+def test_lines_go_above_a_bar_on_the_same_terminal(music, tmp_path):
+    command = [*MAEST, "analyze", str(music), "-o", str(tmp_path / "out"), *COMMAND]
+    for shared in (True, False):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        terminal, ours = pty.openpty()
+        try:
+            done = subprocess.Popen(
+                command,
+                stdout=ours if shared else subprocess.PIPE,
+                stderr=ours,
+                env={**os.environ, "COLUMNS": "200", "TERM": "xterm"},
+            )
+            os.close(ours)
+            shown = b""
+            with contextlib.suppress(OSError):  # the end of a terminal
+                while piece := os.read(terminal, 1 << 16):
+                    shown += piece
+            printed = b"" if shared else done.communicate(timeout=300)[0]
+            assert done.wait(300) == 1
+        finally:
+            os.close(terminal)
+        lines = shown if shared else printed
+        for number in range(3):
+            assert lines.count(f"{number}.wav".encode()) == 1
+        assert b"files/s" in shown
+        if not shared:
+            assert b".wav" not in shown

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import InvalidArgumentError
+from ..remote.urls import is_url
 from .opening import open_track
 from .outcomes import Failure
 from .scan import Track
@@ -142,14 +144,19 @@ def told_seconds(collection: Collection, numbers: Sequence[int], workers: int) -
     Returns
     -------
     dict of int to float
-        Number -> seconds; 0 for what cannot be opened. Files that do not say it are left out.
+        Number -> seconds; 0 for what cannot be opened. Files that do not say it are left out, and
+        those behind URLs, which would have to be brought for it.
     """
-    of_path = {collection.tracks[number].path: number for number in numbers}
+    of_path = {
+        collection.tracks[number].path: number
+        for number in numbers
+        if not is_url(collection.tracks[number].path)
+    }
     found: dict[int, float] = {}
     if not of_path:
         return found
     with WorkerPool(min(workers, len(of_path)), promised_seconds) as pool:
-        for done in pool.run(collection.tracks[number] for number in numbers):
+        for done in pool.run(collection.tracks[number] for number in of_path.values()):
             if isinstance(done, Failure):
                 found[of_path[done.path]] = 0.0
             elif done.result is not None:
@@ -172,5 +179,5 @@ def promised_seconds(path: str) -> float | None:
 def _size(track: Track) -> int:
     try:
         return int(place_of(track)["size"])
-    except OSError:
+    except (OSError, InvalidArgumentError):
         return 0

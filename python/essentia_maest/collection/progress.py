@@ -38,6 +38,22 @@ class TrackTold:
     labels: Sequence[dict[str, Any]]
 
 
+@dataclasses.dataclass(frozen=True)
+class Lines:
+    """The lines of tracks, which are results.
+
+    Attributes
+    ----------
+    of_track : callable
+        Spells a track.
+    write : callable
+        Prints a line on stdout.
+    """
+
+    of_track: Callable[[TrackTold], str]
+    write: Callable[[str], None]
+
+
 class Reporter(Protocol):
     """What a run tells as it goes; a context manager round the run."""
 
@@ -150,15 +166,13 @@ class DisplayReporter(SilentReporter):
     ----------
     display : ProgressDisplay
         Where it is shown.
-    line : callable, optional
-        Takes each track that is done.
+    lines : Lines, optional
+        For each track that is done.
     """
 
-    def __init__(
-        self, display: ProgressDisplay, line: Callable[[TrackTold], None] | None = None
-    ) -> None:
+    def __init__(self, display: ProgressDisplay, lines: Lines | None = None) -> None:
         self._display = display
-        self._line = line
+        self._lines = lines
         self._rates = Rates(0)
 
     def __enter__(self) -> DisplayReporter:
@@ -180,10 +194,15 @@ class DisplayReporter(SilentReporter):
         self._display.start(total)
 
     def track(self, told: TrackTold) -> None:
-        """Give it to whom it may interest."""
+        """Print its line, above the bar where that is on the same terminal."""
         self._rates.audio_seconds += told.seconds
-        if self._line is not None:
-            self._line(told)
+        if self._lines is None:
+            return
+        text = self._lines.of_track(told)
+        if self._display.shares_stdout:
+            self._display.message(text)
+        else:
+            self._lines.write(text)
 
     def done(self) -> None:
         """Move the bar on."""
@@ -205,18 +224,18 @@ class EventReporter(SilentReporter):
 
     Parameters
     ----------
-    line : callable, optional
-        Takes each track that is done, too.
+    lines : Lines, optional
+        For each track that is done, too.
     every : float
         Seconds between events that tell how far the run is.
     """
 
     def __init__(
         self,
-        line: Callable[[TrackTold], None] | None = None,
+        lines: Lines | None = None,
         every: float = EVENT_EVERY_SECONDS,
     ) -> None:
-        self._line = line
+        self._lines = lines
         self._every = every
         self._rates = Rates(0)
         self._last = 0.0
@@ -234,8 +253,8 @@ class EventReporter(SilentReporter):
         tell_event(
             "track", path=path_text(told.path), seconds=round(told.seconds, 3), labels=labels
         )
-        if self._line is not None:
-            self._line(told)
+        if self._lines is not None:
+            self._lines.write(self._lines.of_track(told))
 
     def done(self) -> None:
         """Tell now and then how far it is."""
@@ -281,17 +300,15 @@ class EventReporter(SilentReporter):
         )
 
 
-def make_reporter(
-    quiet: bool, line: Callable[[TrackTold], None] | None = None, *, events: bool = False
-) -> Reporter:
+def make_reporter(quiet: bool, lines: Lines | None = None, *, events: bool = False) -> Reporter:
     """Choose how to report.
 
     Parameters
     ----------
     quiet : bool
         Failures and warnings only.
-    line : callable, optional
-        Takes each track that is done.
+    lines : Lines, optional
+        For each track that is done.
     events : bool
         For programs.
 
@@ -300,7 +317,7 @@ def make_reporter(
     Reporter
     """
     if events:
-        return EventReporter(line)
+        return EventReporter(lines)
     if quiet:
         return SilentReporter()
-    return DisplayReporter(ProgressDisplay("maest: analysing", unit="tracks"), line)
+    return DisplayReporter(ProgressDisplay("maest: analysing", unit="tracks"), lines)

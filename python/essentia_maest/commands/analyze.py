@@ -16,7 +16,7 @@ from ..request import Request
 from ..results.columns import VECTOR_TYPES
 from .account import tell_account
 from .saying import ALL_DONE, SOME_FAILED, STOPPED_EARLY, Terminated, complain, open_model
-from .telling import counts, left_out, tell_one, tell_track, timings
+from .telling import counts, left_out, show_lines, tell_one, timings, track_line
 
 # What computes is imported where it is needed: `maest --help` is to answer at once.
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def run(arguments: argparse.Namespace) -> int:
     shares = Shares.of(arguments.workers, arguments.threads)
 
     from ..collection.describe import untrained_warning
-    from ..collection.progress import make_reporter
+    from ..collection.progress import Lines, make_reporter
     from ..collection.runner import CollectionRun, threads_of_model
     from ..collection.sinks import make_sink
     from ..heads.run_heads import RunHeads
@@ -221,7 +221,9 @@ def run(arguments: argparse.Namespace) -> int:
         threads=shares.threads,
         reporter=make_reporter(
             arguments.quiet,
-            tell_track if len(found.tracks) > 1 and not arguments.quiet else None,
+            Lines(track_line, show_lines)
+            if len(found.tracks) > 1 and not arguments.quiet
+            else None,
             events=arguments.log == "json",
         ),
         resume=arguments.resume,

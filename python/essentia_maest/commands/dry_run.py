@@ -58,9 +58,9 @@ def tell_plan(
         "folders unreadable": len(found.unreadable),
     }
     parts += [f"{number} {name}" for name, number in numbers.items() if number]
-    show_lines([", ".join(parts) + "; nothing was written"])
+    show_lines(", ".join(parts) + "; nothing was written")
 
 
 def _tell(what: str, paths: list[str]) -> None:
     for begin in range(0, len(paths), _BY_ONE):
-        show_lines([f"{what}\t{shown_path(path)}" for path in paths[begin : begin + _BY_ONE]])
+        show_lines(*(f"{what}\t{shown_path(path)}" for path in paths[begin : begin + _BY_ONE]))

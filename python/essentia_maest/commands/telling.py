@@ -21,18 +21,20 @@ if TYPE_CHECKING:
 _MOST_LABELS = 5
 
 
-def tell_track(told: TrackTold) -> None:
-    """Print a track in a line: path, seconds and its strongest labels, with tabs between them."""
+def track_line(told: TrackTold) -> str:
+    """Spell a track in a line: path, seconds and its strongest labels, with tabs between them."""
+    from ..reading.families import SEPARATOR
+
     labels: dict[Any, str] = {}
     for number, entry in enumerate(told.labels):
         family = entry["family"]
         if family is None and number < _MOST_LABELS:
             labels[number] = f"{entry['label']} {entry['activation']:.2f}"
         elif family is not None and family not in labels:
-            name = entry["label"].removeprefix(f"{family}---")
+            name = entry["label"].removeprefix(family + SEPARATOR)
             labels[family] = f"{family} {name} {entry['activation']:.2f}"
     words = printable(", ".join(labels.values()))
-    show_lines([f"{shown_path(told.path)}\t{told.seconds:.1f}\t{words}"])
+    return f"{shown_path(told.path)}\t{told.seconds:.1f}\t{words}"
 
 
 def shown_path(path: str) -> str:
@@ -41,7 +43,7 @@ def shown_path(path: str) -> str:
     return printable_path(path.removeprefix(here) or path)
 
 
-def show_lines(lines: list[str]) -> None:
+def show_lines(*lines: str) -> None:
     """Print lines on stdout; where nobody takes them any more, they are lost.
 
     They are in the files, too: who does not want to read them to the end misses nothing.
@@ -66,7 +68,7 @@ def tell_one(result: dict[str, Any], of_heads: list[str]) -> None:
         lines = family_lines(result["families"])
     elif "top" in result:
         lines = [f"{entry['label']} {entry['activation']:.2f}" for entry in result["top"]]
-    show_lines(list(map(printable, lines + of_heads)))
+    show_lines(*map(printable, lines + of_heads))
 
 
 def counts(report: RunReport) -> str:
