@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -105,6 +107,27 @@ def test_the_account_names_labels_by_family_and_where_each_stands_out_most():
     none = account_lines(np.full((2, 1), 0.5), ["calm"], [], ["a", "b"])
     assert none == ["calm 2 (a)"]
     assert account_lines(np.zeros((2, 4)), LABELS, ["Genre", "Metre"], ["a", "b"]) == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(arrays.arrays(np.float32, st.tuples(st.integers(1, 12), st.just(4)), elements=few_values))
+def test_the_account_counts_what_stands_out_first(activations):
+    ranks, families = percentiles(activations), ["Genre", "Metre"]
+    expected: dict[str, dict[str, int]] = {}
+    for own, row in zip(activations, ranks, strict=True):
+        for family, (first,) in standing_out_by_family(own, row, LABELS, families, 1).items():
+            name = first.label.removeprefix(family + "---")
+            counts = expected.setdefault(family, {})
+            counts[name] = counts.get(name, 0) + 1
+    names = [str(number) for number in range(len(activations))]
+    lines = account_lines(activations, LABELS, families, names)
+    found = {
+        line.split()[0]: {
+            name: int(count) for name, count in re.findall(r"(\w+) (\d+) \(\d+\)", line)
+        }
+        for line in lines
+    }
+    assert found == expected
 
 
 def test_what_analyze_says_at_its_end(tmp_path, capsys):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..reading.families import SEPARATOR
-from .ranks import RankedLabel, percentiles, standing_out_by_family
+from .ranks import LEAST_ACTIVATION, members_of, percentiles
 
 LABELS_OF_A_FAMILY = 3
 
@@ -21,7 +21,8 @@ def account_lines(
 ) -> list[str]:
     """Tell which labels stand out in a collection, family by family.
 
-    Each track counts for the label of each family that ranks highest for it.
+    Each track counts for the label of each family that ranks highest for it, as
+    `standing_out_by_family` names it.
 
     Parameters
     ----------
@@ -41,26 +42,36 @@ def account_lines(
         track for which each does most.
     """
     ranks = percentiles(activations)
-    counted: dict[str, dict[str, list[tuple[RankedLabel, str]]]] = {}
-    for own, own_ranks, name in zip(activations, ranks, names, strict=True):
-        found = standing_out_by_family(own, own_ranks, labels, families, 1)
-        for family, (first, *_) in found.items():
-            counted.setdefault(family, {}).setdefault(first.label, []).append((first, name))
-    width = max(map(len, counted), default=0)
-    return [
-        f"{family:{width}}  ".lstrip() + ", ".join(_words(family, named) for named in _most(of))
-        for family, of in ((one, counted[one]) for one in families or [""] if one in counted)
-    ]
+    told = {}
+    for family in families or [""]:
+        members = members_of(family, labels)
+        first, tracks = _first_labels(activations[:, members], ranks[:, members])
+        words = []
+        for label, count in _most_common(first):
+            rows = tracks[first == label]
+            column = members[label]
+            best = rows[np.lexsort((rows, -activations[rows, column], -ranks[rows, column]))[0]]
+            short = labels[column].removeprefix(family + SEPARATOR if family else "")
+            words.append(f"{short} {count} ({names[best]})")
+        if words:
+            told[family] = ", ".join(words)
+    width = max(map(len, told), default=0)
+    return [f"{family:{width}}  {words}".lstrip() for family, words in told.items()]
 
 
-def _most(
-    counted: dict[str, list[tuple[RankedLabel, str]]],
-) -> list[list[tuple[RankedLabel, str]]]:
-    most = sorted(counted, key=lambda label: -len(counted[label]))  # equal ones as they came
-    return [counted[label] for label in most[:LABELS_OF_A_FAMILY]]
+def _first_labels(
+    activations: npt.NDArray[np.floating], ranks: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Give the highest-ranking column of each row, and the rows in which one is there at all."""
+    there = activations >= LEAST_ACTIVATION
+    ranked = np.where(there, ranks, -np.inf)
+    highest = ranked == ranked.max(axis=1, keepdims=True, initial=-np.inf)
+    rows = np.flatnonzero(there.any(axis=1))
+    first = np.where(highest & there, activations, -np.inf)[rows].argmax(axis=1)
+    return first.astype(np.int64), rows.astype(np.int64)
 
 
-def _words(family: str, named: list[tuple[RankedLabel, str]]) -> str:
-    label, name = max(named, key=lambda one: (one[0].rank, one[0].activation))
-    short = label.label.removeprefix(family + SEPARATOR) if family else label.label
-    return f"{short} {len(named)} ({name})"
+def _most_common(found: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+    numbers, counts = np.unique(found, return_counts=True)
+    order = np.lexsort((numbers, -counts))[:LABELS_OF_A_FAMILY]
+    return [(int(numbers[place]), int(counts[place])) for place in order]

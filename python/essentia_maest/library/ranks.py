@@ -68,13 +68,14 @@ def percentiles(activations: npt.NDArray[np.floating]) -> Ranks:
         )
     ranks = np.full(activations.shape, np.nan, np.float32)
     for number in range(activations.shape[1]):  # one at a time: a library has 1e6 tracks
-        column = activations[:, number]
-        there = ~np.isnan(column)
-        values = np.sort(column[there])
-        if len(values):
-            weaker = np.searchsorted(values, column[there], "left")
-            not_stronger = np.searchsorted(values, column[there], "right")
-            ranks[there, number] = (weaker + not_stronger) * (50.0 / len(values))
+        column = np.ascontiguousarray(activations[:, number])
+        order = np.argsort(column)  # what is not a number comes last
+        count = len(order) - np.count_nonzero(np.isnan(column))
+        order = order[:count]
+        values = column[order]
+        begins = np.flatnonzero(np.r_[count > 0, values[1:] != values[:-1]])  # of equal ones
+        equal = np.diff(np.r_[begins, count])
+        ranks[order, number] = np.repeat(begins + equal / 2, equal) * (100.0 / max(count, 1))
     return ranks
 
 
@@ -162,11 +163,16 @@ def standing_out_by_family(
     """
     found = {}
     for family in families or [""]:
-        beginning = family + SEPARATOR if family else ""
-        rows = [row for row, label in enumerate(labels) if label.startswith(beginning)]
+        rows = members_of(family, labels)
         named = standing_out(
             activations[rows], ranks[rows], [labels[row] for row in rows], count, least=least
         )
         if named:
             found[family] = named
     return found
+
+
+def members_of(family: str, labels: Sequence[str]) -> list[int]:
+    """Give the classes of a family; all of them for ``""``."""
+    beginning = family + SEPARATOR if family else ""
+    return [row for row, label in enumerate(labels) if label.startswith(beginning)]
