@@ -70,7 +70,7 @@ def percentiles(activations: npt.NDArray[np.floating]) -> Ranks:
     for number in range(activations.shape[1]):  # one at a time: a library has 1e6 tracks
         column = np.ascontiguousarray(activations[:, number])
         order = np.argsort(column)  # what is not a number comes last
-        count = len(order) - np.count_nonzero(np.isnan(column))
+        count = len(order) - int(np.count_nonzero(np.isnan(column)))
         order = order[:count]
         values = column[order]
         begins = np.flatnonzero(np.r_[count > 0, values[1:] != values[:-1]])  # of equal ones
