@@ -150,6 +150,7 @@ def test_one_bad_file_is_reported_and_the_rest_kept(tmp_path, model):
         "duplicates": 0,
         "not_reached": 0,
         "left_out": 0,
+        "skipped": 0,
     }
     assert {os.path.basename(entry["path"]) for entry in summary["failures"]} == failed
     assert all(entry["reason"] for entry in summary["failures"])

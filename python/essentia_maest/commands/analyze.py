@@ -213,6 +213,7 @@ def run(arguments: argparse.Namespace) -> int:
         complain(f"model '{model.name}' has {output} only: that is what is computed")
         options = options.with_output(output)
     heads.check(model, options)
+    lines = Lines(track_line, show_lines) if len(found.tracks) > 1 else None
     run = CollectionRun(
         model,
         options,
@@ -221,9 +222,7 @@ def run(arguments: argparse.Namespace) -> int:
         threads=shares.threads,
         reporter=make_reporter(
             arguments.quiet,
-            Lines(track_line, show_lines)
-            if len(found.tracks) > 1 and not arguments.quiet
-            else None,
+            None if arguments.quiet else lines,
             events=arguments.log == "json",
         ),
         resume=arguments.resume,
