@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+import essentia_maest as maest
 from essentia_maest.files import sha256_of
 from essentia_maest.progress import tracked
 from training.downstream.bootstrap import Interval
@@ -12,6 +15,7 @@ from training.downstream.embeddings import BLOCKS, Wanted, compute
 from training.downstream.evaluation import Data, Judging, Page, Probe, percent, write_page
 from training.downstream.mlp import MlpSetting
 from training.downstream.published import FIGURE_2, FIGURE_2_BLOCKS
+from training.downstream.speed import measure_speed
 from training.pictures import new_picture, write_picture
 
 STACKS = {
@@ -113,6 +117,7 @@ def draw_blocks(
         ]
     _draw({n: {b: one.value for b, one in v.items()} for n, v in found.items()}, output)
     about = {
+        "one pass": _cost(data, kept.blocks, wanted),
         "data": data.described(),
         "tracks with embeddings and labels": task.described(),
         "model": f"{Path(model).name}, sha256 {sha256_of(Path(model))}; patchout {patchout}",
@@ -127,6 +132,23 @@ def draw_blocks(
     return write_page(
         output, Page("figure2", title, rows, about, extra, _told(found), picture=True)
     )
+
+
+def _cost(data: Data, blocks: Sequence[int], wanted: Wanted) -> str:
+    """Say what all blocks cost beside the deepest alone: in turns, on a track, one thread."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", maest.UntrainedModelWarning)
+        model = maest.Model(wanted.model, num_threads=1)
+    deepest = max(blocks)
+    asked: dict[str, int | tuple[int, ...]] = {"all": tuple(blocks), "deepest": deepest}
+    analyses = {
+        name: partial(model.embed, block=block, patchout=wanted.patchout)
+        for name, block in asked.items()
+    }
+    path = data.tracks.folder / data.tracks.table["path"][0].as_py()
+    speeds = measure_speed(analyses, [path], rounds=3)
+    times = speeds["deepest"].analysis / speeds["all"].analysis
+    return f"{len(blocks)} blocks took {times:.2f} times what block {deepest} alone takes"
 
 
 def _paper(name: str, block: int) -> str:

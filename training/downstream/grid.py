@@ -21,7 +21,6 @@ from essentia_maest.progress import tracked
 from training.data.locking import sole_writer
 from training.downstream.mlp import MlpSetting, learn
 from training.downstream.probing import Task
-from training.downstream.threads import one_thread
 from training.errors import DataError
 
 PAPER: Mapping[str, Sequence[float]] = MappingProxyType(
@@ -95,9 +94,8 @@ def search(
     with sole_writer(folder):
         waiting = {setting: place for setting, place in places.items() if not place.exists()}
         if waiting and workers == 1:
-            with one_thread():
-                for setting in tracked(waiting, "trials"):
-                    _try(task, setting, seed, places[setting])
+            for setting in tracked(waiting, "trials"):
+                _try(task, setting, seed, places[setting])
         elif waiting:
             _in_processes(task, waiting, folder / _TASK, seed, workers)
         found = [_read(places[setting], setting) for setting in settings]
@@ -167,5 +165,4 @@ def _task(kept: Path) -> Task:
 
 
 def _try_one(kept: Path, setting: MlpSetting, seed: int, place: Path) -> None:
-    with one_thread():
-        _try(_task(kept), setting, seed, place)
+    _try(_task(kept), setting, seed, place)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.config import ScheduleConfig
+from training.downstream.threads import one_thread
 from training.errors import ConfigError, DataError
 from training.recipe.loss import known_cross_entropy
 from training.recipe.metrics import score
@@ -87,6 +88,7 @@ class Learnt:
     validation_map: float
 
 
+@one_thread()
 def learn(
     train: tuple[NDArray[np.float32], NDArray[np.float32]],
     validation: tuple[NDArray[np.float32], NDArray[np.float32]],
@@ -106,7 +108,7 @@ def learn(
         Whose activations are wanted: the test split.
     setting : MlpSetting
     seed : int
-        Of weights, order and dropout. On a CPU the same gives the same result.
+        Of weights, order and dropout. On a CPU the same gives the same result: one thread computes.
     device : str
 
     Returns

@@ -13,7 +13,6 @@ from training.data.tracks import SPLITS, Tracks
 from training.downstream.linear import probe
 from training.downstream.mlp import Learnt, MlpSetting, learn
 from training.downstream.scores import FamilyScores, family_scores
-from training.downstream.threads import one_thread
 from training.errors import DataError
 
 PROBES = ("mlp", "linear")
@@ -163,15 +162,14 @@ def judge(
             task.features, task.targets, task.classes, task.splits
         )
     else:
-        with one_thread():
-            learnt = learn(
-                task.of("train"),
-                task.of("validation"),
-                task.features[test],
-                setting,
-                seed=seed,
-                device=device,
-            )
+        learnt = learn(
+            task.of("train"),
+            task.of("validation"),
+            task.features[test],
+            setting,
+            seed=seed,
+            device=device,
+        )
         activations = learnt.activations
     scores = family_scores(
         activations, task.targets[test], task.classes, task.groups[test], draws=draws, seed=seed
