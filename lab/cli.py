@@ -26,6 +26,9 @@ COMMANDS = {
     "finetuning": Command(
         "lab.finetuning.command", "finetuning", "fine-tuning beside other ways, on unheard music"
     ),
+    "own head": Command(
+        "lab.own_head.command", "own_head", "a tagger from fifty real files, as a user makes it"
+    ),
     "quality": Command(
         "lab.quality.command", "quality", "what a model is worth, on held-out music"
     ),

@@ -40,6 +40,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "music").mkdir()
     write_audio(folder / "music" / "one.wav", 12, 44100, 2)
     write_audio(folder / "music" / "two.wav", 3, 22050, 1)
+    for number in range(6):
+        place = folder / "labelled" / ("calm" if number % 2 else "loud") / f"{number}.wav"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_audio(place, 2, 16000, 1, seed=number)
     write_audio(folder / "song.wav", 25, 44100, 2)
     write_audio(folder / "song.mp3", 25, 44100, 2, "MPEG_LAYER_III")
     for name in ("maest-30s.onnx", "discogs-maest-30s-pw-2.onnx"):

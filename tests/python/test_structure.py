@@ -42,7 +42,11 @@ FORBIDDEN = {
     "python/essentia_maest/report": [
         *(f"{PACKAGE}.{name}" for name in ("collection", "commands", "making", "decoding", "model"))
     ],
-    "python/essentia_maest/collection": [f"{PACKAGE}.making", f"{PACKAGE}.commands"],
+    "python/essentia_maest/collection": [
+        *(f"{PACKAGE}.{name}" for name in ("making", "commands", "heads"))
+    ],
+    "python/essentia_maest/results": [f"{PACKAGE}.heads"],
+    "python/essentia_maest/heads": [f"{PACKAGE}.making", f"{PACKAGE}.commands", "torch"],
     "training": ["lab"],
     "training/recipe": [
         *(f"training.{name}" for name in ("data", "model", "run", "export", "downstream"))

@@ -228,23 +228,30 @@ def _are_whole(truth: Array, folds: list[tuple[Array, Array]]) -> bool:
 
 
 def _inner_folds(truth: Array, groups: Sequence[int], seed: int) -> list[tuple[Array, Array]]:
-    """Divide a training set to choose the strength.
+    """Divide a training set to choose the strength: by its groups as far as they go.
 
-    Where its groups are too few, tracks are dealt out singly: the test side of the outer fold has
-    none of them either way.
+    Where a class is of one group, some training sides lack it. Tracks that are all of one group are
+    dealt out singly: the test side of the outer fold has none of it either way.
     """
-    for numbers in (groups, range(len(truth))):
-        try:
-            return folds_of(truth, list(numbers), seed, _INNER_FOLDS)
-        except InvalidArgumentError:
-            continue
-    return []
+    from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
+
+    try:
+        return folds_of(truth, groups, seed, _INNER_FOLDS)
+    except InvalidArgumentError:
+        pass
+    count = min(_INNER_FOLDS, len(set(groups)))
+    if count > 1:
+        return list(GroupKFold(count).split(truth, groups=groups))
+    try:
+        return folds_of(truth, range(len(truth)), seed, _INNER_FOLDS)
+    except InvalidArgumentError:
+        return []
 
 
 def best_strength(
     features: Array, truth: Array, groups: Sequence[int], kind: str, seed: int
 ) -> float:
-    """Choose the strength by cross-validated log loss.
+    """Choose the strength by cross-validated log loss, of classes that a training side has.
 
     Parameters
     ----------
@@ -260,10 +267,18 @@ def best_strength(
     """
     losses = np.zeros(len(STRENGTHS))
     for train, test in _inner_folds(truth, groups, seed):
+        there = truth[train].any(axis=0)
+        if kind == MULTI_CLASS:
+            rows = test[truth[test][:, there].any(axis=1)]
+        else:
+            there &= ~truth[train].all(axis=0)
+            rows = test
+        if not there.any() or len(rows) == 0:
+            continue
         for index, strength in enumerate(STRENGTHS):
             weights, bias = regress(features[train], truth[train], kind, strength)
-            found = probabilities_of(features[test] @ weights + bias, kind)
-            losses[index] += log_loss_of(truth[test], found, kind) * len(test)
+            found = probabilities_of(features[rows] @ weights + bias, kind)
+            losses[index] += log_loss_of(truth[rows][:, there], found[:, there], kind) * len(rows)
     if not losses.any():
         return STRENGTHS[len(STRENGTHS) // 2]
     return STRENGTHS[int(losses.argmin())]
