@@ -40,7 +40,7 @@ def own_head(output: Path, *, cache: Path | None = None, seed: int = 0) -> Path:
 
     Fetches the packages (320 MB) unless the cache has them, writes a sheet of paths, styles and
     artists, and does what docs/guides/own_head.md does: `maest head fit` on it, `maest analyze
-    --head` on another piece. Then the same labels with each file as a group of its own, which is
+    --head` on the guitar of one of these songs alone. Then the same labels with each file as a group of its own, which is
     what leaks where groups are not told, and heads fitted on segments instead of track means.
 
     Parameters
@@ -126,7 +126,7 @@ def _page(
         first.said.rstrip(),
         "```",
         "",
-        "What the last command said of a piece that is not among them:",
+        "What the last command said of the guitar of one of these songs alone:",
         "",
         "```text",
         tagged.said.rstrip(),

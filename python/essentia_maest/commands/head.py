@@ -284,7 +284,7 @@ def _with_all_analysed(
     from ..results.parts import PartsFolder
 
     folder = Path(arguments.results)
-    results = Results(folder) if any(PartsFolder(folder).tables()) else None
+    results = Results(folder) if PartsFolder(folder).files("tracks") else None
     missing = [file.path for file in unmatched(labels, results)]
     places = [place_of_file(path, labels.base) for path in missing]
     nowhere = [path for path, place in zip(missing, places, strict=True) if not _is_file(place)]

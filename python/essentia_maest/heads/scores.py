@@ -76,7 +76,9 @@ def scores_of(
     }
     scores = {}
     for name, value in values.items():
-        low, high = np.nanpercentile(spread[name], [2.5, 97.5])
+        drawn_values = spread[name][np.isfinite(spread[name])]
+        # Where no draw has two classes, nothing is known.
+        low, high = np.percentile(drawn_values, [2.5, 97.5]) if len(drawn_values) else (0.0, 1.0)
         scores[name] = Score(value, float(low), float(high), baselines[name])
     return scores
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +151,7 @@ def _essentia_metadata(
         "description": "logistic regression on MAEST embeddings, written by `maest head fit`",
         "author": "",
         "email": "",
-        "release_date": date.today().isoformat(),
+        "release_date": "",
         "framework": "onnx",
         "framework_version": f"opset {_OPSET}",
         "classes": list(labels),
