@@ -85,7 +85,11 @@ def test_recipe_is_the_papers(name: str) -> None:
         "fall": 50.0,
         "last": 1e-7,
     }
-    assert vars(recipe.sampling) == {"tracks": 200_000, "frequency_offset": 100.0}
+    assert vars(recipe.sampling) == {
+        "tracks": 200_000,
+        "replacement": False,
+        "frequency_offset": 100.0,
+    }
     assert vars(recipe.augmentation) == {
         "mixup_alpha": 0.3,
         "time_groups": 20,

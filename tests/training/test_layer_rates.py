@@ -85,6 +85,7 @@ def test_layers_that_cannot_be(
         check_experiment(replace(experiment, model=ModelConfig(), recipe=muon))
 
 
+@pytest.mark.slow
 def test_a_run_changes_only_what_it_may(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "dataset")
     experiment = make_experiment(dataset, tmp_path / "run", epochs=1)
@@ -116,6 +117,7 @@ def test_when_patience_is_lost() -> None:
     assert not replace(at, position=2).has_lost_patience(3)
 
 
+@pytest.mark.slow
 def test_a_run_that_gets_no_better_ends_with_its_best(tmp_path: Path) -> None:
     """A rate of nearly nothing: the first epoch stays the best."""
     dataset = make_dataset(tmp_path / "dataset", families=False)

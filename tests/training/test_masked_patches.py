@@ -66,6 +66,7 @@ def test_it_learns_to_tell_them() -> None:
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
 
 
+@pytest.mark.slow
 def test_a_run_with_it_leaves_a_plain_model_and_resumes(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "dataset")
     experiment = with_masking(make_experiment(dataset, tmp_path / "whole", epochs=2), weight=0.5)

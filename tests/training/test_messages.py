@@ -92,6 +92,7 @@ def test_what_is_no_number_is_named_by_its_place_in_the_file(tmp_path: Path) -> 
     assert found.detail == "sample 40010 (2.50 s) is nan; wanted finite samples"
 
 
+@pytest.mark.slow
 def test_the_mean_is_validated_only_where_it_has_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -154,6 +154,7 @@ def test_recomputing_keeps_less_and_changes_nothing(frozen: int) -> None:
     assert network.recompute
 
 
+@pytest.mark.slow
 def test_segments_of_a_minute_and_more_are_trained(tmp_path: Path) -> None:
     """Their time encoding is the start's, interpolated."""
     from spectrogram_fixtures import make_store
@@ -203,6 +204,7 @@ def test_a_data_set_in_object_storage_is_read_like_a_local_one(dataset: Path, re
     assert there.ids([3, 1]) == here.ids([3, 1])
 
 
+@pytest.mark.slow
 def test_a_run_on_it_is_the_same_to_the_bit(dataset: Path, remote: Path, tmp_path: Path) -> None:
     experiment = make_experiment(dataset, tmp_path / "here", epochs=1)
     averaging = replace(experiment.recipe.averaging, start=None)
@@ -287,6 +289,7 @@ class Service(ModuleType):
         self.ended += 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wandb", "mlflow"])
 def test_a_service_is_told_what_the_logs_have(
     kind: Any, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

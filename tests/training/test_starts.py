@@ -81,6 +81,7 @@ def test_what_a_checkpoint_says_of_its_normalisation(tmp_path: Path) -> None:
     assert initialise(network, "random", None).normalisation is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["checkpoint", "dataset"])
 def test_whose_normalisation_a_run_keeps(
     choice: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -114,6 +115,7 @@ def test_whose_normalisation_a_run_keeps(
         fit(replace(moved, recipe=replace(moved.recipe, epochs=4)), resume=True)
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_version_resumes(tmp_path: Path) -> None:
     """What its configuration did not know has its default."""
     dataset = make_dataset(tmp_path / "dataset")

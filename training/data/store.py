@@ -35,8 +35,6 @@ class SpectrogramStore:
     folder : Path
         What `python -m training spectrograms` made; also the URL of a copy in object storage, which
         fsspec knows (``s3://bucket/set`` with the package s3fs).
-    normalisation : tuple of float, optional
-        Mean and standard deviation to normalise by, where they are not to be the data set's own.
 
     Attributes
     ----------
@@ -44,7 +42,8 @@ class SpectrogramStore:
     classes : tuple of str
         In class order.
     mean, std : float
-        What segments are normalised by: over all mel values of the training split, or as given.
+        What segments are normalised by: over all mel values of the training split, or as
+        `normalise_by` says.
     own_normalisation : tuple of float
         Mean and standard deviation over all mel values of the training split.
     frames : numpy.ndarray, shape [tracks], int32
@@ -62,8 +61,8 @@ class SpectrogramStore:
     worker process opens the index and the shards it needs by itself.
     """
 
-    def __init__(self, folder: Path, normalisation: tuple[float, float] | None = None) -> None:
-        self._normalisation = normalisation
+    def __init__(self, folder: Path) -> None:
+        self._normalisation: tuple[float, float] | None = None
         self._open(Path(folder), read_description(Path(folder)))
 
     def _open(self, folder: Path, description: Description) -> None:
