@@ -71,5 +71,6 @@ def test_analyze_example_beside_other_music(tmp_path: Path) -> None:
 def test_analyze_wants_music(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert analyze(tmp_path / "out") == 2
     captured = capfd.readouterr()
-    assert captured.err == "maest: analyze: no PATH found; wanted one or more, --from-file or --example\n"
+    wanted = "maest: analyze: no PATH found; wanted one or more, --from-file or --example\n"
+    assert captured.err == wanted
     assert not (tmp_path / "out").exists()

@@ -233,7 +233,7 @@ def _inner_folds(truth: Array, groups: Sequence[int], seed: int) -> list[tuple[A
     Where a class is of one group, some training sides lack it. Tracks that are all of one group are
     dealt out singly: the test side of the outer fold has none of it either way.
     """
-    from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
+    from sklearn.model_selection import GroupKFold
 
     try:
         return folds_of(truth, groups, seed, _INNER_FOLDS)
