@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .messages import Long, Over, Written
 from .scan import Track
-from .shared_memory import Samples, map_memory, ring_parts
+from .shared_memory import Samples, ring_parts
 
 
 class Arriving:
@@ -18,8 +18,8 @@ class Arriving:
         Which.
     window : int
         Number of the memory that its samples come through.
-    memory : int or None
-        Its descriptor, if there is any; otherwise samples come in messages.
+    ring : numpy.ndarray or None
+        That memory, if there is any; otherwise samples come in messages.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Arriving:
         Seconds that its worker has left, if it waits for samples to be heard.
     """
 
-    def __init__(self, track: Track, window: int, memory: int | None) -> None:
+    def __init__(self, track: Track, window: int, ring: Samples | None) -> None:
         self.track = track
         self.window = window
         self.written = 0
@@ -44,8 +44,7 @@ class Arriving:
         self.over: Over | Long | None = None
         self.start_over = False
         self.worker_waits: float | None = None
-        self._memory = memory
-        self._ring: Samples | None = None
+        self._ring = ring
         self._sent: list[Samples] = []
 
     def add(self, message: Written) -> None:
@@ -74,12 +73,10 @@ class Arriving:
         parts : sequence of numpy.ndarray
             float32, shape [samples] each, none empty. Views: used up before `heard` is told.
         """
-        if self._memory is None:
+        if self._ring is None:
             sent, self._sent = self._sent, []
             return self.written, sent
         end = min(self.written, self.heard + most)
-        if self._ring is None:
-            self._ring = map_memory(self._memory)
         return end, ring_parts(self._ring, self.heard, end)
 
     def begin_again(self) -> None:

@@ -15,7 +15,7 @@ from .decoding_worker import decode
 from .messages import Job, OpenAudio, Over, Room, SetUp, StartOver, Written
 from .outcomes import Failure
 from .scan import Track
-from .shared_memory import make_memory
+from .shared_memory import Samples, make_memory, map_memory
 from .worker_processes import WorkerProcess
 from .workers import Asked, Gone, Workers
 
@@ -70,6 +70,7 @@ class DecodingPool:
         self._set_up: SetUp | None = None
         self._at_work: dict[Asked, Arriving] = {}
         self._in_memory: set[Arriving] = set()
+        self._rings: dict[int, Samples] = {}
 
     def __enter__(self) -> DecodingPool:
         """Return itself; processes start when they are needed."""
@@ -85,6 +86,7 @@ class DecodingPool:
         self._workers.__exit__(kind, error, traceback)
         for arriving in self._in_memory:
             arriving.forget()
+        self._rings.clear()
         for memory in self._set_up.windows if self._set_up is not None else ():
             os.close(memory)
 
@@ -120,7 +122,10 @@ class DecodingPool:
         """
         window = self._free.pop()
         memory = self._set_up.windows if self._set_up is not None else ()
-        arriving = Arriving(track, window, memory[window] if memory else None)
+        if memory and window not in self._rings:
+            # Once: to map it for each track would take a millisecond, and Python's lock.
+            self._rings[window] = map_memory(memory[window])
+        arriving = Arriving(track, window, self._rings.get(window))
         self._in_memory.add(arriving)
         job = Job(track.path, window, longest, spread)
         self._at_work[self._workers.ask(job, self._seconds_for(track))] = arriving
