@@ -23,6 +23,7 @@ py::dict kernels() {
   told["mel"] = names.mel;
   told["gelu"] = names.gelu;
   told["attention"] = names.attention;
+  told["rows"] = names.rows;
   return told;
 }
 

@@ -4,13 +4,15 @@
 #include "cpu.h"
 #include "gelu.h"
 #include "mel_kernels.h"
+#include "row_kernels.h"
 
 namespace maest {
 
 KernelNames kernels_for(Isa isa) {
   return {isa_name(isa), isa_name(mel_kernels_isa(isa)),
           gelu_kernel(isa) != nullptr ? isa_name(gelu_kernel_isa(isa)) : kLeftToOrt,
-          has_attention_kernels(isa) ? isa_name(isa) : kLeftToOrt};
+          has_attention_kernels(isa) ? isa_name(isa) : kLeftToOrt,
+          row_kernels(isa) != nullptr ? isa_name(isa) : kLeftToOrt};
 }
 
 }  // namespace maest

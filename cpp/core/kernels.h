@@ -17,6 +17,7 @@ struct KernelNames {
   std::string mel;        // the one that each kernel was compiled for: the chosen one, or the best
   std::string gelu;       // below it
   std::string attention;  // in 8-bit integers
+  std::string rows;       // of 8-bit integers
 };
 
 KernelNames kernels_for(Isa isa);

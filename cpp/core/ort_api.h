@@ -36,6 +36,8 @@ inline constexpr int kOrtNoOptimization = 0;
 inline constexpr int kOrtArenaAllocator = 1;
 inline constexpr int kOrtMemoryDefault = 0;
 inline constexpr int kOrtTensorFloat = 1;
+inline constexpr int kOrtTensorUint8 = 2;
+inline constexpr int kOrtTensorInt32 = 6;
 inline constexpr int kOrtTensorInt64 = 7;
 inline constexpr int kOrtTensorText = 8;
 inline constexpr int kOrtTensorFloat64 = 11;
@@ -84,6 +86,8 @@ inline constexpr int kOrtTensorFloat64 = 11;
   X(69, OrtStatus*, CreateCpuMemoryInfo, (int allocator, int memory, OrtMemoryInfo** out))         \
   X(76, OrtStatus*, AllocatorFree, (OrtAllocator*, void*))                                         \
   X(78, OrtStatus*, GetAllocatorWithDefaultOptions, (OrtAllocator * *out))                         \
+  X(85, OrtStatus*, KernelInfoGetAttribute_float,                                                  \
+    (const OrtKernelInfo*, const char* name, float* out))                                          \
   X(86, OrtStatus*, KernelInfoGetAttribute_int64,                                                  \
     (const OrtKernelInfo*, const char* name, std::int64_t* out))                                   \
   X(90, OrtStatus*, KernelContext_GetInput,                                                        \

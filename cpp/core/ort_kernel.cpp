@@ -18,6 +18,14 @@ std::int64_t kernel_attribute(const OrtKernelInfo* info, const char* name) {
   return value;
 }
 
+float kernel_float_attribute(const OrtKernelInfo* info, const char* name) {
+  const OrtApi& api = ort_api();
+  float value = 0.0F;
+  api.check(api.KernelInfoGetAttribute_float(info, name, &value),
+            message("reading the attribute '", name, "' of an operator"));
+  return value;
+}
+
 KernelInput kernel_input(const OrtKernelContext* context, std::size_t index) {
   const OrtApi& api = ort_api();
   const OrtValue* value = nullptr;
@@ -33,17 +41,18 @@ KernelInput kernel_input(const OrtKernelContext* context, std::size_t index) {
   void* data = nullptr;
   // ONNX Runtime has no getter for data that is only read.
   api.check(api.GetTensorMutableData(const_cast<OrtValue*>(value), &data), "reading an input");
-  return {static_cast<const float*>(data), std::move(shape)};
+  return {data, std::move(shape)};
 }
 
-float* kernel_output(OrtKernelContext* context, const std::vector<std::int64_t>& shape) {
+void* kernel_output_data(OrtKernelContext* context, std::size_t index,
+                         const std::vector<std::int64_t>& shape) {
   const OrtApi& api = ort_api();
   OrtValue* value = nullptr;
-  api.check(api.KernelContext_GetOutput(context, 0, shape.data(), shape.size(), &value),
+  api.check(api.KernelContext_GetOutput(context, index, shape.data(), shape.size(), &value),
             "making room for an operator's output");
   void* data = nullptr;
   api.check(api.GetTensorMutableData(value, &data), "writing an operator's output");
-  return static_cast<float*>(data);
+  return data;
 }
 
 void kernel_for_each(const OrtKernelContext* context, std::size_t count,

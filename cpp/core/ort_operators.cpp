@@ -1,6 +1,7 @@
 #include "ort_operators.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <exception>
 #include <map>
@@ -14,6 +15,7 @@
 #include "ort_api.h"
 #include "ort_custom_op.h"
 #include "ort_kernel.h"
+#include "row_operators.h"
 
 namespace maest {
 namespace {
@@ -26,6 +28,8 @@ thread_local OperatorCounter* counter = nullptr;
 class QuantizedAttention {
  public:
   static constexpr const char* kName = "QuantizedAttention";
+  static constexpr std::array kInputs{kOrtTensorFloat, kOrtTensorFloat};
+  static constexpr std::array kOutputs{kOrtTensorFloat};
   static bool usable(Isa isa) { return has_attention_kernels(isa); }
   static Isa kernel_isa(Isa isa) { return isa; }
 
@@ -50,10 +54,10 @@ class QuantizedAttention {
                                " tokens do not go with queries of ", shape.batch, " x ",
                                shape.queries));
     }
-    float* const output = kernel_output(context, {query.shape[0], query.shape[1], dim_});
+    auto* const output = kernel_output<float>(context, 0, {query.shape[0], query.shape[1], dim_});
     const auto stride = static_cast<std::size_t>(key_value.shape[2]);
-    const float* const values = key_value.data + stride - static_cast<std::size_t>(dim_);
-    quantized_attention(shape, {query.data, static_cast<std::size_t>(query.shape[2])},
+    const float* const values = key_value.as<float>() + stride - static_cast<std::size_t>(dim_);
+    quantized_attention(shape, {query.as<float>(), static_cast<std::size_t>(query.shape[2])},
                         {values - dim_, stride}, {values, stride}, output,
                         [context](std::size_t count, const std::function<void(std::size_t)>& work) {
                           kernel_for_each(context, count, work);
@@ -80,6 +84,8 @@ class QuantizedAttention {
 class BiasGelu {
  public:
   static constexpr const char* kName = "BiasGelu";
+  static constexpr std::array kInputs{kOrtTensorFloat, kOrtTensorFloat};
+  static constexpr std::array kOutputs{kOrtTensorFloat};
   static bool usable(Isa isa) { return gelu_kernel(isa) != nullptr; }
   static Isa kernel_isa(Isa isa) { return gelu_kernel_isa(isa); }
 
@@ -96,12 +102,13 @@ class BiasGelu {
     for (std::size_t i = 0; i + 1 < values.shape.size(); ++i) {
       rows *= static_cast<std::size_t>(values.shape[i]);
     }
-    float* const output = kernel_output(context, values.shape);
+    auto* const output = kernel_output<float>(context, 0, values.shape);
     constexpr std::size_t kRowsAtOnce = 32;
     kernel_for_each(context, (rows + kRowsAtOnce - 1) / kRowsAtOnce, [&](std::size_t piece) {
       const std::size_t end = std::min(rows, (piece + 1) * kRowsAtOnce);
       for (std::size_t row = piece * kRowsAtOnce; row < end; ++row) {
-        kernel_(values.data + row * columns, bias.data, columns, output + row * columns);
+        kernel_(values.as<float>() + row * columns, bias.as<float>(), columns,
+                output + row * columns);
       }
     });
   }
@@ -109,6 +116,12 @@ class BiasGelu {
  private:
   GeluKernel kernel_;
 };
+
+// All of ours: what is done for each of them is done for this list.
+template <typename... Operators>
+struct OperatorList {};
+using Ours = OperatorList<QuantizedAttention, BiasGelu, QuantizeRows, NormQuantizeRows,
+                          DequantizeRows, AddRows, AddNormQuantizeRows, GeluQuantizeRows>;
 
 // Nothing may be thrown into ONNX Runtime: errors are handed over as it knows them.
 template <typename Work>
@@ -121,17 +134,18 @@ OrtStatus* guarded(const Work& work) {
   }
 }
 
-// An operator of two float32 inputs and one output.
 template <typename Operator>
 OrtCustomOp table_of() {
   OrtCustomOp op{};
   op.version = kOrtCustomOpVersion;
   op.GetName = [](const OrtCustomOp*) { return Operator::kName; };
   op.GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };  // CPU
-  op.GetInputType = [](const OrtCustomOp*, std::size_t) { return kOrtTensorFloat; };
-  op.GetInputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 2; };
-  op.GetOutputType = [](const OrtCustomOp*, std::size_t) { return kOrtTensorFloat; };
-  op.GetOutputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 1; };
+  op.GetInputType = [](const OrtCustomOp*, std::size_t index) { return Operator::kInputs[index]; };
+  op.GetInputTypeCount = [](const OrtCustomOp*) { return Operator::kInputs.size(); };
+  op.GetOutputType = [](const OrtCustomOp*, std::size_t index) {
+    return Operator::kOutputs[index];
+  };
+  op.GetOutputTypeCount = [](const OrtCustomOp*) { return Operator::kOutputs.size(); };
   op.GetInputCharacteristic = [](const OrtCustomOp*, std::size_t) { return kOrtRequired; };
   op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return kOrtRequired; };
   op.GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return kOrtMemoryDefault; };
@@ -157,6 +171,16 @@ void add(OrtCustomOpDomain* domain, Isa isa) {
                   message("adding the operator ", Operator::kName));
 }
 
+template <typename... Operators>
+void add_all(OrtCustomOpDomain* domain, Isa isa, OperatorList<Operators...>) {
+  (add<Operators>(domain, isa), ...);
+}
+
+template <typename... Operators>
+std::vector<OperatorUse> unused(OperatorList<Operators...>) {
+  return {{Operators::kName, 0, kLeftToOrt}...};
+}
+
 // One an instruction set, made when it is first wanted and never released: sessions may outlive
 // static destruction in a Python process.
 OrtCustomOpDomain* domain_for(Isa isa) {
@@ -167,17 +191,13 @@ OrtCustomOpDomain* domain_for(Isa isa) {
   if (found != made.end()) return found->second;
   OrtCustomOpDomain* domain = nullptr;
   ort_api().check(ort_api().CreateCustomOpDomain(kOperatorDomain, &domain), "naming our operators");
-  add<QuantizedAttention>(domain, isa);
-  add<BiasGelu>(domain, isa);
+  add_all(domain, isa, Ours{});
   return made[isa] = domain;
 }
 
 }  // namespace
 
-OperatorCounter::OperatorCounter()
-    : uses_{{QuantizedAttention::kName, 0, kLeftToOrt}, {BiasGelu::kName, 0, kLeftToOrt}} {
-  counter = this;
-}
+OperatorCounter::OperatorCounter() : uses_(unused(Ours{})) { counter = this; }
 
 OperatorCounter::~OperatorCounter() { counter = nullptr; }
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from essentia_maest.making.graph import OPSET
 from essentia_maest.making.graph_operators import attention_function, attention_node
-from essentia_maest.making.graph_quantization import LARGEST_VALUE
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -21,6 +20,9 @@ _MICROSOFT = "com.microsoft"
 _ATTENTION = ("qkv", "query", "key_value", "projection")
 _PERCEPTRON = ("fc1", "fc2")
 _PATCHES = "projected"
+_SEVEN_BITS = 64
+"""The largest weight that ONNX Runtime without VNNI can add up with inputs of 8 bits:
+2 * 255 * 64 fits into saturating 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,18 @@ class Variant:
 
     name: str
     layers: tuple[str, ...] = (*_ATTENTION, *_PERCEPTRON)
-    largest: int = LARGEST_VALUE
+    largest: int = _SEVEN_BITS
     by: str = "column"
     zero_points: bool = False
     block: int = 128
     attention: bool = True
 
 
-SHIPPED = Variant("int8 as shipped: 7 bits, one scale per column")
+PER_TENSOR = Variant("7 bits, one scale per column, inputs with one range a tensor")
+"""What `maest convert` wrote until version 0.2; the others change one thing in it."""
 VARIANTS = (
-    SHIPPED,
-    Variant("as shipped, attention between tokens in fp32", attention=False),
+    PER_TENSOR,
+    Variant("7 bits, attention between tokens in fp32", attention=False),
     Variant("8 bits, one scale per column", largest=127),
     Variant("7 bits, one scale per matrix", by="matrix"),
     Variant("7 bits, one scale and one zero point per column", zero_points=True),

@@ -8,6 +8,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 import essentia_maest as maest
+from essentia_maest import _core
 from untrained import UNTRAINED
 
 AUDIO = np.random.default_rng(0).standard_normal(170_000).astype(np.float32)
@@ -76,3 +77,35 @@ def test_results_of_another_shape(tmp_path: Path) -> None:
     path = with_node(tmp_path / "m.onnx", "BiasGelu", "patches", np.ones(256, np.float32))
     with pytest.raises(maest.ModelError, match=r"'activations' of shape \[1, 558, 256\]"):
         maest.Model(path).predict(AUDIO)
+
+
+INTEGERS = np.ones((1, 5, 8), np.int32)
+RANGES = np.ones((1, 5, 2), np.float32)
+COLUMNS = np.ones((3, 8), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "words"),
+    [
+        ("DequantizeRows", (INTEGERS, RANGES[:, :4], COLUMNS), "a range of each row"),
+        ("DequantizeRows", (INTEGERS, RANGES[..., :1], COLUMNS), "a range of each row"),
+        ("DequantizeRows", (INTEGERS, RANGES, COLUMNS[:2]), "3 values of each column"),
+        ("DequantizeRows", (INTEGERS, RANGES, COLUMNS[:, :7]), "3 values of each column"),
+        ("DequantizeRows", (INTEGERS[..., :0], RANGES, COLUMNS), "rows of at least one value"),
+        ("AddRows", (INTEGERS, RANGES, COLUMNS, RANGES), "rows to add that are as many"),
+    ],
+)
+def test_rows_that_do_not_fit(
+    tmp_path: Path, operator: str, inputs: tuple[np.ndarray, ...], words: str
+) -> None:
+    if _core.kernels()["rows"] == "onnxruntime":
+        pytest.skip("no kernel of ours on this CPU")
+    model = onnx.load(UNTRAINED)
+    names = [f"hostile_{number}" for number in range(len(inputs))]
+    model.graph.initializer.extend(map(numpy_helper.from_array, inputs, names))
+    for node in model.graph.node:
+        node.output[:] = ["honest" if name == "activations" else name for name in node.output]
+    model.graph.node.append(helper.make_node(operator, names, ["activations"], domain=OURS))
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(maest.ModelError, match=words):
+        maest.Model(tmp_path / "m.onnx").predict(AUDIO)

@@ -9,17 +9,24 @@ import pytest
 
 import essentia_maest as maest
 from essentia_maest import _core
+from essentia_maest.making.conversion import convert_random
 from essentia_maest.making.graph_operators import ATTENTION, BIAS_GELU, DOMAIN
+from essentia_maest.making.row_functions import ROW_OPERATORS
 from essentia_maest.ort_library import find_library
 from essentia_maest.reading.store import resolve
 from untrained import UNTRAINED
 
 ORT = "onnxruntime"
 WANTED = {
-    "baseline": {"mel": "baseline", "gelu": ORT, "attention": ORT},
-    "avx2": {"mel": "avx2", "gelu": "avx2", "attention": ORT},
-    "avx512": {"mel": "avx512", "gelu": "avx512", "attention": ORT},
-    "avx512vnni": {"mel": "avx512", "gelu": "avx512", "attention": "avx512vnni"},
+    "baseline": {"mel": "baseline", "gelu": ORT, "attention": ORT, "rows": ORT},
+    "avx2": {"mel": "avx2", "gelu": "avx2", "attention": ORT, "rows": "avx2"},
+    "avx512": {"mel": "avx512", "gelu": "avx512", "attention": ORT, "rows": "avx512"},
+    "avx512vnni": {
+        "mel": "avx512",
+        "gelu": "avx512",
+        "attention": "avx512vnni",
+        "rows": "avx512vnni",
+    },
 }
 
 
@@ -75,6 +82,20 @@ def test_every_node_of_ours_is_computed_by_us(isa: str, name: str | Path, monkey
             assert engine.operators[operator] == ORT
 
 
+@pytest.mark.parametrize("isa", _core.instruction_sets())
+def test_every_node_on_rows_is_computed_by_us(isa: str, tmp_path: Path, monkeypatch) -> None:
+    path = convert_random("tiny", tmp_path / "int8.onnx", precision="int8")
+    graph = onnx.load(path).graph
+    monkeypatch.setenv("ESSENTIA_MAEST_ISA", isa)
+    engine = maest.Model(path, num_threads=1)._engine
+    computed = WANTED[isa]["rows"] != ORT
+    for operator in ROW_OPERATORS:
+        nodes = len(nodes_of(graph, operator))
+        assert nodes > 0
+        assert engine.operator_nodes[operator] == (nodes if computed else 0)
+        assert engine.operators[operator] == WANTED[isa]["rows"]
+
+
 def test_an_operator_under_another_name_is_told(tmp_path: Path) -> None:
     model = onnx.load(UNTRAINED)
     for node in nodes_of(model.graph, BIAS_GELU):
@@ -84,7 +105,7 @@ def test_an_operator_under_another_name_is_told(tmp_path: Path) -> None:
             function.name = "Renamed"
     onnx.save(model, tmp_path / "renamed.onnx")
     renamed = maest.Model(tmp_path / "renamed.onnx", num_threads=1)
-    assert renamed._engine.operators == {BIAS_GELU: ORT, ATTENTION: ORT}
+    assert set(renamed._engine.operators.values()) == {ORT}
     audio = np.random.default_rng(0).standard_normal(170_000).astype(np.float32)
     np.testing.assert_allclose(
         renamed.embed(audio), maest.Model(UNTRAINED).embed(audio), rtol=1e-3, atol=1e-3
@@ -93,7 +114,7 @@ def test_an_operator_under_another_name_is_told(tmp_path: Path) -> None:
 
 def test_names_of_operators_are_those_that_model_files_use() -> None:
     engine = maest.Model(UNTRAINED)._engine
-    assert set(engine.operators) == {BIAS_GELU, ATTENTION}
+    assert set(engine.operators) == {BIAS_GELU, ATTENTION, *ROW_OPERATORS}
     assert _core.OPERATOR_DOMAIN == DOMAIN
 
 

@@ -58,7 +58,9 @@ def test_versions_are_those_that_are_installed():
 def test_operators_that_compute_are_told(isa, monkeypatch):
     monkeypatch.setenv("ESSENTIA_MAEST_ISA", isa)
     kernels = maest.provenance(maest.Model("default", num_threads=1))["kernels"]
-    assert {name: kernels[name] for name in ("isa", "mel", "gelu", "attention")} == _core.kernels()
+    assert {
+        name: kernels[name] for name in ("isa", "mel", "gelu", "attention", "rows")
+    } == _core.kernels()
     assert kernels["isa"] == isa
     assert kernels["operators"]["BiasGelu"] == kernels["gelu"]
     assert kernels["operators"]["QuantizedAttention"] == kernels["attention"]

@@ -39,8 +39,8 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="AUDIO",
-        help="music that int8 is compared with fp32 on; may be given several times (default: the "
-        "clip that ships with the package)",
+        help="music that int8 is made with, and compared with fp32 on; may be given several times "
+        "(default: the clip that ships with the package)",
     )
     add(
         "--lowest-cosine",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from essentia_maest.decoding.audio import load_audio
 from essentia_maest.errors import InvalidArgumentError, ModelError
 from essentia_maest.example import example_audio
 from essentia_maest.files import sha256_of
@@ -22,6 +23,7 @@ from essentia_maest.making.metadata import (
 )
 from essentia_maest.making.model_writing import checked_destination, write_model
 from essentia_maest.making.precision_check import LOWEST_COSINE, PrecisionReport, measure_precision
+from essentia_maest.making.quantization import quantize
 from essentia_maest.making.weights import random_weights
 from essentia_maest.reading.text_files import parse_json, read_text
 
@@ -69,8 +71,9 @@ def convert(
     destination : path
         The ``.onnx`` file to write; Essentia's metadata goes beside it as ``.json``.
     precision : {"fp32", "int8"}
-        int8 is faster and a quarter of the size; results differ slightly. How much is measured
-        before the file is written.
+        int8 is faster and a quarter of the size; results differ slightly. Channels that are much
+        larger than others, in `samples`, are scaled into the weights, and matrices that lose too
+        much stay in fp32. What is left of the difference is measured before the file is written.
     labels : path or sequence of str, optional
         Names of the classes, in order: a list, a text file with one per line, or a JSON file (a
         list, or Essentia's metadata). By default those of the source; where it has none, the
@@ -78,14 +81,15 @@ def convert(
     heads : int, optional
         Attention heads, where the source does not say and the width is not a multiple of 64.
     samples : sequence of path, optional
-        Audio files that int8 is measured on, against fp32; by default the package's example.
+        Music that an int8 model is made with, and measured on against fp32; by default the
+        package's example.
     lowest_cosine : float
         An int8 model is refused if the mean cosine of its embeddings to those of fp32 is lower;
         -1 allows any.
     license : str, optional
         Licence of the weights; by default what the source names.
     report : callable, optional
-        Called with what was measured for int8, a `PrecisionReport`, before it is judged.
+        Called with what was done and measured for int8, a `PrecisionReport`, before it is judged.
 
     Returns
     -------
@@ -135,11 +139,15 @@ def convert(
     )
     if precision == "int8":
         music = [Path(path) for path in samples] or [example_audio()]
-        measured = measure_precision(weights, description, music)
+        signals = [load_audio(path) for path in music]
+        quantized = quantize(weights, description, signals)
+        measured = measure_precision(weights, quantized, description, signals)
         if report is not None:
             report(measured)
         measured.check(lowest_cosine)
-    write_model(weights, description, precision, target)
+        write_model(quantized.weights, description, precision, target, quantized.plan)
+    else:
+        write_model(weights, description, precision, target)
     return target
 
 
@@ -215,7 +223,11 @@ def convert_random(
         source=f"random weights, size {size}, seed {seed}",
         source_sha256="",
     )
-    write_model(weights, description, precision, target)
+    if precision == "int8":
+        quantized = quantize(weights, description, [load_audio(example_audio())])
+        write_model(quantized.weights, description, precision, target, quantized.plan)
+    else:
+        write_model(weights, description, precision, target)
     return target
 
 

@@ -26,17 +26,18 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from essentia_maest.errors import ModelError
+from essentia_maest.making.graph_layers import Layers, Linear, Norm, Rows, fp32_norm
 from essentia_maest.making.graph_operators import (
-    BIAS_GELU,
     DOMAIN,
     MICROSOFT,
     attention_function,
     attention_node,
     bias_gelu_function,
 )
-from essentia_maest.making.graph_quantization import quantize_columns
 from essentia_maest.making.graph_scope import Scope, branch_graph, onnx_helper, value_info
-from essentia_maest.making.weights import PATCH_VALUES, BlockWeights, FloatArray, ModelWeights
+from essentia_maest.making.quantization_plan import MATRICES, QuantizationPlan
+from essentia_maest.making.row_functions import row_functions
+from essentia_maest.making.weights import PATCH_VALUES, BlockWeights, ModelWeights
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorProto
@@ -55,6 +56,7 @@ def build_model(
     weights: ModelWeights,
     *,
     precision: Precision = "fp32",
+    plan: QuantizationPlan | None = None,
     properties: Mapping[str, str] | None = None,
 ) -> ModelProto:
     """Build the ONNX model of some weights.
@@ -65,9 +67,11 @@ def build_model(
         Any depth, width, number of heads and classes, and grid.
     precision : {"fp32", "int8"}
         int8 quantises the four linear layers of every block: weights to 8-bit integers per output
-        column, inputs to 8-bit integers at run time. Attention is in 8-bit integers where the CPU
-        is fast at them, else in fp32 (`essentia_maest.making.graph_operators`). Patch embedding
-        and head stay fp32.
+        column, inputs to 8-bit integers at run time, each row with its own range. Attention is in
+        8-bit integers where the CPU is fast at them, else in fp32
+        (`essentia_maest.making.graph_operators`). Patch embedding and head stay fp32.
+    plan : QuantizationPlan, optional
+        What of an int8 model is done otherwise; of no use to fp32.
     properties : mapping of str to str, optional
         The file's ``metadata_props``.
 
@@ -85,16 +89,20 @@ def build_model(
     helper = onnx_helper()
     if precision not in PRECISIONS:
         raise ModelError(f"precision {precision!r}: wanted one of {', '.join(PRECISIONS)}")
-    size = _weight_bytes(weights, precision)
+    if precision == "fp32":
+        plan = QuantizationPlan(exact=tuple(MATRICES for _ in weights.blocks))
+    elif plan is None:
+        plan = QuantizationPlan()
+    size = _weight_bytes(weights, plan)
     if size > LARGEST_FILE:
         raise ModelError(
             f"the weights take {size / 1e9:.1f} GB as {precision}; one model file holds at most "
             f"{LARGEST_FILE / 1e9:.1f} GB"
         )
-    builder = _Builder(weights, precision)
+    builder = _Builder(weights, precision, plan)
     functions = [bias_gelu_function(OPSET)]
     if precision == "int8":
-        functions.append(attention_function(weights.dim, OPSET))
+        functions += [attention_function(weights.dim, OPSET), *row_functions(OPSET)]
     model: ModelProto = helper.make_model(
         builder.build(),
         functions=functions,
@@ -111,9 +119,10 @@ def build_model(
 class _Builder:
     """Builds the graph of one model: state shared by the functions that add its parts."""
 
-    def __init__(self, weights: ModelWeights, precision: Precision) -> None:
+    def __init__(self, weights: ModelWeights, precision: Precision, plan: QuantizationPlan) -> None:
         self.weights = weights
         self.precision = precision
+        self.plan = plan
         self.constants: list[TensorProto] = []
         self.main = Scope("", self.constants)
         self.first_token = self.main.constant("first_token", [0])
@@ -133,8 +142,9 @@ class _Builder:
             end = needed if number == weights.depth else ""
             if number == 1:
                 scope = self.main.branch("block_1/")
-                tokens = self._block(scope, tokens, block, end)
+                tokens = self._block(scope, tokens, block, number, end)
                 self.main.nodes.extend(scope.nodes)
+                self.main.types.extend(scope.types)
             else:
                 tokens = self._optional_block(tokens, block, number, end)
             tapped.append(self._rows(self.main, tokens, ends[number - 1], f"tap_{number}"))
@@ -155,6 +165,7 @@ class _Builder:
                 value_info("activations", ["batch", weights.classes]),
             ],
             initializer=self.constants,
+            value_info=self.main.types,
         )
 
     def _embed_patches(self) -> str:
@@ -203,7 +214,7 @@ class _Builder:
     def _optional_block(self, tokens: str, block: BlockWeights, number: int, end: str) -> str:
         name = f"block_{number}"
         computed = self.main.branch(f"{name}/")
-        result = self._block(computed, tokens, block, end)
+        result = self._block(computed, tokens, block, number, end)
         # A skipped block must cost nothing, and the head needs two rows: pass on cls and dist.
         skipped = self.main.branch(f"{name}/skipped/")
         pair = self._rows(skipped, tokens, self.two, "tokens")
@@ -221,38 +232,46 @@ class _Builder:
             else_branch=branch_graph(skipped, value_info(pair, ["batch", 2, dim])),
         )
 
-    def _block(self, scope: Scope, tokens: str, block: BlockWeights, end: str = "") -> str:
+    def _block(
+        self, scope: Scope, tokens: str, block: BlockWeights, number: int, end: str = ""
+    ) -> str:
         """Give the tokens after a block: all of them, or those before `end` where one is given."""
+        layers = Layers(scope, self.plan.integers(number))
         epsilon = self.weights.norm_epsilon
-        normed = _norm(scope, tokens, "norm1", (block.norm1_scale, block.norm1_bias), epsilon)
+        norm1 = Norm(block.norm1_scale, block.norm1_bias, epsilon)
+        norm2 = Norm(block.norm2_scale, block.norm2_bias, epsilon)
+        normed = layers.norm(tokens, "norm1", norm1, "qkv")
         if end:
-            mixed = self._attention_of_first(scope, normed, block, end)
+            mixed = self._attention_of_first(layers, normed, block, end)
             tokens = self._rows(scope, tokens, end, "needed")
         else:
-            qkv = self._linear(scope, normed, "qkv", block.qkv_weight, block.qkv_bias)
+            qkv = layers.apply(normed, Linear("qkv", "qkv", block.qkv_weight, block.qkv_bias))
             mixed = self._attention(scope, qkv, qkv)
-        projected = self._linear(
-            scope, mixed, "projection", block.projection_weight, block.projection_bias
+        attended, normed = layers.add_and_norm(
+            layers.enter(mixed, "projection"),
+            Linear("projection", "projection", block.projection_weight, block.projection_bias),
+            tokens,
+            "attended",
+            norm2,
+            "fc1",
         )
-        attended = scope.node("Add", [tokens, projected], "attended")
-        normed = _norm(scope, attended, "norm2", (block.norm2_scale, block.norm2_bias), epsilon)
-        hidden = self._product(scope, normed, "fc1", block.fc1_weight)
-        hidden_bias = scope.constant("fc1/bias", block.fc1_bias)
-        hidden = scope.node(BIAS_GELU, [hidden, hidden_bias], "gelu", DOMAIN)
-        result = self._linear(scope, hidden, "fc2", block.fc2_weight, block.fc2_bias)
-        return scope.node("Add", [attended, result], "tokens")
+        gain = self.plan.gain(number, block.fc1_bias.size)
+        fc1 = Linear("fc1", "fc1", block.fc1_weight, block.fc1_bias)
+        fc2 = Linear("fc2", "fc2", block.fc2_weight, block.fc2_bias)
+        hidden = layers.gelu(normed, fc1, gain, "fc2")
+        return layers.add(hidden, fc2, attended, "tokens")
 
-    def _attention_of_first(self, scope: Scope, normed: str, block: BlockWeights, end: str) -> str:
+    def _attention_of_first(
+        self, layers: Layers, normed: Rows, block: BlockWeights, end: str
+    ) -> str:
         """Attend with the queries of the tokens before `end`, and keys and values of all."""
         dim = self.weights.dim
-        asking = self._rows(scope, normed, end, "asking")
-        query = self._linear(
-            scope, asking, "query", block.qkv_weight[:, :dim], block.qkv_bias[:dim]
+        asking = layers.first(normed, end, self.first_token, self.token_axis)
+        query = Linear("query", "qkv", block.qkv_weight[:, :dim], block.qkv_bias[:dim])
+        both = Linear("key_value", "qkv", block.qkv_weight[:, dim:], block.qkv_bias[dim:])
+        return self._attention(
+            layers.scope, layers.apply(asking, query), layers.apply(normed, both)
         )
-        both = self._linear(
-            scope, normed, "key_value", block.qkv_weight[:, dim:], block.qkv_bias[dim:]
-        )
-        return self._attention(scope, query, both)
 
     def _attention(self, scope: Scope, query: str, key_value: str) -> str:
         """Attend with queries of their own, or with those that come before keys and values."""
@@ -260,6 +279,7 @@ class _Builder:
         if self.precision == "int8":
             output = scope.prefix + name
             scope.nodes.append(attention_node(query, key_value, output, heads=heads, dim=dim))
+            scope.describe(output, ["batch", "asking", dim])
             return output
         if query == key_value:
             names = ["query", "key", "value"]
@@ -271,43 +291,11 @@ class _Builder:
         # ONNX Runtime's own operator never writes the softmax matrix out.
         return scope.node("MultiHeadAttention", parts, name, MICROSOFT, num_heads=heads)
 
-    def _linear(
-        self, scope: Scope, inputs: str, name: str, weight: FloatArray, bias: FloatArray
-    ) -> str:
-        bias_name = scope.constant(f"{name}/bias", bias)
-        if self.precision == "fp32":
-            product = self._product(scope, inputs, name, weight)
-            return scope.node("Add", [product, bias_name], name)
-        return self._quantized_product(scope, inputs, name, weight, bias_name)
-
-    def _product(self, scope: Scope, inputs: str, name: str, weight: FloatArray) -> str:
-        if self.precision == "fp32":
-            weight_name = scope.constant(f"{name}/weight", weight)
-            return scope.node("MatMul", [inputs, weight_name], f"{name}/product")
-        return self._quantized_product(scope, inputs, name, weight)
-
-    def _quantized_product(
-        self, scope: Scope, inputs: str, name: str, weight: FloatArray, *bias_name: str
-    ) -> str:
-        quantized = quantize_columns(weight)
-        return scope.node(
-            "DynamicQuantizeMatMul",
-            [
-                inputs,
-                scope.constant(f"{name}/weight", quantized.values),
-                scope.constant(f"{name}/scale", quantized.scale),
-                scope.constant(f"{name}/zero_point", quantized.zero_point),
-                *bias_name,
-            ],
-            name,
-            MICROSOFT,
-        )
-
     def _classify(self, tokens: str) -> None:
         main, weights = self.main, self.weights
         pair = self._rows(main, tokens, self.two, "class_pair")
-        scale_and_bias = (weights.norm_scale, weights.norm_bias)
-        normed = _norm(main, pair, "norm", scale_and_bias, weights.norm_epsilon)
+        norm = Norm(weights.norm_scale, weights.norm_bias, weights.norm_epsilon)
+        normed = fp32_norm(main, pair, "norm", norm)
         if weights.second_head_weight is None or weights.second_head_bias is None:
             mean = main.node("ReduceMean", [normed, self.token_axis], "head/input", keepdims=0)
             self._head(mean, "logits")
@@ -331,33 +319,20 @@ class _Builder:
     def _head(self, inputs: str, name: str) -> str:
         """Apply the head's LayerNorm and matrix to [batch, dim]."""
         main, weights = self.main, self.weights
-        scale_and_bias = (weights.head_norm_scale, weights.head_norm_bias)
-        normed = _norm(main, inputs, "head/norm", scale_and_bias, weights.head_norm_epsilon)
+        norm = Norm(weights.head_norm_scale, weights.head_norm_bias, weights.head_norm_epsilon)
+        normed = fp32_norm(main, inputs, "head/norm", norm)
         weight = main.constant("head/weight", weights.head_weight)
         bias = main.constant("head/bias", weights.head_bias)
         return main.node("Gemm", [normed, weight, bias], name)
 
 
-def _norm(
-    scope: Scope,
-    inputs: str,
-    name: str,
-    scale_and_bias: tuple[FloatArray, FloatArray],
-    epsilon: float,
-) -> str:
-    scale, bias = scale_and_bias
-    parameters = [scope.constant(f"{name}/scale", scale), scope.constant(f"{name}/bias", bias)]
-    return scope.node(
-        "LayerNormalization", [inputs, *parameters], name, axis=-1, epsilon=float(epsilon)
-    )
-
-
-def _weight_bytes(weights: ModelWeights, precision: Precision) -> int:
+def _weight_bytes(weights: ModelWeights, plan: QuantizationPlan) -> int:
     """Give roughly the size of the file."""
-    matrices = sum(
-        block.qkv_weight.size + block.projection_weight.size
-        + block.fc1_weight.size + block.fc2_weight.size
-        for block in weights.blocks
-    )  # fmt: skip
-    rest = weights.patch_weight.size + weights.positions.size + weights.head_weight.size
-    return matrices * (4 if precision == "fp32" else 1) + rest * 4
+    size = weights.patch_weight.size + weights.positions.size + weights.head_weight.size
+    size *= 4
+    for number, block in enumerate(weights.blocks, start=1):
+        integers = plan.integers(number)
+        for matrix in MATRICES:
+            weight = getattr(block, f"{matrix}_weight")
+            size += weight.size * (1 if matrix in integers else 4)
+    return size

@@ -18,11 +18,16 @@ class Scope:
     def __init__(self, prefix: str, constants: list[TensorProto]) -> None:
         self.prefix = prefix
         self.nodes: list[NodeProto] = []
+        self.types: list[ValueInfoProto] = []
         self._constants = constants
 
     def branch(self, prefix: str) -> Scope:
         """Open the scope of a branch; its constants still belong to the main graph."""
         return Scope(prefix, self._constants)
+
+    def describe(self, name: str, shape: list[str | int]) -> None:
+        """Tell the type of a float32 tensor that ONNX's checker cannot infer."""
+        self.types.append(value_info(name, shape))
 
     def constant(self, name: str, value: NDArray[np.generic] | int | list[int]) -> str:
         """Add an initialiser; integers become int64."""
@@ -76,7 +81,9 @@ def branch_graph(scope: Scope, output: ValueInfoProto) -> GraphProto:
     """Make the graph of a branch."""
     from onnx import helper
 
-    return helper.make_graph(scope.nodes, scope.prefix.rstrip("/"), [], [output])
+    return helper.make_graph(
+        scope.nodes, scope.prefix.rstrip("/"), [], [output], value_info=scope.types
+    )
 
 
 def onnx_helper() -> Any:

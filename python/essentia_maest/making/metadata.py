@@ -20,6 +20,7 @@ from essentia_maest.front_end import (
     SAMPLE_RATE,
 )
 from essentia_maest.making.graph import OPSET, Precision
+from essentia_maest.making.quantization_plan import QuantizationPlan
 from essentia_maest.making.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE, ModelWeights
 from essentia_maest.reading.families import METADATA_KEY, checked_families
 from essentia_maest.reading.plain_text import is_plain
@@ -215,7 +216,11 @@ def _output(
 
 
 def model_properties(
-    description: ModelDescription, weights: ModelWeights, precision: Precision, essentia_text: str
+    description: ModelDescription,
+    weights: ModelWeights,
+    precision: Precision,
+    essentia_text: str,
+    plan: QuantizationPlan | None = None,
 ) -> dict[str, str]:
     """Give the ``metadata_props`` of a model file.
 
@@ -226,6 +231,8 @@ def model_properties(
     precision : {"fp32", "int8"}
     essentia_text : str
         The JSON text that is also written beside the model.
+    plan : QuantizationPlan, optional
+        What of an int8 model was done otherwise.
 
     Raises
     ------
@@ -266,6 +273,7 @@ def model_properties(
         "source": description.source,
         "source_sha256": description.source_sha256,
         "essentia_metadata": essentia_text,
+        **({} if plan is None else {"quantization": plan.json()}),
     }
     return {
         PREFIX + name: value if isinstance(value, str) else repr(value)

@@ -14,6 +14,7 @@ from essentia_maest.making.metadata import (
     essentia_metadata,
     model_properties,
 )
+from essentia_maest.making.quantization_plan import QuantizationPlan
 from essentia_maest.making.weights import ModelWeights
 
 
@@ -36,7 +37,11 @@ def checked_destination(destination: str | os.PathLike[str]) -> Path:
 
 
 def write_model(
-    weights: ModelWeights, description: ModelDescription, precision: Precision, target: Path
+    weights: ModelWeights,
+    description: ModelDescription,
+    precision: Precision,
+    target: Path,
+    plan: QuantizationPlan | None = None,
 ) -> None:
     """Write a model file, and Essentia's metadata beside it, each as a whole or not at all.
 
@@ -47,6 +52,8 @@ def write_model(
     precision : {"fp32", "int8"}
     target : Path
         The ``.onnx`` file; the metadata goes to the same name with ``.json``.
+    plan : QuantizationPlan, optional
+        What of an int8 model is done otherwise.
 
     Raises
     ------
@@ -58,8 +65,8 @@ def write_model(
         If ``essentia-maest[convert]`` is not installed.
     """
     text = essentia_json(essentia_metadata(description, weights))
-    properties = model_properties(description, weights, precision, text)
-    model = build_model(weights, precision=precision, properties=properties)
+    properties = model_properties(description, weights, precision, text, plan)
+    model = build_model(weights, precision=precision, plan=plan, properties=properties)
     try:
         # The model comes last: a JSON file alone is not taken for a model.
         write_together(

@@ -5,18 +5,19 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ..decoding.audio import load_audio
 from ..errors import InvalidArgumentError, UntrainedModelWarning
 from ..model import Model
-from .graph import PRECISIONS, Precision
+from .graph import Precision
 from .metadata import ModelDescription
 from .model_writing import write_model
+from .quantization import QuantizedWeights
+from .quantization_plan import QuantizationPlan
 from .weights import ModelWeights
 
 LOWEST_COSINE = 0.99
@@ -54,6 +55,8 @@ class PrecisionReport:
         Share of the segments with the same strongest label.
     shared : float
         Share of the five strongest labels of a segment that both name.
+    plan : QuantizationPlan, optional
+        Which channels were scaled, and which matrices stay in fp32.
     """
 
     files: int
@@ -61,6 +64,7 @@ class PrecisionReport:
     blocks: tuple[BlockCosine, ...]
     same_top: float
     shared: float
+    plan: QuantizationPlan | None = None
 
     def __str__(self) -> str:
         """Tell it in one line."""
@@ -71,6 +75,7 @@ class PrecisionReport:
             f"int8 against fp32 on {self.segments} segments of {self.files} audio file(s): "
             f"cosine of embeddings {cosines}; same strongest label in {self.same_top:.0%}, "
             f"{self.shared:.0%} of the {_STRONGEST} strongest shared"
+            + ("" if self.plan is None else f"; {self.plan}")
         )
 
     def check(self, lowest: float = LOWEST_COSINE) -> None:
@@ -95,16 +100,21 @@ class PrecisionReport:
 
 
 def measure_precision(
-    weights: ModelWeights, description: ModelDescription, samples: Sequence[Path]
+    weights: ModelWeights,
+    quantized: QuantizedWeights,
+    description: ModelDescription,
+    signals: Sequence[npt.NDArray[np.float32]],
 ) -> PrecisionReport:
     """Run a model in fp32 and in int8 over music, and compare.
 
     Parameters
     ----------
     weights : ModelWeights
+    quantized : QuantizedWeights
+        The same, made ready for int8.
     description : ModelDescription
-    samples : sequence of Path
-        Audio files, at least one; what is shorter than a segment is repeated.
+    signals : sequence of ndarray of float32 [samples]
+        16 kHz mono, at least one; what is shorter than a segment is repeated.
 
     Returns
     -------
@@ -112,8 +122,6 @@ def measure_precision(
 
     Raises
     ------
-    AudioFileError
-        If a file cannot be decoded.
     InvalidArgumentError
         If a sample is not finite, or the system's temporary folder has no room for both models.
     ModelError
@@ -121,12 +129,10 @@ def measure_precision(
     ImportError
         If ``essentia-maest[convert]`` is not installed.
     """
-    signals = [load_audio(path) for path in samples]
     with tempfile.TemporaryDirectory(prefix="maest-") as both:
-        exact, rounded = (
-            _open(weights, description, precision, Path(both)) for precision in PRECISIONS
-        )
-        return compare_models(exact, rounded, signals)
+        exact = _open(weights, description, "fp32", Path(both))
+        rounded = _open(quantized.weights, description, "int8", Path(both), quantized.plan)
+        return replace(compare_models(exact, rounded, signals), plan=quantized.plan)
 
 
 def compare_models(
@@ -178,10 +184,14 @@ def compare_models(
 
 
 def _open(
-    weights: ModelWeights, description: ModelDescription, precision: Precision, folder: Path
+    weights: ModelWeights,
+    description: ModelDescription,
+    precision: Precision,
+    folder: Path,
+    plan: QuantizationPlan | None = None,
 ) -> Model:
     path = folder / f"{precision}.onnx"
-    write_model(weights, description, precision, path)
+    write_model(weights, description, precision, path, plan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedModelWarning)
         return Model(path)

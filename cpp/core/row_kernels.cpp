@@ -1,0 +1,19 @@
+#include "row_kernels.h"
+
+#include "cpu.h"
+
+namespace maest {
+
+const RowKernels* row_kernels(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx512Vnni || isa == Isa::kAvx512) return &row_kernels_avx512;
+  if (isa == Isa::kAvx2) return &row_kernels_avx2;
+#else
+  (void)isa;
+#endif
+  return nullptr;
+}
+
+float row_levels(Isa isa) { return isa == Isa::kAvx512Vnni ? 255.0F : 127.0F; }
+
+}  // namespace maest
