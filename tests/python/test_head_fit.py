@@ -14,7 +14,12 @@ from sklearn.preprocessing import StandardScaler
 import essentia_maest as maest
 from essentia_maest.heads.examples import examples_of
 from essentia_maest.heads.fit import fit, score_head
-from essentia_maest.heads.fitting import fit_head, probabilities_of
+from essentia_maest.heads.fitting import (
+    STRENGTHS,
+    best_strength,
+    fit_head,
+    probabilities_of,
+)
 from essentia_maest.heads.labels import read_labels
 from essentia_maest.heads.lines import lines_of
 from essentia_maest.heads.scores import scores_of, weighted_scores
@@ -132,6 +137,17 @@ def test_the_same_seed_gives_the_same_file(tmp_path):
         fit(labels, results, tmp_path / folder / "head.onnx", seed=seed)
         files.append((tmp_path / folder / "head.onnx").read_bytes())
     assert files[0] == files[1] != files[2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_class_of_one_group_does_not_stop_the_choice_of_the_penalty(kind):
+    """As in a training set that lost one of a class's two groups."""
+    rng = np.random.default_rng(6)
+    truth = np.eye(3, dtype=bool)[np.repeat([0, 1, 2], 8)]
+    groups = [0] * 8 + [row % 4 for row in range(16)]
+    features = rng.standard_normal((24, 5)) / 5 + truth @ rng.standard_normal((3, 5))
+    assert best_strength(features, truth, groups, kind, 0) in STRENGTHS
+    assert best_strength(features, truth, [0] * 24, kind, 0) in STRENGTHS
 
 
 def test_several_labels_a_file(tmp_path):
