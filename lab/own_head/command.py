@@ -40,8 +40,9 @@ def own_head(output: Path, *, cache: Path | None = None, seed: int = 0) -> Path:
 
     Fetches the packages (320 MB) unless the cache has them, writes a sheet of paths, styles and
     artists, and does what docs/guides/own_head.md does: `maest head fit` on it, `maest analyze
-    Fetches the packages (320 MB) unless the cache has them, writes a sheet of paths, styles and
-    what leaks where groups are not told, and heads fitted on segments instead of track means.
+    --head` on the guitar of one of these songs alone. Then the same labels with each file as a
+    group of its own, which is what leaks where groups are not told, and heads fitted on segments
+    instead of track means.
 
     Parameters
     ----------
