@@ -128,7 +128,7 @@ def _run_block(
     inputs.add("query", query)
     inputs.add("key", key)
     inputs.add("value", value)
-    mixed = np.concatenate(list(_attend(query, key, value, weights.heads)), axis=1)
+    mixed: FloatArray = np.concatenate(list(_attend(query, key, value, weights.heads)), axis=1)
     inputs.add("projection", mixed)
     attended: FloatArray = tokens + mixed @ block.projection_weight + block.projection_bias
     normed = _norm(attended, block.norm2_scale, block.norm2_bias, epsilon)
