@@ -77,7 +77,8 @@ def read_mirdata(folder: Path, name: str) -> Collected:
 
 def _of_mirdata(identity: str, track: Any, folder: Path) -> Item | None:
     audio = getattr(track, "audio_path", None)
-    genre, tags = getattr(track, "genre", None), getattr(track, "tags", None)
+    genre: Any = getattr(track, "genre", None)
+    tags: Any = getattr(track, "tags", None)
     if not audio or not (genre or tags):
         return None
     if genre:
