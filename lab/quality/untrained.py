@@ -41,8 +41,12 @@ def write_untrained(like: Path, target: Path) -> None:
             for entry in model.metadata_props
             if entry.key.startswith(PREFIX)
         }
-        biases = {constant.name: constant.dims for constant in model.graph.initializer}
-        hidden = biases["block_1/fc1/bias"][0]
+        # What an int8 file keeps of a layer has other names, but the same last dimension.
+        hidden = max(
+            constant.dims[-1]
+            for constant in model.graph.initializer
+            if constant.name.startswith("block_1/fc1/") and constant.dims
+        )
         labels = tuple(of_model["labels"].split("\n"))
         weights = random_weights(
             dim=int(of_model["dim"]),

@@ -83,8 +83,8 @@ def test_answers_that_cannot_be_printed(tmp_path, command):
 def test_labels_that_cannot_be_printed(folder):
     one = f"MAEST analyze {folder}/in/a.wav -o {folder}/out --model {UNTRAINED} --format files"
     full = shell(f"{one} >/dev/full", folder)
-    assert full.returncode == STOPPED_EARLY
-    assert full.stderr.splitlines()[-1].endswith("No space left on device")
+    assert full.returncode == 0  # they are in the results, too
+    assert "No space left on device; the results are not touched by it" in full.stderr
     assert results(folder) == ["a.wav.json"]
     # Who reads the first line only has what they want.
     some = shell(f"{one} | head -n 1; exit ${{PIPESTATUS[0]}}", folder)
