@@ -75,10 +75,14 @@ def test_families_normalisation_and_separate_heads_are_kept(tmp_path):
         families=("Genre", "Metre"),
     )
     write_model(weights, description, "fp32", tmp_path / "fp32.onnx")
+    # For int8 more is decided from audio: the same again for the same file.
+    convert(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", precision="int8")
     for precision in ("fp32", "int8"):
-        write_model(weights, description, precision, tmp_path / "direct.onnx")
         convert(tmp_path / "fp32.onnx", tmp_path / "again.onnx", precision=precision)
-        assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "direct.onnx").read_bytes()
+        assert (tmp_path / "again.onnx").read_bytes() == (
+            tmp_path / f"{precision}.onnx"
+        ).read_bytes()
+    assert properties(tmp_path / "int8.onnx")["labels"].splitlines() == FAMILIES
     relabelled = [f"other {number}" for number in range(len(FAMILIES))]
     convert(tmp_path / "fp32.onnx", tmp_path / "other.onnx", labels=relabelled)
     assert "label_families" not in json.loads((tmp_path / "other.json").read_text())

@@ -57,18 +57,6 @@ class Rows:
         return len(self.tensors) == 2
 
 
-@dataclass(frozen=True)
-class _Product:
-    """What leaves a matrix: in fp32, or sums and the ranges of the rows that they come from."""
-
-    layer: Linear
-    tensors: tuple[str, ...]
-
-    @property
-    def is_integer(self) -> bool:
-        return len(self.tensors) == 2
-
-
 class Layers:
     """Adds the layers of one block to its graph.
 
@@ -99,18 +87,18 @@ class Layers:
 
     def apply(self, rows: Rows, layer: Linear) -> str:
         """Give the layer's result in fp32."""
-        product = self._product(rows, layer)
-        if product.is_integer:
-            return self._ours(DEQUANTIZE, [*product.tensors, self._columns(layer)], layer.name)
+        if rows.is_integer:
+            product = self._product(rows, layer)
+            return self._ours(DEQUANTIZE, [*product, self._columns(layer)], layer.name)
         bias = self.scope.constant(f"{layer.name}/bias", layer.bias)
-        return self.scope.node("Add", [product.tensors[0], bias], layer.name)
+        return self.scope.node("Add", [*self._product(rows, layer), bias], layer.name)
 
     def add(self, rows: Rows, layer: Linear, residual: str, name: str) -> str:
         """Give the layer's result and the residual, added."""
         if not rows.is_integer:
             return self.scope.node("Add", [residual, self.apply(rows, layer)], name)
         product = self._product(rows, layer)
-        return self._ours(ADD, [*product.tensors, self._columns(layer), residual], name)
+        return self._ours(ADD, [*product, self._columns(layer), residual], name)
 
     def add_and_norm(  # noqa: PLR0917
         self, rows: Rows, layer: Linear, residual: str, name: str, norm: Norm, matrix: str
@@ -123,7 +111,7 @@ class Layers:
         product = self._product(rows, layer)
         outputs = self.scope.split_node(
             ADD_NORM_QUANTIZE,
-            [*product.tensors, self._columns(layer), residual, self._norm_table(norm_name, norm)],
+            [*product, self._columns(layer), residual, self._norm_table(norm_name, norm)],
             [name, f"{norm_name}/integers", f"{norm_name}/ranges"],
             DOMAIN,
             epsilon=norm.epsilon,
@@ -132,17 +120,17 @@ class Layers:
 
     def gelu(self, rows: Rows, layer: Linear, gain: FloatArray, matrix: str) -> Rows:
         """Apply a layer, GELU and a factor for each column, for the next matrix."""
-        product = self._product(rows, layer)
-        if product.is_integer and matrix in self.integers:
+        if rows.is_integer and matrix in self.integers:
+            product = self._product(rows, layer)
             table = self._columns(layer, gain)
-            return self._rows(GELU_QUANTIZE, [*product.tensors, table], "gelu")
-        if product.is_integer:
-            whole = self._ours(DEQUANTIZE, [*product.tensors, self._columns(layer)], layer.name)
-            activated = self.scope.node("Gelu", [whole], "gelu/activated")
+            return self._rows(GELU_QUANTIZE, [*product, table], "gelu")
+        if rows.is_integer:
+            activated = self.scope.node("Gelu", [self.apply(rows, layer)], "gelu/activated")
         else:
+            product = self._product(rows, layer)
             bias = self.scope.constant(f"{layer.name}/bias", layer.bias)
             name = "gelu" if (gain == 1).all() else "gelu/activated"
-            activated = self.scope.node(BIAS_GELU, [product.tensors[0], bias], name, DOMAIN)
+            activated = self.scope.node(BIAS_GELU, [*product, bias], name, DOMAIN)
         if not (gain == 1).all():
             factors = self.scope.constant("gelu/gain", gain)
             activated = self.scope.node("Mul", [activated, factors], "gelu")
@@ -150,25 +138,25 @@ class Layers:
 
     def first(self, rows: Rows, end: str, first_token: str, token_axis: str) -> Rows:
         """Give the rows of the tokens before `end`."""
+        names = ["asking/integers", "asking/ranges"] if rows.is_integer else ["asking"]
         return Rows(
             tuple(
-                self.scope.node("Slice", [tensor, first_token, end, token_axis], f"asking/{number}")
-                for number, tensor in enumerate(rows.tensors)
+                self.scope.node("Slice", [tensor, first_token, end, token_axis], name)
+                for tensor, name in zip(rows.tensors, names, strict=True)
             )
         )
 
-    def _product(self, rows: Rows, layer: Linear) -> _Product:
+    def _product(self, rows: Rows, layer: Linear) -> tuple[str, ...]:
+        """Give what leaves a matrix: in fp32, or sums and the ranges of the rows they come from."""
         name = layer.name
         if not rows.is_integer:
             weight = self.scope.constant(f"{name}/weight", layer.weight)
             product = self.scope.node("MatMul", [*rows.tensors, weight], f"{name}/product")
-            return _Product(layer, (product,))
+            return (product,)
         integers, ranges = rows.tensors
         values = quantize_columns(layer.weight).values
         weight = self.scope.constant(f"{name}/weight", values)
-        return _Product(
-            layer, (self.scope.node("MatMulInteger", [integers, weight], f"{name}/sums"), ranges)
-        )
+        return self.scope.node("MatMulInteger", [integers, weight], f"{name}/sums"), ranges
 
     def _columns(self, layer: Linear, gain: FloatArray | None = None) -> str:
         quantized = quantize_columns(layer.weight)
