@@ -40,9 +40,12 @@ RUN_TIMEOUT = 300.0
 # Parts of three tracks, so that a run of a few tracks writes several.
 _SMALL_PARTS = """
 import sys
-from essentia_maest.collection import table_sink
+try:
+    from essentia_maest.collection import table_sink
+    from essentia_maest.commands.cli import main
+except KeyboardInterrupt:
+    sys.exit(130)
 table_sink.TableSink.__init__.__kwdefaults__["most_tracks"] = 3
-from essentia_maest.commands.cli import main
 sys.exit(main())
 """
 

@@ -60,7 +60,7 @@ def two_runs(work: Work) -> Figures:
         for run, end in zip(runs, ended, strict=True):
             signals = [-signal.SIGKILL] if run is killed else []
             check_end(figures, label, end, [0, _REFUSED, *signals])
-            if end.code == _REFUSED and "run" not in end.words:
+            if end.code == _REFUSED and "; wanted: " not in end.words:
                 figures.fault("untold", f"{label}: refused without a reason; {end.last_words}")
         whole = any(end.code == 0 for end in ended) and killed is None
         (check_all if whole else check_whole)(figures, label, out, collection)

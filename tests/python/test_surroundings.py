@@ -210,3 +210,16 @@ def test_the_systems_error_survives(tmp_path, monkeypatch):
     with pytest.raises(AudioFileError, match=r"a\.wav: cannot be read: Input/output") as caught:
         load_audio(path)
     assert caught.value.errno == errno.EIO
+
+
+def test_ctrl_c_while_the_command_is_imported():
+    code = (
+        "import runpy, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'essentia_maest.commands.cli': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "runpy.run_module('essentia_maest', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
