@@ -99,6 +99,14 @@ def test_several_heads_and_a_sheet(tmp_path, out):
     wanted = maest.open_results(out).head("two").predictions()[1, 0]
     assert float(rows[1]["two: folk"]) == pytest.approx(wanted, abs=1e-4)
     assert "one: rock" in rows[0]
+    # Tracks are analysed, and the sheet is written, before heads are applied to them.
+    write_results(out, ["new.mp3"], embeddings_of(["x"]))
+    apply_heads(heads[:1], out)
+    with (out / "tracks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 5
+    assert "one: folk" in rows[0]
+    assert not [name for name in rows[0] if name.startswith("two: ")]
 
 
 def test_tables_that_do_not_go_with_a_head(tmp_path, out):

@@ -223,3 +223,17 @@ def test_ctrl_c_while_the_command_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_an_account_that_cannot_be_printed(tmp_path):
+    """Nothing is left to analyse: the account is all that a run has to print."""
+    for number in range(10):
+        write_audio(tmp_path / "in" / f"{number}.wav", 0.5, 16000, 1, seed=number)
+    line = f"MAEST analyze {tmp_path}/in -o {tmp_path}/out --model {UNTRAINED} --block 1 --resume"
+    told = shell(line, tmp_path)
+    assert "what stands out in 10 tracks" in told.stdout
+    again = shell(line, tmp_path)
+    assert again.stdout.startswith("what stands out in 10 tracks")
+    full = shell(f"{line} >/dev/full", tmp_path)
+    assert full.returncode == 0
+    assert "No space left on device; the results are not touched by it" in full.stderr

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import MaestError
 from ..reading.plain_text import printable
 from .saying import complain
-from .surroundings import drop_output, flush_output, show
+from .telling import show_lines
 
 #: Fewer tracks say nothing of each other; more are not looked at again at the end of a run.
 _LEAST, _MOST = 10, 100_000
@@ -29,13 +29,7 @@ def tell_account(folder: Path) -> None:
     except (MaestError, OSError) as error:
         complain(f"no account of the collection: {error}")
         return
-    if not lines:
-        return
-    try:
-        show("\n".join(map(printable, lines)))
-        flush_output()
-    except BrokenPipeError:
-        drop_output()
+    show_lines(*map(printable, lines))
 
 
 def _lines(folder: Path) -> list[str]:

@@ -17,7 +17,8 @@ TRACKS_SHEET = "tracks.csv"
 def write_csv(folder: Path) -> None:
     """Write ``tracks.csv`` and ``failures.csv`` beside the tables; embeddings stay in those.
 
-    What heads predict stands there, too: a column for each label, under ``HEAD: LABEL``.
+    What heads predict stands there, too: a column for each label, under ``HEAD: LABEL``. A head
+    that is still to be applied to some tracks is left out until it is.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def write_csv(folder: Path) -> None:
 
 
 def _of_heads(folder: Path) -> Beside | None:
-    heads = [HeadResults(folder, name) for name in heads_in(folder)]
+    heads = [head for name in heads_in(folder) if (head := HeadResults(folder, name)).is_complete]
     if not heads:
         return None
     return Beside(

@@ -93,9 +93,8 @@ class HeadFolder:
         """
         tables = []
         for part, _ in self._parts.tables():
-            place = self._tracks_of(part)
-            table = read_table(place) if place.exists() else None
-            if table is None or told_by(table.schema).get(_OF) != part.segments.name:
+            table = self._table_of(part)
+            if table is None:
                 raise InvalidArgumentError(
                     f"{path_text(self.path)}: lacks predictions of tracks that were analysed "
                     "since; wanted: `maest head apply`"
@@ -103,6 +102,17 @@ class HeadFolder:
             named = self.path / "segments" / part.segments.name
             tables.append(table if kind == "tracks" else read_table(named))
         return tables
+
+    def is_complete(self) -> bool:
+        """Tell whether predictions of all tracks are there."""
+        return all(self._table_of(part) is not None for part, _ in self._parts.tables())
+
+    def _table_of(self, part: Part) -> Table | None:
+        """Read the predictions of a part's tracks; None if there are none, or of what it was."""
+        place = self._tracks_of(part)
+        table = read_table(place) if place.exists() else None
+        current = table is not None and told_by(table.schema).get(_OF) == part.segments.name
+        return table if current else None
 
     def _tracks_of(self, part: Part) -> Path:
         return self.path / "tracks" / part.tracks.name
@@ -132,6 +142,11 @@ class HeadResults:
             )
         self.name = name
         self._folder = HeadFolder(folder, name)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all tracks have predictions; some were analysed since if not."""
+        return self._folder.is_complete()
 
     @cached_property
     def tracks(self) -> Table:
