@@ -36,6 +36,9 @@ _LEAST_ACTIVATION = 0.005
 _SILENT = 1e-3
 
 
+_Job = Produced | Recipe
+
+
 @dataclass(frozen=True)
 class _Setting:
     """What a worker has to know."""
@@ -55,6 +58,7 @@ def make_default_corpus(
     excerpts: int = 12,
     workers: int = 2,
     most_tracks: int | None = None,
+    most_learnt: int | None = None,
     produced: bool = True,
 ) -> Report:
     """Make the corpus of the embedded default model.
@@ -84,6 +88,8 @@ def make_default_corpus(
         Processes; with 1, the work is done in the calling one.
     most_tracks : int, optional
         Make an even sample of this size only, for a trial.
+    most_learnt : int, optional
+        Make the whole test split, and first; of the other tracks an even sample of this size.
     produced : bool
         False leaves produced music out, and with it the teacher: rendered tracks are what they are
         in the whole corpus, and in the same split.
@@ -102,7 +108,7 @@ def make_default_corpus(
         Path(folder).absolute(), Path(cache) if cache is not None else default_cache(), seed
     )
     setting.folder.mkdir(parents=True, exist_ok=True)
-    jobs: list[Produced | Recipe] = []
+    jobs: list[_Job] = []
     if produced:
         Teacher(setting.cache)  # fetched here, before the workers all want it
         jobs += plan_produced(_produced_tracks(setting.cache), excerpts=excerpts, seed=seed)
@@ -114,7 +120,11 @@ def make_default_corpus(
         tunes_of_a_kind=tunes_of_a_kind,
     )
     if most_tracks is not None:
-        jobs = jobs[:: max(1, math.ceil(len(jobs) / most_tracks))]
+        jobs = _sample(jobs, most_tracks)
+    if most_learnt is not None:
+        jobs = [job for job in jobs if job.split == "test"] + _sample(
+            [job for job in jobs if job.split != "test"], most_learnt
+        )
     report = Report()
     rows: list[Row] = []
     for made, refused in _work(jobs, setting, workers):
@@ -132,6 +142,10 @@ def make_default_corpus(
     return report
 
 
+def _sample(jobs: Sequence[_Job], most: int) -> list[_Job]:
+    return list(jobs[:: max(1, math.ceil(len(jobs) / most))])
+
+
 def _produced_tracks(cache: Path) -> list[ProducedTrack]:
     tracks: list[ProducedTrack] = []
     for package in tracked(PRODUCED_MUSIC, "packages"):
@@ -142,12 +156,12 @@ def _produced_tracks(cache: Path) -> list[ProducedTrack]:
 _Made = tuple[list[Row], tuple[str, str] | None]
 
 
-def _work(jobs: Sequence[Produced | Recipe], setting: _Setting, workers: int) -> Iterator[_Made]:
+def _work(jobs: Sequence[_Job], setting: _Setting, workers: int) -> Iterator[_Made]:
     work = _in_this_process if workers == 1 else partial(_in_processes, workers=workers)
     yield from tracked(work(jobs, setting), "tracks", total=len(jobs))
 
 
-def _in_this_process(jobs: Sequence[Produced | Recipe], setting: _Setting) -> Iterator[_Made]:
+def _in_this_process(jobs: Sequence[_Job], setting: _Setting) -> Iterator[_Made]:
     found = torch.get_num_threads()
     _alone()
     try:
@@ -156,9 +170,7 @@ def _in_this_process(jobs: Sequence[Produced | Recipe], setting: _Setting) -> It
         torch.set_num_threads(found)
 
 
-def _in_processes(
-    jobs: Sequence[Produced | Recipe], setting: _Setting, workers: int
-) -> Iterator[_Made]:
+def _in_processes(jobs: Sequence[_Job], setting: _Setting, workers: int) -> Iterator[_Made]:
     with ProcessPoolExecutor(workers, get_context("spawn"), _alone) as pool:
         try:
             for done in as_completed([pool.submit(_make, job, setting) for job in jobs]):
@@ -186,7 +198,7 @@ def _teacher(cache: Path) -> Teacher:
     return Teacher(cache)
 
 
-def _make(job: Produced | Recipe, setting: _Setting) -> _Made:
+def _make(job: _Job, setting: _Setting) -> _Made:
     """Make a job's tracks, unless its record says that they are there."""
     wanted = {"format": _FORMAT, "seed": setting.seed, **asdict(job)}
     wanted.pop("path", None)  # the cache may lie elsewhere next time
@@ -241,7 +253,7 @@ def _hear(job: Produced, setting: _Setting) -> Iterator[dict[str, Any]]:
         }
 
 
-def _row(item: dict[str, Any], job: Produced | Recipe) -> Row:
+def _row(item: dict[str, Any], job: _Job) -> Row:
     path = Path(item["path"])
     return Row(
         path=path,

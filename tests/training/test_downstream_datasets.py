@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import pickle
 import sys
@@ -14,9 +15,9 @@ import pytest
 
 from training.cli import main
 from training.data.tracks import read_tracks
-from training.downstream.datasets.folders import read_mirdata
 from training.downstream.datasets.gtzan import read_gtzan
 from training.downstream.datasets.jamendo import read_jamendo
+from training.downstream.datasets.loaders import read_mirdata
 from training.downstream.datasets.magnatagatune import TOP_50, read_magnatagatune
 from training.downstream.datasets.making import facts_of, make_dataset
 from training.downstream.datasets.million_song import CALS_TAGS, read_cals, read_usual
@@ -227,25 +228,102 @@ def test_folders_and_tables_by_the_command(tmp_path: Path, capsys: pytest.Captur
     assert "wanted: magnatagatune, jamendo-genre" in capsys.readouterr().err
 
 
+class StandIn(SimpleNamespace):
+    """A data set of mirdata's, as far as we ask it."""
+
+    track_ids = ("blues.00000", "0", "nothing")
+
+    def get_track_splits(self) -> dict[str, list[str]]:
+        raise NotImplementedError
+
+    def validate(self, verbose: bool) -> tuple[dict, dict]:
+        return {"tracks": {}}, {"tracks": {"0": ["0.mp3"]}}
+
+
 def test_mirdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its tracks, as its loaders of GTZAN and MTG-Jamendo give them."""
     tracks = {
         "blues.00000": SimpleNamespace(audio_path=str(tmp_path / "b.wav"), genre="blues"),
         "0": SimpleNamespace(
-            audio_path=str(tmp_path / "0.mp3"), tags="mood/theme---sad", artist_id="artist_1"
+            audio_path=str(tmp_path / "0.mp3"), tags=["sad", "epic", "sad"], artist_id="artist_1"
         ),
         "nothing": SimpleNamespace(audio_path=None, genre="pop"),
     }
-    loader = SimpleNamespace(load_tracks=lambda: tracks)
+    loader = StandIn(load_tracks=lambda: tracks)
     module = SimpleNamespace(
         list_datasets=lambda: ["gtzan_genre"], initialize=lambda name, data_home: loader
     )
     monkeypatch.setitem(sys.modules, "mirdata", module)
     found = read_mirdata(tmp_path, "gtzan_genre")
-    assert found.classes == ("genre---blues", "mood/theme---sad")
-    assert [(item.path, item.group) for item in found.items] == [
-        ("b.wav", "blues.00000"),
-        ("0.mp3", "artist_1"),
+    # labels without a family are of one together, not each of its own
+    assert found.classes == ("genre---blues", "tag---epic", "tag---sad")
+    assert [(item.path, item.group, item.split) for item in found.items] == [
+        ("b.wav", "blues.00000", ""),
+        ("0.mp3", "artist_1", ""),
     ]
+    assert "0 tracks lack files, 1 have files that were not as published" in found.notes[0]
+    assert read_mirdata(tmp_path, "gtzan_genre", check_files=False).notes == ()
     with pytest.raises(DataError, match="no loader 'gtzan'"):
         read_mirdata(tmp_path, "gtzan")
+
+
+GTZAN_SAMPLE = {"blues.00000": "gtzan_genre/genres/blues/blues.00000.wav"}
+MOOD_SAMPLE = {
+    "track_0000948": ("artist_000087", "audios/48/948.mp3", "train", "mood/theme---background"),
+    "track_0000950": ("artist_000088", "audios/50/950.mp3", "validation", "mood/theme---film"),
+    "track_0000951": ("artist_000089", "audios/51/951.mp3", "test", "mood/theme---film"),
+}
+
+
+def test_mirdata_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package (200 MB with what it needs, so not among the tests' own), on a few tracks."""
+    core = pytest.importorskip("mirdata.core", exc_type=ImportError)
+    index = tmp_path / "index.json"
+    monkeypatch.setattr(core.Index, "get_path", lambda self: str(index))
+    with pytest.raises(DataError, match=r"index must be downloaded.*download\(\['index'\]\)"):
+        read_mirdata(tmp_path, "gtzan_genre")
+
+    def keep(files: dict[str, str]) -> None:
+        told = {}
+        for name, path in files.items():
+            touch(tmp_path, path)
+            told[name] = {"audio": [path, hashlib.md5(b"audio").hexdigest()]}
+        index.write_text(json.dumps({"version": "1.0", "tracks": told}))
+
+    keep(GTZAN_SAMPLE)
+    told = json.loads(index.read_text())
+    told["tracks"]["blues.00000"] |= {"beats": [None, None], "tempo": [None, None]}
+    index.write_text(json.dumps(told))
+    found = read_mirdata(tmp_path, "gtzan_genre")
+    assert [(item.path, item.labels) for item in found.items] == [
+        (GTZAN_SAMPLE["blues.00000"], ("genre---blues",))
+    ]
+    assert found.notes == ("all files of 1 tracks are as published, by mirdata's checksums",)
+
+    keep({name: path for name, (_, path, _, _) in MOOD_SAMPLE.items()})
+    lines = {
+        name: f"{name}\t{artist}\talbum_1\t{path.removeprefix('audios/')}\t212.7\t{tag}\n"
+        for name, (artist, path, _, tag) in MOOD_SAMPLE.items()
+    }
+    (tmp_path / "data").mkdir()
+    whole = tmp_path / "data/autotagging_moodtheme.tsv"
+    whole.write_text(f"{JAMENDO_HEADER}\n{''.join(lines.values())}")
+    for number in range(5):
+        folder = tmp_path / f"data/splits/split-{number}"
+        folder.mkdir(parents=True)
+        for name, (_, _, split, _) in MOOD_SAMPLE.items():
+            table = folder / f"autotagging_moodtheme-{split}.tsv"
+            table.write_text(f"{JAMENDO_HEADER}\n{lines[name]}")
+    (tmp_path / MOOD_SAMPLE["track_0000951"][1]).write_bytes(b"damaged")
+    found = read_mirdata(tmp_path, "mtg_jamendo_autotagging_moodtheme")
+    assert found.classes == ("tag---background", "tag---film")
+    assert [(item.split, item.group) for item in found.items] == [
+        ("train", "artist_000087"),
+        ("validation", "artist_000088"),
+        ("test", "artist_000089"),
+    ]
+    assert "1 have files that were not as published" in found.notes[0]
+    # the published tables are read from the same folder without mirdata, whole and with families
+    report = make_dataset("jamendo-moodtheme", tmp_path, tmp_path / "t.parquet")
+    assert report.counts["tracks"] == 3
+    assert read_tracks(tmp_path / "t.parquet").table["path"][0].as_py() == "audios/48/948.mp3"

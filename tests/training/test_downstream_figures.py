@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 import soundfile
+from sklearn.metrics import average_precision_score
 
 import essentia_maest as maest
 from essentia_maest.making.conversion import OWN_LICENSE
@@ -28,23 +30,32 @@ RATE = 16000
 DEPTH, DIM = 6, 8
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def write_untrained(path: Path, labels: tuple[str, ...]) -> Path:
     weights = random_weights(
-        dim=DIM, depth=DEPTH, heads=2, hidden=16, classes=3, columns=grid_columns(SECONDS), seed=0
+        dim=DIM,
+        depth=DEPTH,
+        heads=2,
+        hidden=16,
+        classes=len(labels),
+        columns=grid_columns(SECONDS),
+        seed=0,
     )
     description = ModelDescription(
         name="random",
         description="",
-        labels=("a", "b", "c"),
+        labels=labels,
         trained=False,
         license=OWN_LICENSE,
         source="random",
         source_sha256="",
     )
-    path = tmp_path_factory.mktemp("model") / "random.onnx"
     write_model(weights, description, "fp32", path)
     return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_untrained(tmp_path_factory.mktemp("model") / "random.onnx", ("a", "b", "c"))
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +214,44 @@ def test_figures_and_tables_by_their_commands(model: Path, table: Path, tmp_path
         assert ("| MAEST-30s, paper | 92.0 | 41.9 |" in page) == whole
     wrong = ["--models", json.dumps({"ours": str(model)})]
     assert main(["downstream", "table3", str(table), out, *wrong]) == 2
+
+
+@pytest.mark.filterwarnings("ignore::essentia_maest.UntrainedModelWarning")
+def test_models_on_the_task_that_they_were_trained_on(
+    model: Path, table: Path, tmp_path: Path
+) -> None:
+    """The upper half of Tables 3 and 4: a model's activations, scored as scikit-learn does."""
+    labels = ("other", "Sound---tone", "Sound---noise")
+    knowing = write_untrained(tmp_path / "knowing.onnx", labels)
+    out = tmp_path / "out"
+    given = ["--models", json.dumps({"ours": str(knowing)}), "--block", "2", "--draws", "5"]
+    given += ["--own_task", str(table), "--probe", "linear", "--workers", "1"]
+    assert main(["downstream", "table4", str(table), str(out), *given]) == 0
+    with (out / "table4.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    # the file tells the length of its segments, which none of the paper's columns has
+    ours = [row["task"] for row in rows if row[""] == "ours"]
+    assert ours == ["pre-training", "downstream"]
+    assert list(rows[0])[2:] == ["5s", "10s", "20s", "30s", "1.06s"]
+    tracks = read_tracks(table)
+    tested = tracks.table.filter(pc.field("split") == "test")
+    opened = maest.Model(knowing)
+    found = np.array(
+        [
+            opened.predict(maest.load_audio(tracks.folder / path), tail="repeat").mean(0)
+            for path in tested["path"].to_pylist()
+        ]
+    )
+    truth = [labels[0] for labels in tested["labels"].to_pylist()]
+    expected = [
+        average_precision_score([label == name for label in truth], found[:, column])
+        for column, name in enumerate(labels)
+        if column
+    ]
+    told = json.loads((out / "table4.json").read_text())["scores"]["pre-training, ours:1.06s"]
+    assert told["mAP"][0] == pytest.approx(np.mean(expected), abs=1e-9)
+    for wrong in (["--models", json.dumps({"ours": str(model)})], ["--models", "{}"]):
+        assert main(["downstream", "table4", str(table), str(out), *given, *wrong]) == 2
 
 
 def test_the_papers_numbers() -> None:

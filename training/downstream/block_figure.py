@@ -6,14 +6,14 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import essentia_maest as maest
 from essentia_maest.files import sha256_of
 from essentia_maest.progress import tracked
 from training.downstream.bootstrap import Interval
-from training.downstream.embeddings import BLOCKS, Wanted, compute
-from training.downstream.evaluation import Data, Judging, Page, Probe, percent, write_page
-from training.downstream.mlp import MlpSetting
+from training.downstream.embeddings import BLOCKS, Wanted
+from training.downstream.evaluation import Data, Options, Page, percent, write_page
 from training.downstream.published import FIGURE_2, FIGURE_2_BLOCKS
 from training.downstream.speed import measure_speed
 from training.pictures import new_picture, write_picture
@@ -34,16 +34,9 @@ def draw_blocks(
     model: Path,
     output: Path,
     *,
-    cache: Path | None = None,
     blocks: Sequence[int] = BLOCKS,
     patchout: str = "F0T0",
-    families: Sequence[str] = (),
-    probe: Probe = "mlp",
-    epochs: int = 30,
-    draws: int = 1000,
-    seed: int = 0,
-    workers: int | None = None,
-    device: str = "cpu",
+    **options: Any,
 ) -> Path:
     """Draw mAP over blocks and tokens, the paper's Figure 2, for a model and a data set.
 
@@ -59,23 +52,11 @@ def draw_blocks(
         Model file.
     output : path
         Folder for the results.
-    cache : path, optional
-        Folder for embeddings; default: ``embeddings`` in the output folder.
     blocks : sequence of int
         Those that the model lacks are left out.
     patchout : str
-    families : sequence of str
-        Learn classes of these families only.
-    probe : {"mlp", "linear"}
-    epochs : int
-        Of an MLP; the rest is the setting of section 3.3.
-    draws : int
-        Of the bootstrap over groups.
-    seed : int
-    workers : int, optional
-        Processes that decode.
-    device : str
-        That an MLP is trained on.
+    **options
+        See `Options`.
 
     Returns
     -------
@@ -84,22 +65,22 @@ def draw_blocks(
 
     Raises
     ------
+    ConfigError
+        A perceptron cannot be set so.
     DataError
         The table or the embeddings cannot be used.
     essentia_maest.errors.MaestError
         The model cannot be used.
     """
-    data, output = Data.open(tracks, families), Path(output)
-    wanted = Wanted(Path(model), tuple(blocks), patchout)
-    cache = Path(cache) if cache is not None else output / "embeddings"
-    kept = compute(data.tracks, wanted, cache, workers=workers)
-    judging = Judging(probe, MlpSetting(epochs=epochs), draws, seed, device)
+    chosen, output = Options(**options), Path(output)
+    data, wanted = chosen.open(tracks), Wanted(Path(model), tuple(blocks), patchout)
+    kept = chosen.embeddings(data, wanted, output)
     found: dict[str, dict[int, Interval]] = {name: {} for name in STACKS}
     areas: dict[str, dict[int, Interval]] = {name: {} for name in STACKS}
     cells = [(name, block) for block in kept.blocks for name in STACKS]
     for name, block in tracked(cells, "probes"):
         task = data.task(kept, [(block, STACKS[name])])
-        overall = judging.of(task).overall
+        overall = chosen.judge(task).overall
         found[name][block] = overall.mean_average_precision
         areas[name][block] = overall.roc_auc
     rows = [
@@ -121,7 +102,7 @@ def draw_blocks(
         "data": data.described(),
         "tracks with embeddings and labels": task.described(),
         "model": f"{Path(model).name}, sha256 {sha256_of(Path(model))}; patchout {patchout}",
-        "probe": judging.described(),
+        "probe": chosen.described(),
         "tokens": "c: class token, d: distillation token, a: average of the patch tokens; stacks",
     }
     extra = {

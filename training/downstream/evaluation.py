@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from essentia_maest.collection.options import Shares
 from essentia_maest.files import sha256_of, write_json, write_whole
 from essentia_maest.machine import machine, versions
 from training.data.tracks import Tracks, read_tracks
@@ -21,8 +22,6 @@ from training.downstream.scores import FamilyScores
 
 Probe = Literal["mlp", "linear"]
 Row = Mapping[str, Any]
-
-_USUAL = MlpSetting()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +42,6 @@ class Data:
     facts: DatasetFacts
     families: tuple[str, ...] = ()
 
-    @classmethod
-    def open(cls, path: Path, families: Sequence[str] = ()) -> Data:
-        """Read a tracks table (DataError where it cannot be used)."""
-        return cls(Path(path), read_tracks(path), facts_of(Path(path)), tuple(families))
-
     @property
     def published(self) -> bool:
         """Whether scores on it can stand beside the paper's: the data set whole, its own split."""
@@ -67,36 +61,79 @@ class Data:
 
 
 @dataclasses.dataclass(frozen=True)
-class Judging:
-    """How probes are learnt and judged.
+class Options:
+    """What all evaluations let one choose.
 
     Attributes
     ----------
+    cache : path, optional
+        Folder for embeddings; default: ``embeddings`` in the output folder.
+    families : sequence of str
+        Learn classes of these families only.
     probe : {"mlp", "linear"}
-    setting : MlpSetting
+        The paper's perceptron, or logistic regression.
+    batch_size : int
+        Of the perceptron, as are the next three; the defaults are the setting of section 3.3.
+    epochs : int
+    dropout : float
+    learning_rate : float
+        The highest.
     draws : int
-        Of the bootstrap.
+        Of the bootstrap over groups.
     seed : int
+        Of probe and bootstrap.
+    workers : int, optional
+        Processes that decode, run baselines or try settings; default: one for each CPU.
     device : str
+        That the perceptron is trained on; a grid is always searched on CPUs.
     """
 
-    probe: str = "mlp"
-    setting: MlpSetting = _USUAL
+    cache: Path | None = None
+    families: Sequence[str] = ()
+    probe: Probe = "mlp"
+    batch_size: int = 128
+    epochs: int = 30
+    dropout: float = 0.5
+    learning_rate: float = 1e-3
     draws: int = 1000
     seed: int = 0
+    workers: int | None = None
     device: str = "cpu"
 
-    def of(self, task: Task) -> Judged:
-        """Learn and judge."""
+    @property
+    def setting(self) -> MlpSetting:
+        """Of the perceptron (ConfigError where it can be none)."""
+        return MlpSetting(self.batch_size, self.epochs, self.dropout, self.learning_rate)
+
+    @property
+    def processes(self) -> int:
+        """How many there are for what is no decoding."""
+        return Shares.of(self.workers, 0).workers
+
+    def open(self, tracks: Path) -> Data:
+        """Open a tracks table (DataError where it cannot be used)."""
+        return Data(Path(tracks), read_tracks(tracks), facts_of(tracks), tuple(self.families))
+
+    def kept(self, output: Path) -> Path:
+        """Name the folder for embeddings."""
+        return Path(self.cache) if self.cache is not None else Path(output) / "embeddings"
+
+    def embeddings(self, data: Data, wanted: Wanted, output: Path) -> Kept:
+        """Compute embeddings, but for those that are there."""
+        return compute(data.tracks, wanted, self.kept(output), workers=self.workers)
+
+    def judge(self, task: Task, setting: MlpSetting | None = None) -> Judged:
+        """Learn and judge; with this setting in place of the chosen one, if there is one."""
+        setting = setting or self.setting
         return judge(
-            task, self.probe, self.setting, draws=self.draws, seed=self.seed, device=self.device
+            task, self.probe, setting, draws=self.draws, seed=self.seed, device=self.device
         )
 
-    def described(self) -> str:
+    def described(self, setting: MlpSetting | None = None) -> str:
         """Say how, in a line."""
         probe = "a linear probe"
         if self.probe == "mlp":
-            told = self.setting
+            told = setting or self.setting
             probe = (
                 f"an MLP (512 hidden; batch {told.batch_size}, dropout {told.dropout:g}, "
                 f"{told.epochs} epochs, learning rate {told.peak:g}, the epoch with the best "
@@ -110,21 +147,11 @@ def probe_embeddings(
     model: Path,
     output: Path,
     *,
-    cache: Path | None = None,
     blocks: Sequence[int] = (7,),
     tokens: Sequence[str] = TOKENS,
     patchout: str = "F0T0",
-    families: Sequence[str] = (),
-    probe: Probe = "mlp",
     grid: bool = False,
-    batch_size: int = 128,
-    epochs: int = 30,
-    dropout: float = 0.5,
-    learning_rate: float = 1e-3,
-    draws: int = 1000,
-    seed: int = 0,
-    workers: int = 1,
-    device: str = "cpu",
+    **options: Any,
 ) -> Path:
     """Learn a probe on a model's embeddings of a data set, and score it on the test split.
 
@@ -140,28 +167,15 @@ def probe_embeddings(
         Model file.
     output : path
         Folder for the results.
-    cache : path, optional
-        Folder for embeddings; default: ``embeddings`` in the output folder.
     blocks : sequence of int
         Several are stacked.
     tokens : sequence of {"cls", "dist", "avg"}
         Stacked of each block.
     patchout : str
-    families : sequence of str
-        Learn classes of these families only.
-    probe : {"mlp", "linear"}
-        The paper's perceptron, or logistic regression.
     grid : bool
         Try the 144 settings of section 4.4, and take that with the best validation ROC-AUC.
-    batch_size, epochs, dropout, learning_rate
-        Of the perceptron, where there is no grid.
-    draws : int
-        Of the bootstrap.
-    seed : int
-    workers : int
-        Settings tried at once.
-    device : str
-        That the perceptron is trained on, where there is no grid.
+    **options
+        See `Options`.
 
     Returns
     -------
@@ -170,32 +184,31 @@ def probe_embeddings(
 
     Raises
     ------
+    ConfigError
+        A perceptron cannot be set so.
     DataError
         The table or the embeddings cannot be used.
     essentia_maest.errors.MaestError
         The model cannot be used.
     """
-    data = Data.open(tracks, families)
-    output = Path(output)
-    kept = compute(
-        data.tracks,
-        Wanted(Path(model), tuple(blocks), patchout),
-        Path(cache) if cache is not None else output / "embeddings",
-    )
+    chosen, output = Options(**options), Path(output)
+    data = chosen.open(tracks)
+    kept = chosen.embeddings(data, Wanted(Path(model), tuple(blocks), patchout), output)
     task = data.task(kept, [(block, tuple(tokens)) for block in blocks])
-    setting = MlpSetting(batch_size, epochs, dropout, learning_rate)
-    trials = search(task, output / "trials", seed=seed, workers=workers) if grid else []
-    if trials:
-        setting = trials[0].setting
-    judging = Judging(probe, setting, draws, seed, device)
-    judged = judging.of(task)
+    trials = (
+        search(task, output / "trials", seed=chosen.seed, workers=chosen.processes)
+        if grid and chosen.probe == "mlp"
+        else []
+    )
+    setting = trials[0].setting if trials else chosen.setting
+    judged = chosen.judge(task, setting)
     about = {
         "data": data.described(),
         "tracks with embeddings and labels": task.described(),
         "model": f"{Path(model).name}, sha256 {sha256_of(Path(model))}",
         "embedding": f"blocks {', '.join(map(str, blocks))}; tokens {', '.join(tokens)}; "
         f"patchout {patchout}; {task.features.shape[1]} values; segments overlap by half",
-        "probe": judging.described(),
+        "probe": chosen.described(setting),
     }
     rows = [
         {"classes of": name, "classes": one.classes, "test tracks": one.tracks, **scores_row(one)}

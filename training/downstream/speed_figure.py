@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +16,9 @@ from essentia_maest.commands.benchmark import PATCHOUTS
 from essentia_maest.files import sha256_of
 from training.downstream.baseline import BaselineSystem
 from training.downstream.bootstrap import Interval
-from training.downstream.embeddings import TOKENS, Wanted, compute
-from training.downstream.evaluation import Data, Judging, Page, Probe, percent, write_page
+from training.downstream.embeddings import TOKENS, Wanted
+from training.downstream.evaluation import Data, Options, Page, percent, write_page
 from training.downstream.extraction import extract
-from training.downstream.mlp import MlpSetting
 from training.downstream.probing import task_of
 from training.downstream.speed import Analysis, measure_speed
 from training.downstream.systems import EMBEDDING, Audio
@@ -55,18 +55,11 @@ def draw_speeds(
     *,
     baselines: Mapping[str, Path] | None = None,
     baseline_seconds: float | None = None,
-    cache: Path | None = None,
     block: int = 7,
     patchouts: Sequence[str] = PATCHOUTS,
-    families: Sequence[str] = (),
-    probe: Probe = "mlp",
-    epochs: int = 30,
-    draws: int = 1000,
-    seed: int = 0,
-    workers: int = 1,
     timed_tracks: int = 4,
     rounds: int = 3,
-    device: str = "cpu",
+    **options: Any,
 ) -> Path:
     """Draw mAP against throughput under several patchouts, the paper's Figure 3.
 
@@ -87,24 +80,14 @@ def draw_speeds(
         alone is shown.
     baseline_seconds : float, optional
         Length of the baselines' segments; default: the model's.
-    cache : path, optional
-        Folder for embeddings; default: ``embeddings`` in the output folder.
     block : int
     patchouts : sequence of str
-    families : sequence of str
-        Learn classes of these families only.
-    probe : {"mlp", "linear"}
-    epochs : int
-        Of an MLP.
-    draws : int
-        Of the bootstrap over groups.
-    seed : int
-    workers : int
-        Processes that decode, and that run baselines.
-    timed_tracks, rounds : int
+    timed_tracks : int
         For the speed.
-    device : str
-        That an MLP is trained on.
+    rounds : int
+        The same.
+    **options
+        See `Options`.
 
     Returns
     -------
@@ -113,13 +96,15 @@ def draw_speeds(
 
     Raises
     ------
+    ConfigError
+        A perceptron cannot be set so.
     DataError
         The table, the embeddings or a baseline cannot be used.
     essentia_maest.errors.MaestError
         The model cannot be used.
     """
-    data, output, model = Data.open(tracks, families), Path(output), Path(model)
-    cache = Path(cache) if cache is not None else output / "embeddings"
+    chosen, output, model = Options(**options), Path(output), Path(model)
+    data = chosen.open(tracks)
     opened = maest.Model(model, num_threads=1)
     frames = round((baseline_seconds or opened.segment_seconds) * 62.5)
     networks = {
@@ -132,12 +117,11 @@ def draw_speeds(
     made = {name: make() for name, make in networks.items()}
     analyses |= {name: system.features for name, system in made.items()}
     speeds = measure_speed(analyses, _spread(data, timed_tracks), rounds=rounds)
-    judging = Judging(probe, MlpSetting(epochs=epochs), draws, seed, device)
     points = []
     for name in patchouts:
-        kept = compute(data.tracks, Wanted(model, (block,), name), cache, workers=workers)
+        kept = chosen.embeddings(data, Wanted(model, (block,), name), output)
         task = data.task(kept, [(block, TOKENS)])
-        overall = judging.of(task).overall
+        overall = chosen.judge(task).overall
         points.append(
             _Point(
                 name,
@@ -153,9 +137,16 @@ def draw_speeds(
             rows = np.arange(len(data.tracks))
             path = Path((baselines or {})[name])
             key = f"{name}, {sha256_of(path)}, {frames} frames, half-overlapped"
-            features = extract(networks[name], key, data.tracks, rows, cache, workers=workers)
+            features = extract(
+                networks[name],
+                key,
+                data.tracks,
+                rows,
+                chosen.kept(output),
+                workers=chosen.processes,
+            )
             of_baseline = task_of(data.tracks, features[EMBEDDING], rows, data.families)
-            score = judging.of(of_baseline).overall.mean_average_precision
+            score = chosen.judge(of_baseline).overall.mean_average_precision
         points.append(
             _Point(name, speeds[name].analysis / 60, score, system.parameters, baseline=True)
         )
@@ -173,7 +164,7 @@ def draw_speeds(
         "data": data.described(),
         "tracks with embeddings and labels": task.described(),
         "model": f"{model.name}, sha256 {sha256_of(model)}, {opened.precision}; block {block}",
-        "probe": judging.described(),
+        "probe": chosen.described(),
         "throughput": "samples to embedding, one thread, segments end to end, the fastest of "
         f"{rounds} rounds on {timed_tracks} tracks, in turns",
     }

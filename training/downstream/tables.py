@@ -2,60 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import essentia_maest as maest
 from essentia_maest.files import sha256_of
-from training.downstream.embeddings import TOKENS, Wanted, compute
-from training.downstream.evaluation import Data, Judging, Page, Probe, percent, write_page
+from training.downstream.embeddings import TOKENS, Wanted
+from training.downstream.evaluation import Data, Options, Page, Row, percent, write_page
 from training.downstream.grid import search
 from training.downstream.mlp import MlpSetting
+from training.downstream.own_task import score_own_task
 from training.downstream.probing import Judged
 from training.downstream.published import TABLE_3, TABLE_4, TABLE_5
 from training.errors import ConfigError
 
-_TABLE_3_COLUMNS = ("RW", "DeiT", "PaSST")
-_TABLE_4_COLUMNS = ("5s", "10s", "20s", "30s")
+
+@dataclass(frozen=True)
+class Comparison(Options):
+    """What Tables 3 and 4 compare, besides what all evaluations let one choose.
+
+    Attributes
+    ----------
+    models : mapping of str to path
+        ``ROW:COLUMN`` -> model file, as ``{"MAEST-10s:PaSST": "a.onnx"}``. Columns of Table 3 are
+        RW, DeiT and PaSST. Those of Table 4 are lengths of segments, which a model's file tells:
+        ``ROW`` is enough.
+    own_task : path, optional
+        Tracks table of the music that the models were trained on: the activations of each model
+        are scored on its test split, as the tables' upper halves have it.
+    block : int
+        Of the embeddings.
+    """
+
+    models: Mapping[str, Path] = field(default_factory=dict)
+    own_task: Path | None = None
+    block: int = 7
 
 
-def table_3(
-    tracks: Path,
-    output: Path,
-    *,
-    models: Mapping[str, Path],
-    cache: Path | None = None,
-    block: int = 7,
-    families: Sequence[str] = (),
-    probe: Probe = "mlp",
-    epochs: int = 30,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Path:
-    """Compare initialisations: the downstream half of the paper's Table 3.
-
-    What a run scores on the task that it was trained on, the other half, `evaluate` tells.
+def table_3(tracks: Path, output: Path, **asked: Any) -> Path:
+    """Compare initialisations, as the paper's Table 3.
 
     Parameters
     ----------
     tracks : path
-        Tracks table (``.parquet``).
+        Tracks table (``.parquet``) for the downstream half.
     output : path
         Folder for the results.
-    models : mapping of str to path
-        ``ROW:COLUMN`` -> model file; columns are RW, DeiT and PaSST, as
-        ``{"MAEST-10s:PaSST": "a.onnx"}``.
-    cache : path, optional
-        Folder for embeddings; default: ``embeddings`` in the output folder.
-    block : int
-    families : sequence of str
-        Learn classes of these families only.
-    probe : {"mlp", "linear"}
-    epochs : int
-        Of an MLP.
-    draws : int
-        Of the bootstrap over groups.
-    seed : int
+    **asked
+        See `Comparison`.
 
     Returns
     -------
@@ -65,41 +61,32 @@ def table_3(
     Raises
     ------
     ConfigError
-        A model's name is not in this form.
+        A model's name is not in this form, or a perceptron cannot be set so.
     DataError
-        The table or the embeddings cannot be used.
+        A table or embeddings cannot be used.
     essentia_maest.errors.MaestError
         A model cannot be used.
+
+    Notes
+    -----
+    The paper's upper half is on Discogs20, which is not public: its numbers stand beside none.
     """
-    data = Data.open(tracks, families)
-    judging = Judging(probe, MlpSetting(epochs=epochs), draws, seed)
-    title = "mAP in percent by initialisation (Table 3, downstream)"
-    shape = _Shape("table3", title, _TABLE_3_COLUMNS, TABLE_3)
-    return _by_columns(data, models, shape, judging, _Places(Path(output), cache, block))
+    return _by_columns(tracks, output, _TABLE_3, Comparison(**asked))
 
 
-def table_4(
-    tracks: Path,
-    output: Path,
-    *,
-    models: Mapping[str, Path],
-    cache: Path | None = None,
-    block: int = 7,
-    families: Sequence[str] = (),
-    probe: Probe = "mlp",
-    epochs: int = 30,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Path:
-    """Compare lengths of segments: the downstream half of the paper's Table 4.
+def table_4(tracks: Path, output: Path, **asked: Any) -> Path:
+    """Compare lengths of segments, as the paper's Table 4; all else is as for `table_3`.
 
-    Arguments, result and errors are those of `table_3`; columns are 5s, 10s, 20s and 30s.
+    Parameters
+    ----------
+    tracks : path
+        Tracks table (``.parquet``) for the downstream half.
+    output : path
+        Folder for the results.
+    **asked
+        See `Comparison`.
     """
-    data = Data.open(tracks, families)
-    judging = Judging(probe, MlpSetting(epochs=epochs), draws, seed)
-    title = "mAP in percent by length of segments (Table 4, downstream)"
-    shape = _Shape("table4", title, _TABLE_4_COLUMNS, TABLE_4)
-    return _by_columns(data, models, shape, judging, _Places(Path(output), cache, block))
+    return _by_columns(tracks, output, _TABLE_4, Comparison(**asked))
 
 
 def table_5(
@@ -107,15 +94,9 @@ def table_5(
     *,
     tracks: Mapping[str, Path],
     models: Mapping[str, Path],
-    cache: Path | None = None,
     block: int = 7,
-    families: Sequence[str] = (),
-    probe: Probe = "mlp",
     grid: bool = False,
-    epochs: int = 30,
-    draws: int = 1000,
-    seed: int = 0,
-    workers: int = 1,
+    **options: Any,
 ) -> Path:
     """Compare models on several data sets: the paper's Table 5.
 
@@ -127,12 +108,11 @@ def table_5(
         Column -> tracks table.
     models : mapping of str to path
         Row -> model file.
-    cache, block, families, probe, epochs, draws, seed
-        See `table_3`.
+    block : int
     grid : bool
         Choose the setting of each probe in the grid of section 4.4, as the paper does here.
-    workers : int
-        Settings tried at once.
+    **options
+        See `Options`.
 
     Returns
     -------
@@ -141,27 +121,34 @@ def table_5(
 
     Raises
     ------
+    ConfigError
+        No model or table is given, or a perceptron cannot be set so.
     DataError
         A table or embeddings cannot be used.
     essentia_maest.errors.MaestError
         A model cannot be used.
     """
-    output = Path(output)
-    opened = {name: Data.open(path, families) for name, path in tracks.items()}
+    chosen, output = Options(**options), Path(output)
+    if not tracks or not models:
+        raise ConfigError(f"{len(tracks)} tables and {len(models)} models; wanted some of each")
+    opened = {name: chosen.open(path) for name, path in tracks.items()}
     rows: list[dict[str, str]] = []
     found: dict[str, Any] = {}
     for row, path in models.items():
         cells: dict[str, str] = {"": row}
         for column, data in opened.items():
-            kept = compute(data.tracks, Wanted(Path(path), (block,)), _cache(cache, output))
+            kept = chosen.embeddings(data, Wanted(Path(path), (block,)), output)
             task = data.task(kept, [(block, TOKENS)])
-            setting = MlpSetting(epochs=epochs)
-            if grid and probe == "mlp":
+            setting = chosen.setting
+            if grid and chosen.probe == "mlp":
                 trials = search(
-                    task, output / "trials" / f"{row}-{column}", seed=seed, workers=workers
+                    task,
+                    output / "trials" / f"{row}-{column}",
+                    seed=chosen.seed,
+                    workers=chosen.processes,
                 )
                 setting = trials[0].setting
-            judged = Judging(probe, setting, draws, seed).of(task)
+            judged = chosen.judge(task, setting)
             found[f"{row}, {column}"] = _told(judged, setting)
             cells |= _pair(column, judged)
         rows.append(cells)
@@ -169,68 +156,87 @@ def table_5(
     about = {
         **{f"data, {name}": data.described() for name, data in opened.items()},
         **_models(models),
-        "probe": Judging(probe, MlpSetting(epochs=epochs), draws, seed).described()
-        + (", but for what the grid chose" if grid else ""),
+        "probe": chosen.described() + (", but for what the grid chose" if grid else ""),
     }
     title = "ROC-AUC and mAP in percent (Table 5)"
     return write_page(output, Page("table5", title, rows, about, {"scores": found}))
 
 
-class _Shape:
+class _Table(NamedTuple):
     """What tells Table 3 from Table 4."""
 
-    def __init__(
-        self,
-        name: str,
-        title: str,
-        columns: Sequence[str],
-        published: Mapping[str, Mapping[str, float]],
-    ) -> None:
-        self.name = name
-        self.title = title
-        self.columns = columns
-        self.published = published
+    name: str
+    title: str
+    published: Mapping[str, Mapping[str, float]]
+    by_length: bool
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the paper."""
+        return tuple(next(iter(self.published.values())))
 
-class _Places(NamedTuple):
-    """Where results and embeddings go, and the block that these are of."""
-
-    output: Path
-    cache: Path | None
-    block: int
-
-
-def _by_columns(
-    data: Data, models: Mapping[str, Path], shape: _Shape, judging: Judging, where: _Places
-) -> Path:
-    output, cache, block = where
-    places = {}
-    for name, path in models.items():
+    def place(self, name: str, model: Path) -> tuple[str, str]:
+        """Say in which row and column a model stands (ConfigError where that is not told)."""
         row, _, column = name.rpartition(":")
-        if not row or column not in shape.columns:
-            raise ConfigError(
-                f"model {name!r}: wanted ROW:COLUMN, with one of the columns "
-                f"{', '.join(shape.columns)}"
-            )
-        places[row, column] = Path(path)
+        if row and column in self.columns:
+            return row, column
+        if self.by_length and name:
+            return name, f"{maest.Model(model, num_threads=1).segment_seconds:.3g}s"
+        raise ConfigError(
+            f"model {name!r}: wanted ROW:COLUMN, with one of the columns {', '.join(self.columns)}"
+        )
+
+
+_TABLE_3 = _Table("table3", "mAP in percent by initialisation (Table 3)", TABLE_3, by_length=False)
+_TABLE_4 = _Table(
+    "table4", "mAP in percent by length of segments (Table 4)", TABLE_4, by_length=True
+)
+
+
+def _by_columns(tracks: Path, output: Path, table: _Table, asked: Comparison) -> Path:
+    if not asked.models:
+        raise ConfigError('no models; wanted --models \'{"ROW:COLUMN": "model.onnx"}\'')
+    output, data = Path(output), asked.open(tracks)
+    places = {table.place(name, Path(path)): Path(path) for name, path in asked.models.items()}
+    if len(places) < len(asked.models):
+        raise ConfigError(f"{len(asked.models)} models for {len(places)} places; wanted one each")
+    about = {"data": data.described()}
     found: dict[str, Any] = {}
-    cells: dict[tuple[str, str], str] = {}
-    for (row, column), path in places.items():
-        kept = compute(data.tracks, Wanted(path, (block,)), _cache(cache, output))
-        judged = judging.of(data.task(kept, [(block, TOKENS)]))
-        found[f"{row}:{column}"] = _told(judged, judging.setting)
-        cells[row, column] = percent(judged.overall.mean_average_precision)
-    rows = [
-        {"": row, **{column: cells.get((row, column), "") for column in shape.columns}}
+    halves: dict[str, dict[tuple[str, str], str]] = {}
+    if asked.own_task is not None:
+        trained_on = asked.open(asked.own_task)
+        about["pre-training task"] = trained_on.described()
+        halves["pre-training"] = {}
+        for place, path in places.items():
+            scores = score_own_task(trained_on, path, asked.kept(output), asked)
+            halves["pre-training"][place] = percent(scores.mean_average_precision)
+            found[f"pre-training, {':'.join(place)}"] = {
+                "mAP": tuple(scores.mean_average_precision),
+                "classes": scores.classes,
+            }
+    halves["downstream"] = {}
+    for place, path in places.items():
+        kept = asked.embeddings(data, Wanted(path, (asked.block,)), output)
+        judged = asked.judge(data.task(kept, [(asked.block, TOKENS)]))
+        found[":".join(place)] = _told(judged, asked.setting)
+        halves["downstream"][place] = percent(judged.overall.mean_average_precision)
+    columns = dict.fromkeys([*table.columns, *(column for _, column in places)])
+    rows: list[Row] = [
+        {"task": task, "": row, **{column: cells.get((row, column), "") for column in columns}}
+        for task, cells in halves.items()
         for row in dict.fromkeys(row for row, _ in places)
     ]
     if data.published and data.facts.dataset == "magnatagatune":
         rows += [
-            {"": f"{row}, paper", **{c: f"{values[c]:.1f}" for c in shape.columns}}
-            for row, values in shape.published.items()
+            {
+                "task": "downstream",
+                "": f"{row}, paper",
+                **{c: f"{values[c]:.1f}" if c in values else "" for c in columns},
+            }
+            for row, values in table.published.items()
         ]
-    about = {"data": data.described(), **_models(models), "probe": judging.described()}
-    return write_page(output, Page(shape.name, shape.title, rows, about, {"scores": found}))
+    about |= {**_models(asked.models), "probe": asked.described()}
+    return write_page(output, Page(table.name, table.title, rows, about, {"scores": found}))
 
 
 def _pair(column: str, judged: Judged) -> dict[str, str]:
@@ -269,7 +275,3 @@ def _models(models: Mapping[str, Path]) -> dict[str, str]:
     return {
         f"model, {n}": f"{Path(p).name}, sha256 {sha256_of(Path(p))}" for n, p in models.items()
     }
-
-
-def _cache(cache: Path | None, output: Path) -> Path:
-    return Path(cache) if cache is not None else output / "embeddings"

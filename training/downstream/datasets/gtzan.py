@@ -12,6 +12,9 @@ GENRES = (
     *("blues", "classical", "country", "disco", "hiphop"),
     *("jazz", "metal", "pop", "reggae", "rock"),
 )
+_ARCHIVES = ("genres", "gtzan_genre/genres")
+"""Where its archive, and mirdata, put the folders of the genres."""
+
 _LISTS = {"train": "train", "validation": "valid", "test": "test"}
 
 
@@ -43,7 +46,6 @@ def read_gtzan(folder: Path) -> Collected:
                     f"{', '.join(GENRES)}"
                 )
             stem = file.removesuffix(".wav").removesuffix(".au")
-            items.append(
-                Item(stem, line, (f"{FAMILY}---{genre}",), stem, split, (f"{genre}/{stem}.au",))
-            )
+            others = (f"{genre}/{stem}.au", *(f"{place}/{line}" for place in _ARCHIVES))
+            items.append(Item(stem, line, (f"{FAMILY}---{genre}",), stem, split, others))
     return Collected(tuple(f"{FAMILY}---{genre}" for genre in GENRES), items)

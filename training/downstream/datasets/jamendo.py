@@ -9,6 +9,9 @@ from training.downstream.datasets.collected import Collected, Item, find_file, r
 from training.errors import DataError
 
 SUBSETS = ("genre", "instrument", "moodtheme", "top50tags")
+_MIRDATA = "audios"
+"""Where mirdata wants the audio, below its folder of the data set."""
+
 _HEADER = ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"]
 
 
@@ -65,5 +68,6 @@ def _read(path: Path, split: str) -> list[Item]:
             raise DataError(f"{path}: line {number} has {len(fields)} fields; wanted 6 or more")
         track, artist, _, audio, _, *tags = fields
         low = audio.removesuffix(".mp3") + ".low.mp3"
-        items.append(Item(track, audio, tuple(dict.fromkeys(tags)), artist, split, (low,)))
+        others = (low, f"{_MIRDATA}/{audio}", f"{_MIRDATA}/{low}")
+        items.append(Item(track, audio, tuple(dict.fromkeys(tags)), artist, split, others))
     return items

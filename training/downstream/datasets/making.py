@@ -21,9 +21,10 @@ from training.data.splits import check_shares, report_splits
 from training.data.table import make_table
 from training.data.tracks import SPLITS, Tracks, write_tracks
 from training.downstream.datasets.collected import Collected, Item, tracks_of
-from training.downstream.datasets.folders import read_folders, read_mirdata
+from training.downstream.datasets.folders import read_folders
 from training.downstream.datasets.gtzan import read_gtzan
 from training.downstream.datasets.jamendo import SUBSETS, read_jamendo
+from training.downstream.datasets.loaders import read_mirdata
 from training.downstream.datasets.magnatagatune import read_magnatagatune
 from training.downstream.datasets.million_song import read_cals, read_usual
 from training.downstream.published import TABLE_2
@@ -92,7 +93,7 @@ def make_dataset(
     seed : int
         Of dealing out.
     check_files : bool
-        Leave out tracks whose audio is not there.
+        Leave out tracks whose audio is not there, and have mirdata check its checksums.
 
     Returns
     -------
@@ -117,7 +118,9 @@ def make_dataset(
         _write_facts(output, DatasetFacts(kind))
         return report
     check_shares(validation_share, test_share)
-    reader: Callable[[Path], Collected] = partial(read_mirdata, name=kind.removeprefix(_MIRDATA))
+    reader: Callable[[Path], Collected] = partial(
+        read_mirdata, name=kind.removeprefix(_MIRDATA), check_files=check_files
+    )
     if not kind.startswith(_MIRDATA):
         if kind not in _READERS:
             raise DataError(f"{kind!r} is no data set known here; wanted: {', '.join(KINDS)}")
