@@ -12,11 +12,31 @@ import pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+class _LeftBehind:
+    """Tells of processes that workers of pytest-xdist found left: they end with 0 whatever they say."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        self.names += getattr(node, "workeroutput", {}).get("left behind", [])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_LeftBehind(), "left behind")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail when a process is left behind: Python would wait for it, perhaps for ever."""
     left = multiprocessing.active_children()
     for process in left:
         process.kill()
-    if left:
+    names = [process.name for process in left]
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left behind"] = names
+        return
+    names += session.config.pluginmanager.get_plugin("left behind").names
+    if names:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        print(f"\nprocesses left behind: {', '.join(process.name for process in left)}")
+        print(f"\nprocesses left behind: {', '.join(names)}")
