@@ -13,7 +13,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _LeftBehind:
-    """Tells of processes that workers of pytest-xdist found left: they end with 0 whatever they say."""
+    """Processes that workers of pytest-xdist found left: whatever they say, they end with 0."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
