@@ -34,6 +34,9 @@ COMMANDS = {
     "teach": Command("training.run.teach", "teach", "a teacher's activations for a student"),
     "evaluate": Command("training.run.evaluate", "evaluate", "score a checkpoint on a split"),
     "export": Command("training.export", "export", "model file for `maest` from a checkpoint"),
+    "baselines": Command(
+        "training.export.untrained", "write_untrained", "Figure 3's other networks, untrained"
+    ),
     "curves": Command("training.run.curves", "curves", "picture of a run's learning curves"),
     "downstream dataset": Command(
         "training.downstream.datasets.making", "make_dataset", "tracks table of a published set"

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import random
+import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +135,40 @@ def test_what_is_kept_is_not_computed_again(model: Path, table: Path, tmp_path: 
     assert other.folder != kept.folder
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::essentia_maest.UntrainedModelWarning")
+def test_embedding_goes_on_after_a_kill(model: Path, table: Path, tmp_path: Path) -> None:
+    """Killed at any moment, parent and workers, then repeated: what was never killed has."""
+    few = read_tracks(table)
+    rows = ["path,tags,split"]
+    for number in range(150):
+        name = f"{number}.wav"
+        os.link(few.folder / few.table["path"][number % 24].as_py(), tmp_path / name)
+        rows.append(f"{name},Sound---a,{('train', 'validation', 'test')[number % 3]}")
+    (tmp_path / "tags.csv").write_text("\n".join(rows) + "\n")
+    many, cache = tmp_path / "many.parquet", tmp_path / "killed"
+    assert main(["downstream", "dataset", "table", str(tmp_path / "tags.csv"), str(many)]) == 0
+    wanted = Wanted(model, (2, 6))
+    command = [sys.executable, "-m", "training", "downstream", "embed", str(many), str(model)]
+    with subprocess.Popen(
+        [*command, str(cache), "--blocks", "[2, 6]", "--workers", "1"],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        while process.poll() is None and not list(cache.glob("*/tracks")):
+            time.sleep(0.01)
+        time.sleep(random.SystemRandom().uniform(0, 0.5))
+        with suppress(ProcessLookupError):  # it may be done
+            os.killpg(process.pid, signal.SIGKILL)
+    tracks = read_tracks(many)
+    stacks = [(2, ("cls", "dist", "avg")), (6, ("cls", "dist", "avg"))]
+    found = compute(tracks, wanted, cache, workers=1, quiet=True).read(tracks, stacks)
+    whole = compute(tracks, wanted, tmp_path / "whole", workers=1, quiet=True).read(tracks, stacks)
+    np.testing.assert_array_equal(found[1], np.arange(150))
+    for one, other in zip(found, whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.filterwarnings("ignore::essentia_maest.UntrainedModelWarning")
 def test_blocks_in_one_pass_are_those_of_their_own_passes(model: Path) -> None:
     opened = maest.Model(model)
@@ -182,10 +222,24 @@ def test_figures_and_tables_by_their_commands(model: Path, table: Path, tmp_path
     assert (tmp_path / "out" / "figure2.png").stat().st_size > 5000
     patchouts = '["F0T0", "F3T2"]'
     speeds = ["--block", "2", "--patchouts", patchouts, "--timed_tracks", "1", "--rounds", "1"]
-    assert main(["downstream", "figure3", *files, *speeds, *few]) == 0
-    points = json.loads((tmp_path / "out" / "figure3.json").read_text())["points"]
-    assert [point["name"] for point in points] == ["F0T0", "F3T2"]
-    assert all(point["throughput"] > 0 and point["mAP"][0] == 1.0 for point in points)
+    assert main(["baselines", str(tmp_path / "nets"), "--frames", "64", "--classes", "3"]) == 0
+    networks = {"EffNet-B0": "efficientnet_b0", "ResNet50": "resnet50"}
+    nets = {name: str(tmp_path / "nets" / f"{file}.onnx") for name, file in networks.items()}
+    speeds += ["--baselines", json.dumps(nets)]
+    # mAP of a network that was not trained is the paper's, on its data set and where it tells one
+    for dataset, paper in (("table", None), ("magnatagatune", 37.4)):
+        _write_facts(table, DatasetFacts(dataset, whole := dataset == "magnatagatune"))
+        assert main(["downstream", "figure3", *files, *speeds, *few]) == 0
+        points = json.loads((tmp_path / "out" / "figure3.json").read_text())["points"]
+        assert [point["name"] for point in points] == ["F0T0", "F3T2", *networks]
+        assert all(point["throughput"] > 0 for point in points)
+        assert [point["mAP"] and point["mAP"][0] for point in points] == [1.0, 1.0, None, None]
+        assert [point["mAP in the paper"] for point in points] == [None, None, paper, None]
+        assert points[1]["mAP lost"] == [0.0, 0.0, 0.0]
+        page = (tmp_path / "out" / "figure3.md").read_text()
+        assert ("| 37.4 in the paper |" in page) == whole
+        assert "F3T2 is" in page
+        assert (tmp_path / "out" / "figure3.png").stat().st_size > 5000
     # published numbers stand beside ours only where the data set is the published one
     models = ["--models", json.dumps({"MAEST-T:10s": str(model)}), "--block", "2", *few]
     for whole in (False, True):

@@ -66,14 +66,20 @@ class BaselineSystem:
             Repeated where it is shorter than a segment; what is left at the end is a segment that
             ends there.
         """
+        return {EMBEDDING: self._segments(audio, self._frames // 2).mean(0)}
+
+    def analyze(self, audio: Audio) -> NDArray[np.float32]:
+        """Compute the embeddings [segments, values] of segments end to end; audio as `features`."""
+        return self._segments(audio, self._frames)
+
+    def _segments(self, audio: Audio, hop: int) -> NDArray[np.float32]:
         mel = mel_spectrogram(audio)
         if len(mel) < self._frames:
             mel = np.resize(mel, (self._frames, mel.shape[1]))
-        starts = list(range(0, len(mel) - self._frames + 1, self._frames // 2))
+        starts = list(range(0, len(mel) - self._frames + 1, hop))
         if starts[-1] + self._frames < len(mel):
             starts.append(len(mel) - self._frames)
-        found = [self._embed(mel[start : start + self._frames]) for start in starts]
-        return {EMBEDDING: np.mean(found, axis=0)}
+        return np.stack([self._embed(mel[start : start + self._frames]) for start in starts])
 
     def _embed(self, mel: NDArray[np.float32]) -> NDArray[np.float32]:
         segment = np.ascontiguousarray(mel.T[np.newaxis], np.float32)

@@ -13,11 +13,12 @@ from essentia_maest.collection.options import Shares
 from essentia_maest.files import sha256_of, write_json, write_whole
 from essentia_maest.machine import machine, versions
 from training.data.tracks import Tracks, read_tracks
+from training.downstream.bootstrap import Interval
 from training.downstream.datasets.making import DatasetFacts, facts_of
 from training.downstream.embeddings import TOKENS, Kept, Wanted, compute
 from training.downstream.grid import search
 from training.downstream.mlp import MlpSetting
-from training.downstream.probing import Judged, Task, judge, task_of
+from training.downstream.probing import Judged, Task, gain, judge, task_of
 from training.downstream.scores import FamilyScores
 
 Probe = Literal["mlp", "linear"]
@@ -128,6 +129,10 @@ class Options:
         return judge(
             task, self.probe, setting, draws=self.draws, seed=self.seed, device=self.device
         )
+
+    def gain(self, task: Task, one: Judged, other: Judged) -> Interval:
+        """Say by how much one's mAP is above the other's; as `probing.gain`."""
+        return gain(task, one, other, draws=self.draws, seed=self.seed)
 
     def described(self, setting: MlpSetting | None = None) -> str:
         """Say how, in a line."""

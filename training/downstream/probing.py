@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from training.data.labels import Labels
 from training.data.tracks import SPLITS, Tracks
+from training.downstream.bootstrap import Interval
 from training.downstream.linear import probe
 from training.downstream.mlp import Learnt, MlpSetting, learn
-from training.downstream.scores import FamilyScores, family_scores
+from training.downstream.scores import FamilyScores, difference, family_scores
 from training.errors import DataError
 
 PROBES = ("mlp", "linear")
@@ -111,11 +112,13 @@ class Judged:
     ----------
     scores : dict of str to FamilyScores
         On the test split, by family, then all together where there are several.
+    activations : float [test tracks, classes]
     learnt : Learnt or None
         Of an MLP.
     """
 
     scores: dict[str, FamilyScores]
+    activations: NDArray[np.floating]
     learnt: Learnt | None
 
     @property
@@ -174,4 +177,33 @@ def judge(
     scores = family_scores(
         activations, task.targets[test], task.classes, task.groups[test], draws=draws, seed=seed
     )
-    return Judged(scores, learnt)
+    return Judged(scores, activations, learnt)
+
+
+def gain(task: Task, one: Judged, other: Judged, *, draws: int, seed: int) -> Interval:
+    """Say by how much mAP of one probe is above another's, over all classes, on the same draws.
+
+    Parameters
+    ----------
+    task : Task
+        Of either: their test splits are the same.
+    one, other : Judged
+    draws, seed : int
+        Of the bootstrap over groups.
+
+    Raises
+    ------
+    DataError
+        Their test splits differ.
+    """
+    test = task.splits == "test"
+    found = difference(
+        one.activations,
+        other.activations,
+        task.targets[test],
+        task.classes,
+        task.groups[test],
+        draws=draws,
+        seed=seed,
+    )
+    return list(found.values())[-1].mean_average_precision

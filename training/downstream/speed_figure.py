@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,33 +19,13 @@ from training.downstream.bootstrap import Interval
 from training.downstream.embeddings import TOKENS, Wanted
 from training.downstream.evaluation import Data, Options, Page, percent, write_page
 from training.downstream.extraction import extract
-from training.downstream.probing import task_of
+from training.downstream.probing import Task, task_of
+from training.downstream.published import TABLE_5
 from training.downstream.speed import Analysis, measure_speed
+from training.downstream.speed_picture import Point, draw_points
 from training.downstream.systems import EMBEDDING, Audio
-from training.pictures import new_picture, write_picture
 
-
-@dataclass(frozen=True)
-class _Point:
-    """A place in the picture.
-
-    Attributes
-    ----------
-    name : str
-    throughput : float
-        Minutes of audio analysed in a second, by one thread; decoding is not counted.
-    score : Interval or None
-        mAP on the test split; None for a network that was not trained.
-    size : float
-        Parameters, roughly.
-    baseline : bool
-    """
-
-    name: str
-    throughput: float
-    score: Interval | None
-    size: float
-    baseline: bool
+_NONE: Mapping[str, Path] = MappingProxyType({})
 
 
 def draw_speeds(
@@ -53,7 +33,7 @@ def draw_speeds(
     model: Path,
     output: Path,
     *,
-    baselines: Mapping[str, Path] | None = None,
+    baselines: Mapping[str, Path] = _NONE,
     baseline_seconds: float | None = None,
     block: int = 7,
     patchouts: Sequence[str] = PATCHOUTS,
@@ -65,7 +45,7 @@ def draw_speeds(
 
     Speed is that of samples to embedding with one thread, all systems in turns on the same tracks.
     Writes ``figure3.csv``, ``figure3.md``, ``figure3.json`` and ``figure3.png``. The paper gives no
-    numbers for this figure.
+    numbers for this figure, but those of its Table 5 for EffNet-B0.
 
     Parameters
     ----------
@@ -75,9 +55,10 @@ def draw_speeds(
         Model file.
     output : path
         Folder for the results.
-    baselines : mapping of str to path, optional
-        Name -> what `export` made of a baseline's checkpoint. Of one that was not trained, speed
-        alone is shown.
+    baselines : mapping of str to path
+        Name -> what `export` made of a baseline's checkpoint, or what `baselines` wrote. Of one
+        that was not trained, speed is shown, and the paper's mAP where it has one of that name on
+        the same data set and split.
     baseline_seconds : float, optional
         Length of the baselines' segments; default: the model's.
     block : int
@@ -108,55 +89,41 @@ def draw_speeds(
     opened = maest.Model(model, num_threads=1)
     frames = round((baseline_seconds or opened.segment_seconds) * 62.5)
     networks = {
-        name: partial(BaselineSystem, Path(path), name, frames)
-        for name, path in (baselines or {}).items()
-    }
-    analyses: dict[str, Analysis] = {
-        name: partial(_embed, opened, block, name) for name in patchouts
+        name: partial(BaselineSystem, Path(path), name, frames) for name, path in baselines.items()
     }
     made = {name: make() for name, make in networks.items()}
-    analyses |= {name: system.features for name, system in made.items()}
+    analyses: dict[str, Analysis] = {
+        **{name: partial(_embed, opened, block, name) for name in patchouts},
+        **{name: system.analyze for name, system in made.items()},
+    }
     speeds = measure_speed(analyses, _spread(data, timed_tracks), rounds=rounds)
-    points = []
+    size = model.stat().st_size / (1 if opened.precision == "int8" else 4)
+    points, judged = [], {}
     for name in patchouts:
         kept = chosen.embeddings(data, Wanted(model, (block,), name), output)
         task = data.task(kept, [(block, TOKENS)])
-        overall = chosen.judge(task).overall
-        points.append(
-            _Point(
-                name,
-                speeds[name].analysis / 60,
-                overall.mean_average_precision,
-                model.stat().st_size / (1 if opened.precision == "int8" else 4),
-                baseline=False,
-            )
-        )
+        judged[name] = chosen.judge(task)
+        score = judged[name].overall.mean_average_precision
+        points.append(Point(name, speeds[name].analysis / 60, score, size))
+    lost = {name: chosen.gain(task, judged[patchouts[0]], one) for name, one in judged.items()}
     for name, system in made.items():
-        score = None
+        point = Point(name, speeds[name].analysis / 60, None, system.parameters, baseline=True)
         if system.trained:
-            rows = np.arange(len(data.tracks))
-            path = Path((baselines or {})[name])
-            key = f"{name}, {sha256_of(path)}, {frames} frames, half-overlapped"
-            features = extract(
-                networks[name],
-                key,
-                data.tracks,
-                rows,
-                chosen.kept(output),
-                workers=chosen.processes,
-            )
-            of_baseline = task_of(data.tracks, features[EMBEDDING], rows, data.families)
+            key = f"{name}, {sha256_of(Path(baselines[name]))}, {frames} frames, half-overlapped"
+            of_baseline = _baseline_task(data, networks[name], key, chosen, output)
             score = chosen.judge(of_baseline).overall.mean_average_precision
-        points.append(
-            _Point(name, speeds[name].analysis / 60, score, system.parameters, baseline=True)
-        )
-    _draw(points, output)
+            point = replace(point, score=score)
+        elif data.published:
+            found = TABLE_5.get(name, {}).get(data.facts.dataset)
+            point = replace(point, published=found and found[1])
+        points.append(point)
+    draw_points(points, output / "figure3.png")
     rows_shown = [
         {
             "": point.name,
             "minutes of audio a second": f"{point.throughput:.2f}",
             f"times {patchouts[0]}": f"{point.throughput / points[0].throughput:.2f}",
-            "mAP": "not trained" if point.score is None else percent(point.score),
+            "mAP": _cell(point),
         }
         for point in points
     ]
@@ -167,17 +134,46 @@ def draw_speeds(
         "probe": chosen.described(),
         "throughput": "samples to embedding, one thread, segments end to end, the fastest of "
         f"{rounds} rounds on {timed_tracks} tracks, in turns",
+        **({"baselines": f"float32 by ONNX Runtime, {frames} frames at once"} if made else {}),
     }
     extra = {
         "points": [
-            {"name": p.name, "throughput": p.throughput, "mAP": p.score and tuple(p.score)}
+            {
+                "name": p.name,
+                "throughput": p.throughput,
+                "mAP": p.score and tuple(p.score),
+                "mAP in the paper": p.published,
+                "mAP lost": tuple(lost[p.name]) if p.name in lost else None,
+            }
             for p in points
         ]
     }
     title = "mAP in percent against throughput, by patchout (Figure 3)"
     return write_page(
-        output, Page("figure3", title, rows_shown, about, extra, _told(points), picture=True)
+        output, Page("figure3", title, rows_shown, about, extra, _told(points, lost), picture=True)
     )
+
+
+def _cell(point: Point) -> str:
+    if point.score is not None:
+        return percent(point.score)
+    if point.published is not None:
+        return f"{point.published:.1f} in the paper"
+    return "not trained"
+
+
+def _baseline_task(
+    data: Data,
+    make: Callable[[], BaselineSystem],
+    key: str,
+    options: Options,
+    output: Path,
+) -> Task:
+    rows = np.arange(len(data.tracks))
+    features = extract(
+        make, key, data.tracks, rows, options.kept(output), workers=options.processes
+    )
+    return task_of(data.tracks, features[EMBEDDING], rows, data.families)
 
 
 def _embed(model: maest.Model, block: int, patchout: str, audio: Audio) -> object:
@@ -192,76 +188,23 @@ def _spread(data: Data, count: int) -> list[Path]:
     return [data.tracks.folder / name for name in table["path"].take(chosen).to_pylist()]
 
 
-def _told(points: Sequence[_Point]) -> str:
-    """Say in words what the fastest and the slowest give."""
-    scored = [point for point in points if point.score is not None and not point.baseline]
-    first = scored[0]
+def _told(points: Sequence[Point], lost: Mapping[str, Interval]) -> str:
+    """Say in words what each is for its speed, beside the first."""
+    first = points[0]
     sentences = []
-    for point in scored[1:]:
-        if point.score is None or first.score is None:
+    for point in points[1:]:
+        times = f"{point.name} is {point.throughput / first.throughput:.1f} times as fast"
+        if point.name not in lost:
+            sentences.append(f"{times}.")
             continue
-        lost = 100 * (first.score.value - point.score.value)
-        inside = "inside" if point.score.value >= first.score.low else "below"
+        less, low, high = (100 * one for one in lost[point.name])
+        known = "" if low > 0 or high < 0 else ", which is not told apart from none"
         sentences.append(
-            f"{point.name} is {point.throughput / first.throughput:.1f} times as fast as "
-            f"{first.name}, its mAP {abs(lost):.1f} points {'lower' if lost >= 0 else 'higher'} "
-            f"({inside} {first.name}'s interval)."
+            f"{times}, its mAP lower by {less:.1f} points ({low:.1f} to {high:.1f}{known})."
         )
-    return " ".join(sentences)
-
-
-def _draw(points: Sequence[_Point], output: Path) -> None:
-    picture = new_picture(7, 4.5)
-    axis = picture.subplots()
-    for baseline, colour, label in ((False, "tab:blue", "MAEST"), (True, "tab:orange", "baseline")):
-        shown = [point for point in points if point.baseline == baseline]
-        scored = [point for point in shown if point.score is not None]
-        if scored:
-            axis.errorbar(
-                [point.throughput for point in scored],
-                [100 * point.score.value for point in scored if point.score],
-                [
-                    [
-                        100 * (point.score.value - point.score.low)
-                        for point in scored
-                        if point.score
-                    ],
-                    [
-                        100 * (point.score.high - point.score.value)
-                        for point in scored
-                        if point.score
-                    ],
-                ],
-                fmt="-" if not baseline else " ",
-                color=colour,
-                elinewidth=0.5,
-                capsize=2,
-            )
-            sizes = [20 * math.sqrt(point.size / 1e6) for point in scored]
-            axis.scatter(
-                [point.throughput for point in scored],
-                [100 * point.score.value for point in scored if point.score],
-                sizes,
-                color=colour,
-                label=label,
-            )
-        for point in scored:
-            if point.score is not None:
-                place = (point.throughput, 100 * point.score.value)
-                axis.annotate(point.name, place, (5, 5), textcoords="offset points", fontsize=8)
-        for point in shown:
-            if point.score is None:
-                axis.axvline(point.throughput, color=colour, linestyle=":", linewidth=1)
-                axis.annotate(
-                    f"{point.name}, untrained",
-                    (point.throughput, 0.02),
-                    xycoords=("data", "axes fraction"),
-                    rotation=90,
-                    fontsize=8,
-                )
-    axis.set_xlabel("minutes of audio analysed in a second, one thread")
-    axis.set_ylabel("mAP, percent")
-    axis.set_xlim(left=0)
-    axis.grid(alpha=0.3)
-    axis.legend(title="area: square root of parameters")
-    write_picture(picture, output / "figure3.png")
+    return (
+        f"Beside {first.name}, with 95 % intervals of the differences on the same draws: "
+        f"{' '.join(sentences)}"
+        if sentences
+        else ""
+    )
