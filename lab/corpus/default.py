@@ -30,6 +30,7 @@ from lab.corpus.sources import write_sources
 from lab.corpus.teacher import TAGGERS, Teacher
 from training.data.report import Report
 from training.errors import DataError
+from training.orphans import end_with_parent
 
 _FORMAT = 1
 _LEAST_ACTIVATION = 0.005
@@ -171,7 +172,7 @@ def _in_this_process(jobs: Sequence[_Job], setting: _Setting) -> Iterator[_Made]
 
 
 def _in_processes(jobs: Sequence[_Job], setting: _Setting, workers: int) -> Iterator[_Made]:
-    with ProcessPoolExecutor(workers, get_context("spawn"), _alone) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool:
         try:
             for done in as_completed([pool.submit(_make, job, setting) for job in jobs]):
                 yield done.result()
@@ -181,6 +182,11 @@ def _in_processes(jobs: Sequence[_Job], setting: _Setting, workers: int) -> Iter
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    end_with_parent()
+    _alone()
 
 
 def _alone() -> None:

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from training.downstream.grid import PAPER, search
 from training.downstream.linear import probe
 from training.downstream.mlp import MlpSetting, learn
-from training.downstream.probing import Task, judge
+from training.downstream.probing import Task, gain, judge
 from training.errors import ConfigError, DataError
 from training.recipe.schedule import learning_rate
 
@@ -101,6 +101,11 @@ def test_scores_are_those_of_scikit_learn_and_come_again_from_the_seed() -> None
     assert linear.overall.roc_auc.value == pytest.approx(
         roc_auc_score(truth, expected, average="macro")
     )
+    more = gain(task, judged, linear, draws=50, seed=3)
+    ours, theirs = (one.overall.mean_average_precision.value for one in (judged, linear))
+    assert more.value == pytest.approx(ours - theirs)
+    assert more.low < more.value < more.high
+    assert gain(task, linear, linear, draws=50, seed=3) == (0, 0, 0)
     with pytest.raises(DataError, match="wanted: mlp, linear"):
         judge(task, "forest", setting)
 

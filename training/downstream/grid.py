@@ -22,6 +22,7 @@ from training.data.locking import sole_writer
 from training.downstream.mlp import MlpSetting, learn
 from training.downstream.probing import Task
 from training.errors import DataError
+from training.orphans import end_with_parent
 
 PAPER: Mapping[str, Sequence[float]] = MappingProxyType(
     {
@@ -139,7 +140,8 @@ def _in_processes(
 ) -> None:
     with written_whole(kept) as place, place.open("wb") as file:
         np.savez(file, features=task.features, targets=task.targets, splits=task.splits)
-    with ProcessPoolExecutor(min(workers, len(waiting)), get_context("spawn")) as pool:
+    count = min(workers, len(waiting))
+    with ProcessPoolExecutor(count, get_context("spawn"), end_with_parent) as pool:
         try:
             jobs = [
                 pool.submit(_try_one, kept, setting, seed, place)
