@@ -37,7 +37,7 @@ _LEAST_ACTIVATION = 0.005
 _SILENT = 1e-3
 
 
-_Job = Produced | Recipe
+Job = Produced | Recipe
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def make_default_corpus(
         Path(folder).absolute(), Path(cache) if cache is not None else default_cache(), seed
     )
     setting.folder.mkdir(parents=True, exist_ok=True)
-    jobs: list[_Job] = []
+    jobs: list[Job] = []
     if produced:
         Teacher(setting.cache)  # fetched here, before the workers all want it
         jobs += plan_produced(_produced_tracks(setting.cache), excerpts=excerpts, seed=seed)
@@ -120,12 +120,7 @@ def make_default_corpus(
         style_tracks=style_tracks,
         tunes_of_a_kind=tunes_of_a_kind,
     )
-    if most_tracks is not None:
-        jobs = _sample(jobs, most_tracks)
-    if most_learnt is not None:
-        jobs = [job for job in jobs if job.split == "test"] + _sample(
-            [job for job in jobs if job.split != "test"], most_learnt
-        )
+    jobs = choose(jobs, most_tracks=most_tracks, most_learnt=most_learnt)
     report = Report()
     rows: list[Row] = []
     for made, refused in _work(jobs, setting, workers):
@@ -143,7 +138,19 @@ def make_default_corpus(
     return report
 
 
-def _sample(jobs: Sequence[_Job], most: int) -> list[_Job]:
+def choose(
+    jobs: Sequence[Job], *, most_tracks: int | None = None, most_learnt: int | None = None
+) -> list[Job]:
+    """Choose what to make, as `make_default_corpus` has it."""
+    if most_tracks is not None:
+        jobs = _sample(jobs, most_tracks)
+    if most_learnt is None:
+        return list(jobs)
+    learnt = [job for job in jobs if job.split != "test"]
+    return [job for job in jobs if job.split == "test"] + _sample(learnt, most_learnt)
+
+
+def _sample(jobs: Sequence[Job], most: int) -> list[Job]:
     return list(jobs[:: max(1, math.ceil(len(jobs) / most))])
 
 
@@ -157,12 +164,12 @@ def _produced_tracks(cache: Path) -> list[ProducedTrack]:
 _Made = tuple[list[Row], tuple[str, str] | None]
 
 
-def _work(jobs: Sequence[_Job], setting: _Setting, workers: int) -> Iterator[_Made]:
+def _work(jobs: Sequence[Job], setting: _Setting, workers: int) -> Iterator[_Made]:
     work = _in_this_process if workers == 1 else partial(_in_processes, workers=workers)
     yield from tracked(work(jobs, setting), "tracks", total=len(jobs))
 
 
-def _in_this_process(jobs: Sequence[_Job], setting: _Setting) -> Iterator[_Made]:
+def _in_this_process(jobs: Sequence[Job], setting: _Setting) -> Iterator[_Made]:
     found = torch.get_num_threads()
     _alone()
     try:
@@ -171,7 +178,7 @@ def _in_this_process(jobs: Sequence[_Job], setting: _Setting) -> Iterator[_Made]
         torch.set_num_threads(found)
 
 
-def _in_processes(jobs: Sequence[_Job], setting: _Setting, workers: int) -> Iterator[_Made]:
+def _in_processes(jobs: Sequence[Job], setting: _Setting, workers: int) -> Iterator[_Made]:
     with ProcessPoolExecutor(workers, get_context("spawn"), _begin) as pool:
         try:
             for done in as_completed([pool.submit(_make, job, setting) for job in jobs]):
@@ -204,7 +211,7 @@ def _teacher(cache: Path) -> Teacher:
     return Teacher(cache)
 
 
-def _make(job: _Job, setting: _Setting) -> _Made:
+def _make(job: Job, setting: _Setting) -> _Made:
     """Make a job's tracks, unless its record says that they are there."""
     wanted = {"format": _FORMAT, "seed": setting.seed, **asdict(job)}
     wanted.pop("path", None)  # the cache may lie elsewhere next time
@@ -259,7 +266,7 @@ def _hear(job: Produced, setting: _Setting) -> Iterator[dict[str, Any]]:
         }
 
 
-def _row(item: dict[str, Any], job: _Job) -> Row:
+def _row(item: dict[str, Any], job: Job) -> Row:
     path = Path(item["path"])
     return Row(
         path=path,

@@ -16,6 +16,7 @@ from lab.corpus import default, sources
 from lab.corpus.fluidsynth import TEST_FONT, TRAINING_FONTS
 from lab.corpus.plans import plan_produced
 from lab.corpus.produced_music import MusicPackage, ProducedTrack
+from lab.corpus.rendered import Recipe
 from musicnn_fixtures import make_musicnn
 from rendering_fixtures import make_fonts, make_programs
 from training.data.table import make_table
@@ -47,6 +48,17 @@ def test_artists_are_dealt_out_whole_and_the_largest_are_for_training() -> None:
     assert 0.1 <= minutes["validation"] / total <= 0.17
     assert plan_produced(tracks, excerpts=12, seed=0) == jobs
     assert plan_produced(tracks, excerpts=12, seed=1) != jobs
+
+
+def test_the_test_split_is_whole_and_first_beside_a_sample_of_the_rest() -> None:
+    splits = [("train", "train", "test", "validation")[number % 4] for number in range(80)]
+    jobs = [Recipe("style", f"s{n}", 0, f"style/s{n}", split) for n, split in enumerate(splits)]
+    assert default.choose(jobs) == jobs
+    assert default.choose(jobs, most_tracks=10) == jobs[::8]
+    chosen = default.choose(jobs, most_learnt=15)
+    assert chosen[:20] == [job for job in jobs if job.split == "test"]
+    assert len(chosen) == 20 + 15
+    assert {job.split for job in chosen[20:]} == {"train", "validation"}
 
 
 @pytest.mark.slow
