@@ -2,109 +2,123 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <vector>
 
+#include "arena.h"
+#include "attention_kernels.h"
 #include "error.h"
+#include "float_attention_kernels.h"
 
 namespace maest {
 namespace {
 
 int rounded_up(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
 
-// Memory that is handed out in pieces, each aligned for the kernels; not cleared.
-class Arena {
- public:
-  explicit Arena(std::size_t bytes)
-      : memory_(static_cast<std::byte*>(std::aligned_alloc(kPackAlignment, padded(bytes)))) {
-    if (!memory_) throw std::bad_alloc();
-  }
+// What the two kinds of kernels differ in, for the function below.
+struct Integers {
+  using Head = PackedHead;
+  static constexpr int kQueriesPerBlock = kQueryBlock;
+  // Queries that a thread takes at once: few enough that many threads share a head.
+  static constexpr int kQueriesAtOnce = 8 * kQueryBlock;
 
-  template <typename T>
-  static std::size_t bytes(std::size_t count) {
-    return padded(count * sizeof(T));
-  }
-
-  template <typename T>
-  T* take(std::size_t count) {
-    T* const taken = reinterpret_cast<T*>(memory_.get() + used_);
-    used_ += bytes<T>(count);
-    return taken;
-  }
-
- private:
-  static std::size_t padded(std::size_t bytes) {
-    return (bytes + kPackAlignment - 1) / kPackAlignment * kPackAlignment;
-  }
-
-  struct Free {
-    void operator()(std::byte* memory) const { std::free(memory); }
-  };
-  std::unique_ptr<std::byte, Free> memory_;
-  std::size_t used_ = 0;
-};
-
-struct HeadSizes {
-  explicit HeadSizes(const AttentionShape& shape)
-      : tokens(shape.keys),
-        padded_tokens(rounded_up(shape.keys, kKeyPanel)),
-        size(shape.head_size),
-        depth(rounded_up(shape.head_size, 4)),
-        width(rounded_up(shape.head_size, kKeyPanel)) {}
-
-  std::size_t key_bytes() const { return static_cast<std::size_t>(padded_tokens) * depth; }
-  std::size_t value_bytes() const { return static_cast<std::size_t>(padded_tokens) * width; }
-  std::size_t bytes() const {
-    return Arena::bytes<std::int8_t>(key_bytes()) + Arena::bytes<std::int8_t>(value_bytes()) +
-           3 * Arena::bytes<float>(padded_tokens) + 2 * Arena::bytes<float>(width);
-  }
-
-  PackedHead take_from(Arena& arena) const {
-    PackedHead head{};
-    head.tokens = tokens;
-    head.padded_tokens = padded_tokens;
-    head.size = size;
-    head.depth = depth;
-    head.width = width;
-    head.keys = arena.take<std::int8_t>(key_bytes());
-    head.key_start = arena.take<std::int32_t>(padded_tokens);
-    head.key_scale = arena.take<float>(padded_tokens);
-    head.key_offset = arena.take<float>(padded_tokens);
-    head.values = arena.take<std::int8_t>(value_bytes());
-    head.value_scale = arena.take<float>(width);
-    head.value_mean = arena.take<float>(width);
+  static Head sizes(const AttentionShape& shape) {
+    Head head{};
+    head.tokens = shape.keys;
+    head.padded_tokens = rounded_up(shape.keys, kKeyPanel);
+    head.size = shape.head_size;
+    head.depth = rounded_up(shape.head_size, 4);
+    head.width = rounded_up(shape.head_size, kKeyPanel);
     return head;
   }
 
-  int tokens, padded_tokens, size, depth, width;
+  static std::size_t key_bytes(const Head& head) {
+    return static_cast<std::size_t>(head.padded_tokens) * head.depth;
+  }
+  static std::size_t value_bytes(const Head& head) {
+    return static_cast<std::size_t>(head.padded_tokens) * head.width;
+  }
+
+  static std::size_t bytes(const Head& head) {
+    return Arena::bytes<std::int8_t>(key_bytes(head)) +
+           Arena::bytes<std::int8_t>(value_bytes(head)) +
+           3 * Arena::bytes<float>(head.padded_tokens) + 2 * Arena::bytes<float>(head.width);
+  }
+
+  static void take(Arena& arena, Head& head) {
+    head.keys = arena.take<std::int8_t>(key_bytes(head));
+    head.key_start = arena.take<std::int32_t>(head.padded_tokens);
+    head.key_scale = arena.take<float>(head.padded_tokens);
+    head.key_offset = arena.take<float>(head.padded_tokens);
+    head.values = arena.take<std::int8_t>(value_bytes(head));
+    head.value_scale = arena.take<float>(head.width);
+    head.value_mean = arena.take<float>(head.width);
+  }
+
+  void pack(TokenRows keys, TokenRows values, Head& head) const {
+    kernels.pack_keys(keys, head);
+    kernels.pack_values(values, head);
+  }
+
+  // Calls work(scratch) with what a thread needs.
+  template <typename Work>
+  static void with_scratch(const Head& head, const Work& work) {
+    const auto query_bytes = static_cast<std::size_t>(kQueryBlock) * head.depth;
+    const auto sums = static_cast<std::size_t>(kQueryBlock) * head.width;
+    Arena own(Arena::bytes<std::uint8_t>(query_bytes) + Arena::bytes<float>(sums));
+    work(AttentionScratch{own.take<std::uint8_t>(query_bytes), own.take<float>(sums)});
+  }
+
+  const AttentionKernels& kernels;
 };
 
-// Queries that a thread takes at once: few enough that many threads share a head.
-constexpr int kQueriesAtOnce = 8 * kQueryBlock;
+struct Floats {
+  using Head = FloatHead;
+  static constexpr int kQueriesPerBlock = kFloatQueryBlock;
+  static constexpr int kQueriesAtOnce = 4 * kFloatQueryBlock;
 
-}  // namespace
+  static Head sizes(const AttentionShape& shape) {
+    Head head{};
+    head.tokens = shape.keys;
+    head.padded_tokens = rounded_up(shape.keys, kFloatPanel);
+    head.size = shape.head_size;
+    head.width = rounded_up(shape.head_size, kFloatPanel);
+    return head;
+  }
 
-bool has_attention_kernels(Isa isa) {
-#if defined(__x86_64__)
-  return isa == Isa::kAvx512Vnni && cpu_can_run(isa);
-#else
-  (void)isa;
-  return false;
-#endif
-}
+  static std::size_t bytes(const Head& head) {
+    const auto tokens = static_cast<std::size_t>(head.padded_tokens);
+    return Arena::bytes<float>(tokens * head.size) + Arena::bytes<float>(tokens * head.width);
+  }
 
-void quantized_attention(const AttentionShape& shape, AttentionInput query, AttentionInput key,
-                         AttentionInput value, float* output, const ForEach& for_each) {
-#if defined(__x86_64__)
-  require_runnable(Isa::kAvx512Vnni);
-  const AttentionKernels& kernels = attention_kernels_avx512vnni;
-  const HeadSizes sizes(shape);
+  static void take(Arena& arena, Head& head) {
+    const auto tokens = static_cast<std::size_t>(head.padded_tokens);
+    head.keys = arena.take<float>(tokens * head.size);
+    head.values = arena.take<float>(tokens * head.width);
+  }
+
+  void pack(TokenRows keys, TokenRows values, Head& head) const {
+    kernels.pack(keys, values, head);
+  }
+
+  template <typename Work>
+  static void with_scratch(const Head& head, const Work& work) {
+    const auto queries = static_cast<std::size_t>(kFloatQueryBlock) * head.size;
+    const auto sums = static_cast<std::size_t>(kFloatQueryBlock) * head.width;
+    Arena own(Arena::bytes<float>(queries) + Arena::bytes<float>(sums));
+    work(FloatAttentionScratch{own.take<float>(queries), own.take<float>(sums)});
+  }
+
+  const FloatAttentionKernels& kernels;
+};
+
+template <typename Kind>
+void attend(const Kind& kind, const AttentionShape& shape, AttentionInput query, AttentionInput key,
+            AttentionInput value, float* output, const ForEach& for_each) {
+  const typename Kind::Head sizes = Kind::sizes(shape);
   const auto heads = static_cast<std::size_t>(shape.batch) * shape.heads;
-  Arena arena(heads * sizes.bytes());
-  std::vector<PackedHead> packed(heads);
-  for (PackedHead& head : packed) head = sizes.take_from(arena);
+  Arena arena(heads * Kind::bytes(sizes));
+  std::vector<typename Kind::Head> packed(heads, sizes);
+  for (typename Kind::Head& head : packed) Kind::take(arena, head);
   // The first value of a token of head `number`, counted over all of the batch.
   const auto rows = [&](AttentionInput input, int tokens, std::size_t number, int token) {
     const std::size_t at = number / shape.heads * tokens + token;
@@ -112,32 +126,57 @@ void quantized_attention(const AttentionShape& shape, AttentionInput query, Atte
                      input.stride};
   };
   for_each(heads, [&](std::size_t number) {
-    kernels.pack_keys(rows(key, shape.keys, number, 0), packed[number]);
-    kernels.pack_values(rows(value, shape.keys, number, 0), packed[number]);
+    kind.pack(rows(key, shape.keys, number, 0), rows(value, shape.keys, number, 0), packed[number]);
   });
   const auto pieces =
-      static_cast<std::size_t>((shape.queries + kQueriesAtOnce - 1) / kQueriesAtOnce);
+      static_cast<std::size_t>((shape.queries + Kind::kQueriesAtOnce - 1) / Kind::kQueriesAtOnce);
   const std::size_t output_stride = static_cast<std::size_t>(shape.heads) * shape.head_size;
   for_each(heads * pieces, [&](std::size_t work) {
     const std::size_t number = work / pieces;
-    const PackedHead& head = packed[number];
-    const auto query_bytes = static_cast<std::size_t>(kQueryBlock) * head.depth;
-    const auto sums = static_cast<std::size_t>(kQueryBlock) * head.width;
-    Arena own(Arena::bytes<std::uint8_t>(query_bytes) + Arena::bytes<float>(sums));
-    const AttentionScratch scratch{own.take<std::uint8_t>(query_bytes), own.take<float>(sums)};
-    const int begin = static_cast<int>(work % pieces) * kQueriesAtOnce;
-    const int end = std::min(begin + kQueriesAtOnce, shape.queries);
-    for (int at = begin; at < end; at += kQueryBlock) {
-      const std::size_t token = number / shape.heads * shape.queries + at;
-      kernels.attend(
-          head, rows(query, shape.queries, number, at), std::min(kQueryBlock, end - at), scratch,
-          output + token * output_stride + number % shape.heads * shape.head_size, output_stride);
-    }
+    const typename Kind::Head& head = packed[number];
+    Kind::with_scratch(head, [&](const auto& scratch) {
+      const int begin = static_cast<int>(work % pieces) * Kind::kQueriesAtOnce;
+      const int end = std::min(begin + Kind::kQueriesAtOnce, shape.queries);
+      for (int at = begin; at < end; at += Kind::kQueriesPerBlock) {
+        const std::size_t token = number / shape.heads * shape.queries + at;
+        kind.kernels.attend(head, rows(query, shape.queries, number, at),
+                            std::min(Kind::kQueriesPerBlock, end - at), scratch,
+                            output + token * output_stride + number % shape.heads * shape.head_size,
+                            output_stride);
+      }
+    });
   });
+}
+
+}  // namespace
+
+AttentionKind attention_kind(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx512Vnni) return AttentionKind::kIntegers;
+  if (isa == Isa::kAvx2) return AttentionKind::kFloat;
+#else
+  (void)isa;
+#endif
+  return AttentionKind::kNone;
+}
+
+void attention(Isa isa, const AttentionShape& shape, AttentionInput query, AttentionInput key,
+               AttentionInput value, float* output, const ForEach& for_each) {
+  require_runnable(isa);
+#if defined(__x86_64__)
+  if (attention_kind(isa) == AttentionKind::kIntegers) {
+    attend(Integers{attention_kernels_avx512vnni}, shape, query, key, value, output, for_each);
+    return;
+  }
+  if (attention_kind(isa) == AttentionKind::kFloat) {
+    attend(Floats{float_attention_kernels_avx2}, shape, query, key, value, output, for_each);
+    return;
+  }
 #else
   (void)shape, (void)query, (void)key, (void)value, (void)output, (void)for_each;
-  throw InvalidArgument("attention in 8-bit integers needs an x86-64 CPU with AVX-512 and VNNI");
 #endif
+  throw InvalidArgument(message("there are no kernels of attention for '", isa_name(isa),
+                                "'; wanted is 'avx2' or 'avx512vnni'"));
 }
 
 }  // namespace maest

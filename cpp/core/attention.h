@@ -1,5 +1,6 @@
-// Attention of several heads in 8-bit integers: queries, keys and values in float32 in, the mixed
-// values in float32 out. What is approximated, and why, is said in attention_kernels.h.
+// Attention of several heads: queries, keys and values in float32 in, the mixed values in float32
+// out. In 8-bit integers where the CPU is fast at them (what is approximated, and why, is said in
+// attention_kernels.h), else in float32 (float_attention_kernels.h).
 #pragma once
 
 #include <cstddef>
@@ -28,13 +29,16 @@ struct AttentionInput {
 using ForEach =
     std::function<void(std::size_t count, const std::function<void(std::size_t)>& work)>;
 
-// Whether there are kernels for `isa`: AVX-512 with VNNI has them.
-bool has_attention_kernels(Isa isa);
+// What the kernels for `isa` compute in.
+enum class AttentionKind { kNone, kFloat, kIntegers };
+
+// AVX-512 with VNNI has integers, AVX2 has float32. With AVX-512 alone ONNX Runtime's own is taken.
+AttentionKind attention_kind(Isa isa);
 
 // Writes softmax(query * key / sqrt(head_size)) * value to output
-// [batch, queries, heads * head_size]. A result does not depend on the number of threads. Throws
-// InvalidArgument if this CPU has no kernels.
-void quantized_attention(const AttentionShape& shape, AttentionInput query, AttentionInput key,
-                         AttentionInput value, float* output, const ForEach& for_each);
+// [batch, queries, heads * head_size], with the kernels for `isa`. A result does not depend on the
+// number of threads. Throws InvalidArgument if there are none, or this CPU cannot run them.
+void attention(Isa isa, const AttentionShape& shape, AttentionInput query, AttentionInput key,
+               AttentionInput value, float* output, const ForEach& for_each);
 
 }  // namespace maest

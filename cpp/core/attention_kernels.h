@@ -17,7 +17,6 @@ inline constexpr int kKeyPanel = 64;       // keys, or channels, that one tile i
 inline constexpr int kKeyBlock = 128;      // keys whose weights share a scale
 inline constexpr int kQueryTile = 6;       // queries of one tile
 inline constexpr int kQueryBlock = 24;     // queries that a block of keys is kept at hand for
-inline constexpr int kPackAlignment = 64;  // bytes
 
 // Rows of float32, one per token; `stride` is from token to token, in values.
 struct TokenRows {
@@ -25,7 +24,7 @@ struct TokenRows {
   std::size_t stride;
 };
 
-// One head's keys and values; the memory is the caller's.
+// One head's keys and values; the memory is the caller's, aligned to 64 bytes.
 struct PackedHead {
   int tokens;               // keys
   int padded_tokens;        // the next multiple of kKeyPanel
@@ -41,7 +40,7 @@ struct PackedHead {
   float* value_mean;        // [width]
 };
 
-// Scratch memory of one thread.
+// Scratch memory of one thread, aligned likewise.
 struct AttentionScratch {
   std::uint8_t* queries;  // [kQueryBlock][depth]
   float* sums;            // [kQueryBlock][width]: of weighted values

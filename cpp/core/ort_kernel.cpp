@@ -26,6 +26,15 @@ float kernel_float_attribute(const OrtKernelInfo* info, const char* name) {
   return value;
 }
 
+float kernel_float_attribute(const OrtKernelInfo* info, const char* name, float otherwise) {
+  const OrtApi& api = ort_api();
+  float value = 0.0F;
+  OrtStatus* const missing = api.KernelInfoGetAttribute_float(info, name, &value);
+  if (missing == nullptr) return value;
+  api.ReleaseStatus(missing);
+  return otherwise;
+}
+
 KernelInput kernel_input(const OrtKernelContext* context, std::size_t index) {
   const OrtApi& api = ort_api();
   const OrtValue* value = nullptr;

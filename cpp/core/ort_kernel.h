@@ -25,6 +25,8 @@ struct KernelInput {
 // All throw `ModelError` when ONNX Runtime refuses.
 std::int64_t kernel_attribute(const OrtKernelInfo* info, const char* name);
 float kernel_float_attribute(const OrtKernelInfo* info, const char* name);
+// The same, or `otherwise` where there is no such attribute.
+float kernel_float_attribute(const OrtKernelInfo* info, const char* name, float otherwise);
 KernelInput kernel_input(const OrtKernelContext* context, std::size_t index);
 void* kernel_output_data(OrtKernelContext* context, std::size_t index,
                          const std::vector<std::int64_t>& shape);

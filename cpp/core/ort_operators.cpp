@@ -30,11 +30,13 @@ class QuantizedAttention {
   static constexpr const char* kName = "QuantizedAttention";
   static constexpr std::array kInputs{kOrtTensorFloat, kOrtTensorFloat};
   static constexpr std::array kOutputs{kOrtTensorFloat};
-  static bool usable(Isa isa) { return has_attention_kernels(isa); }
+  static bool usable(Isa isa) { return attention_kind(isa) != AttentionKind::kNone; }
   static Isa kernel_isa(Isa isa) { return isa; }
 
   explicit QuantizedAttention(const OrtKernelInfo* info)
-      : heads_(kernel_attribute(info, "heads")), dim_(kernel_attribute(info, "dim")) {
+      : heads_(kernel_attribute(info, "heads")),
+        dim_(kernel_attribute(info, "dim")),
+        isa_(default_isa()) {
     if (heads_ < 1 || dim_ < 1 || dim_ > kMost || dim_ % heads_ != 0) {
       throw ModelError(message(kName, " has ", heads_, " heads and dim ", dim_,
                                "; wanted is a dim that the heads divide"));
@@ -57,11 +59,11 @@ class QuantizedAttention {
     auto* const output = kernel_output<float>(context, 0, {query.shape[0], query.shape[1], dim_});
     const auto stride = static_cast<std::size_t>(key_value.shape[2]);
     const float* const values = key_value.as<float>() + stride - static_cast<std::size_t>(dim_);
-    quantized_attention(shape, {query.as<float>(), static_cast<std::size_t>(query.shape[2])},
-                        {values - dim_, stride}, {values, stride}, output,
-                        [context](std::size_t count, const std::function<void(std::size_t)>& work) {
-                          kernel_for_each(context, count, work);
-                        });
+    attention(isa_, shape, {query.as<float>(), static_cast<std::size_t>(query.shape[2])},
+              {values - dim_, stride}, {values, stride}, output,
+              [context](std::size_t count, const std::function<void(std::size_t)>& work) {
+                kernel_for_each(context, count, work);
+              });
   }
 
  private:
@@ -78,6 +80,7 @@ class QuantizedAttention {
 
   std::int64_t heads_;
   std::int64_t dim_;
+  Isa isa_;
 };
 
 // Takes values [..., columns] and a bias [columns].

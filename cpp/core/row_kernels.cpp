@@ -14,6 +14,8 @@ const RowKernels* row_kernels(Isa isa) {
   return nullptr;
 }
 
-float row_levels(Isa isa) { return isa == Isa::kAvx512Vnni ? 255.0F : 127.0F; }
+float row_levels(Isa isa, float without_vnni) {
+  return isa == Isa::kAvx512Vnni ? kMostLevels : without_vnni;
+}
 
 }  // namespace maest

@@ -47,9 +47,14 @@ struct RowKernels {
 // Null where there are none.
 const RowKernels* row_kernels(Isa isa);
 
+inline constexpr float kMostLevels = 255.0F;
+
+// What suits any matrix without VNNI: 2 * 127 * 127 fits into 16 bits.
+inline constexpr float kSafeLevels = 127.0F;
+
 // The largest integer of a row. With VNNI products are summed up exactly. Without, ONNX Runtime
-// adds two products in saturating 16 bits: 2 * 127 * 127 fits there, 2 * 255 * 127 does not.
-float row_levels(Isa isa);
+// adds two products in saturating 16 bits: a model file says what its matrix leaves room for.
+float row_levels(Isa isa, float without_vnni);
 
 // One per instruction set; only row_kernels() may use them.
 extern const RowKernels row_kernels_avx2;

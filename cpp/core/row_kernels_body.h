@@ -42,9 +42,24 @@ static MAEST_INLINE void store_part(float* to, std::size_t count, Lanes values) 
   }
 }
 
+// Whole numbers from 0 to 255 as bytes. For AVX2 it is spelled out, since GCC 12 takes vectors of
+// eight integers apart.
+static MAEST_INLINE ByteLanes bytes_of(Lanes values) {
+#if defined(__AVX2__) && MAEST_LANES == 8
+  const __m256i integers = _mm256_cvttps_epi32((__m256)values);
+  const __m128i words =
+      _mm_packs_epi32(_mm256_castsi256_si128(integers), _mm256_extracti128_si256(integers, 1));
+  const __m128i bytes = _mm_packus_epi16(words, words);
+  ByteLanes low;
+  __builtin_memcpy(&low, &bytes, sizeof(low));
+  return low;
+#else
+  return __builtin_convertvector(__builtin_convertvector(values, IntLanes), ByteLanes);
+#endif
+}
+
 static MAEST_INLINE void store_bytes(std::uint8_t* to, std::size_t count, Lanes values) {
-  const ByteLanes bytes =
-      __builtin_convertvector(__builtin_convertvector(values, IntLanes), ByteLanes);
+  const ByteLanes bytes = bytes_of(values);
   if (count == kWhole) {
     __builtin_memcpy(to, &bytes, kWhole);
   } else {

@@ -5,10 +5,18 @@
 
 namespace maest {
 
-RowOperator::RowOperator(const char* name)
-    : kernels_(row_kernels(default_isa())), name_(name), levels_(row_levels(default_isa())) {
+RowOperator::RowOperator(const char* name, float levels)
+    : kernels_(row_kernels(default_isa())),
+      name_(name),
+      levels_(row_levels(default_isa(), levels)) {
   if (kernels_ == nullptr) throw ModelError(message(name, ": no kernels for this CPU"));
+  if (!(levels >= 1.0F && levels <= kMostLevels)) {
+    throw ModelError(message(name, " has ", levels, " levels; wanted are 1 to ", kMostLevels));
+  }
 }
+
+RowOperator::RowOperator(const char* name, const OrtKernelInfo* info)
+    : RowOperator(name, kernel_float_attribute(info, "levels", kSafeLevels)) {}
 
 RowOperator::Rows RowOperator::rows_of(const KernelInput& input) const {
   if (input.shape.empty() || input.shape.back() == 0) {
@@ -67,7 +75,7 @@ void QuantizeRows::compute(OrtKernelContext* context) const {
 }
 
 NormQuantizeRows::NormQuantizeRows(const OrtKernelInfo* info)
-    : RowOperator(kName), epsilon_(kernel_float_attribute(info, "epsilon")) {}
+    : RowOperator(kName, info), epsilon_(kernel_float_attribute(info, "epsilon")) {}
 
 void NormQuantizeRows::compute(OrtKernelContext* context) const {
   const KernelInput input = kernel_input(context, 0);
@@ -119,7 +127,7 @@ void AddRows::compute(OrtKernelContext* context) const {
 }
 
 AddNormQuantizeRows::AddNormQuantizeRows(const OrtKernelInfo* info)
-    : RowOperator(kName), epsilon_(kernel_float_attribute(info, "epsilon")) {}
+    : RowOperator(kName, info), epsilon_(kernel_float_attribute(info, "epsilon")) {}
 
 void AddNormQuantizeRows::compute(OrtKernelContext* context) const {
   const KernelInput input = kernel_input(context, 0);

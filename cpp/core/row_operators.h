@@ -23,7 +23,9 @@ class RowOperator {
   static Isa kernel_isa(Isa isa) { return isa; }
 
  protected:
-  explicit RowOperator(const char* name);
+  // Those that give integers read how many levels these may have.
+  explicit RowOperator(const char* name) : RowOperator(name, kSafeLevels) {}
+  RowOperator(const char* name, const OrtKernelInfo* info);
 
   // Rows of `columns` values each: all sizes of a tensor but the last.
   struct Rows {
@@ -64,6 +66,8 @@ class RowOperator {
   const RowKernels* kernels_;
 
  private:
+  RowOperator(const char* name, float levels);
+
   const char* name_;
   float levels_;
 };
@@ -75,7 +79,7 @@ class QuantizeRows : public RowOperator {
   static constexpr std::array kInputs{kOrtTensorFloat};
   static constexpr std::array kOutputs{kOrtTensorUint8, kOrtTensorFloat};
 
-  explicit QuantizeRows(const OrtKernelInfo*) : RowOperator(kName) {}
+  explicit QuantizeRows(const OrtKernelInfo* info) : RowOperator(kName, info) {}
   void compute(OrtKernelContext* context) const;
 };
 
@@ -139,7 +143,7 @@ class GeluQuantizeRows : public RowOperator {
   static constexpr std::array kInputs{kOrtTensorInt32, kOrtTensorFloat, kOrtTensorFloat};
   static constexpr std::array kOutputs{kOrtTensorUint8, kOrtTensorFloat};
 
-  explicit GeluQuantizeRows(const OrtKernelInfo*) : RowOperator(kName) {}
+  explicit GeluQuantizeRows(const OrtKernelInfo* info) : RowOperator(kName, info) {}
   void compute(OrtKernelContext* context) const;
 };
 

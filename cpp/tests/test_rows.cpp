@@ -25,7 +25,7 @@ std::vector<float> normal(std::size_t count, float mean = 0.0F) {
   return values;
 }
 
-// All kernels of this CPU, with the largest integer of each.
+// All kernels of this CPU, with largest integers that a row may have.
 template <typename Check>
 void for_each_kernels(const Check& check) {
   bool any = false;
@@ -34,7 +34,9 @@ void for_each_kernels(const Check& check) {
     if (kernels == nullptr) continue;
     any = true;
     SCOPED_TRACE(maest::isa_name(isa));
-    check(*kernels, maest::row_levels(isa));
+    for (const float levels : {maest::kSafeLevels, 180.0F, maest::kMostLevels}) {
+      check(*kernels, levels);
+    }
   }
   if (!any) GTEST_SKIP() << "no kernels for this CPU";
 }
@@ -144,8 +146,9 @@ TEST(Rows, products_are_those_of_the_values) {
 }
 
 TEST(Rows, sums_of_two_products_fit_into_sixteen_bits_without_vnni) {
+  EXPECT_LE(2 * maest::kSafeLevels * 127, std::numeric_limits<std::int16_t>::max());
   for (const Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512}) {
-    EXPECT_LE(2 * maest::row_levels(isa) * 127, std::numeric_limits<std::int16_t>::max());
+    EXPECT_EQ(maest::row_levels(isa, 180.0F), 180.0F);
   }
-  EXPECT_EQ(maest::row_levels(Isa::kAvx512Vnni), 255.0F);
+  EXPECT_EQ(maest::row_levels(Isa::kAvx512Vnni, 180.0F), maest::kMostLevels);
 }
