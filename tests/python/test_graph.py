@@ -16,8 +16,11 @@ from essentia_maest.making.checkpoints.ast_naming import AstSettings, weights_fr
 from essentia_maest.making.checkpoints.checkpoint import Tensors
 from essentia_maest.making.checkpoints.maest_naming import weights_from_maest
 from essentia_maest.making.graph import build_model
-from essentia_maest.making.graph_quantization import LARGEST_VALUE, quantize_columns
-from essentia_maest.making.row_functions import LEVELS
+from essentia_maest.making.graph_quantization import (
+    LARGEST_VALUE,
+    quantize_columns,
+    row_levels,
+)
 from essentia_maest.making.weights import random_weights
 from reference_models import (
     ast_from_maest,
@@ -280,7 +283,7 @@ def test_int8_layers_are_exact_on_every_machine(offset, outlier):
         model.graph.output.append(helper.make_tensor_value_info(name, element, None))
     patches, kept = random_input(1)
     integers, ranges, qkv, tokens = run(session_of(model), (patches, kept), 1, 0, names)
-    assert integers.max() == LEVELS
+    assert integers.max() == row_levels(quantize_columns(block.qkv_weight).values)
     restored = ranges[..., 1:] + ranges[..., :1] * integers
     centred = tokens - tokens.mean(axis=-1, keepdims=True)
     normed = centred / np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + 1e-6)
@@ -297,12 +300,32 @@ def test_quantised_weights_are_close():
     weight = generator.standard_normal((300, 40)).astype(np.float32)
     weight[:, 3] = 0
     quantized = quantize_columns(weight)
-    assert 2 * LEVELS * LARGEST_VALUE < 2**15
+    assert 2 * 128 * LARGEST_VALUE < 2**15  # as few levels as any matrix leaves
     assert np.abs(quantized.values).max() == LARGEST_VALUE
     restored = quantized.values * quantized.scale
     assert (np.abs(restored - weight) <= quantized.scale / 2 + 1e-7).all()
     assert not restored[:, 3].any()
     np.testing.assert_allclose(quantized.sums, restored.sum(axis=0), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 7, 64])
+def test_levels_are_as_many_as_fit_into_sixteen_bits(inputs):
+    generator = np.random.default_rng(inputs)
+    for values in (
+        generator.integers(-127, 128, (inputs, 5)).astype(np.int8),
+        np.full((inputs, 3), -127, np.int8),
+        np.resize(np.array([127, -127], np.int8), (inputs, 1)),
+        np.zeros((inputs, 2), np.int8),
+    ):
+        levels = row_levels(values)
+        padded = np.pad(values.astype(int), ((0, inputs % 2), (0, 0)))
+        rows = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+
+        def worst(most, padded=padded, rows=rows):
+            return np.abs(most * rows @ padded.reshape(-1, 2, padded.shape[1])).max()
+
+        assert worst(levels) < 2**15
+        assert levels == 255 or worst(levels + 1) >= 2**15
 
 
 def test_int8_file_holds_the_blocks_as_integers(deep):

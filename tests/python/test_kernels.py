@@ -19,7 +19,7 @@ from untrained import UNTRAINED
 ORT = "onnxruntime"
 WANTED = {
     "baseline": {"mel": "baseline", "gelu": ORT, "attention": ORT, "rows": ORT},
-    "avx2": {"mel": "avx2", "gelu": "avx2", "attention": ORT, "rows": "avx2"},
+    "avx2": {"mel": "avx2", "gelu": "avx2", "attention": "avx2", "rows": "avx2"},
     "avx512": {"mel": "avx512", "gelu": "avx512", "attention": ORT, "rows": "avx512"},
     "avx512vnni": {
         "mel": "avx512",

@@ -19,9 +19,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from essentia_maest.making.calibration import BlockInputs
-from essentia_maest.making.graph_quantization import quantize_columns
+from essentia_maest.making.graph_quantization import quantize_columns, row_levels
 from essentia_maest.making.quantization_plan import MATRICES
-from essentia_maest.making.row_functions import LEVELS
 from essentia_maest.making.weights import BlockWeights, FloatArray
 
 _LARGEST_EXPONENT = 30
@@ -107,16 +106,19 @@ def divisors_of(inputs: FloatArray, weights: FloatArray, least: float) -> FloatA
 
 
 def product_error(rows: FloatArray, weight: FloatArray) -> float:
-    """Give how far a product in int8 is off, relative to its length, in the mean of rows."""
+    """Give how far a product in int8 is off, relative to its length, in the mean of rows.
+
+    Without VNNI, where the rows have fewer levels.
+    """
     quantized = quantize_columns(weight)
     wanted = rows @ weight
-    rounded = round_rows(rows) @ (quantized.values * quantized.scale)
+    rounded = round_rows(rows, row_levels(quantized.values)) @ (quantized.values * quantized.scale)
     lengths = np.linalg.norm(wanted, axis=1)
     off = np.linalg.norm(rounded - wanted, axis=1)
     return float(np.mean(off / np.where(lengths > 0, lengths, 1)))
 
 
-def round_rows(rows: FloatArray, levels: int = LEVELS) -> FloatArray:
+def round_rows(rows: FloatArray, levels: int) -> FloatArray:
     """Round rows as the operators do (`essentia_maest.making.row_functions`)."""
     low = rows.min(axis=1, keepdims=True)
     span = rows.max(axis=1, keepdims=True) - low

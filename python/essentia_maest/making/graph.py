@@ -236,7 +236,8 @@ class _Builder:
         self, scope: Scope, tokens: str, block: BlockWeights, number: int, end: str = ""
     ) -> str:
         """Give the tokens after a block: all of them, or those before `end` where one is given."""
-        layers = Layers(scope, self.plan.integers(number))
+        matrices = {name: getattr(block, f"{name}_weight") for name in MATRICES}
+        layers = Layers(scope, self.plan.integers(number), matrices)
         epsilon = self.weights.norm_epsilon
         norm1 = Norm(block.norm1_scale, block.norm1_bias, epsilon)
         norm2 = Norm(block.norm2_scale, block.norm2_bias, epsilon)

@@ -7,13 +7,13 @@ residual) is part of those nodes, so that no tensor goes through memory for the 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from essentia_maest.making.graph_operators import BIAS_GELU, DOMAIN
-from essentia_maest.making.graph_quantization import quantize_columns
+from essentia_maest.making.graph_quantization import quantize_columns, row_levels
 from essentia_maest.making.graph_scope import Scope
 from essentia_maest.making.row_functions import (
     ADD,
@@ -65,25 +65,32 @@ class Layers:
     scope : Scope
     integers : collection of str
         The matrices that are quantised, of ``qkv``, ``projection``, ``fc1`` and ``fc2``.
+    weights : mapping of str to ndarray of float32 [inputs, outputs]
+        The block's four matrices.
     """
 
-    def __init__(self, scope: Scope, integers: Collection[str]) -> None:
+    def __init__(
+        self, scope: Scope, integers: Collection[str], weights: Mapping[str, FloatArray]
+    ) -> None:
         self.scope = scope
         self.integers = frozenset(integers)
+        self._levels = {
+            name: float(row_levels(quantize_columns(weights[name]).values))
+            for name in self.integers
+        }
 
     def norm(self, tokens: str, name: str, norm: Norm, matrix: str) -> Rows:
         """Normalise tokens for a matrix."""
         if matrix not in self.integers:
             return Rows((fp32_norm(self.scope, tokens, name, norm),))
-        return self._rows(
-            NORM_QUANTIZE, [tokens, self._norm_table(name, norm)], name, epsilon=norm.epsilon
-        )
+        table = self._norm_table(name, norm)
+        return self._rows(NORM_QUANTIZE, [tokens, table], name, matrix, epsilon=norm.epsilon)
 
     def enter(self, values: str, matrix: str) -> Rows:
         """Take fp32 rows into a matrix."""
         if matrix not in self.integers:
             return Rows((values,))
-        return self._rows(QUANTIZE, [values], f"{matrix}/input")
+        return self._rows(QUANTIZE, [values], f"{matrix}/input", matrix)
 
     def apply(self, rows: Rows, layer: Linear) -> str:
         """Give the layer's result in fp32."""
@@ -115,6 +122,7 @@ class Layers:
             [name, f"{norm_name}/integers", f"{norm_name}/ranges"],
             DOMAIN,
             epsilon=norm.epsilon,
+            levels=self._levels[matrix],
         )
         return outputs[0], Rows(tuple(outputs[1:]))
 
@@ -123,7 +131,7 @@ class Layers:
         if rows.is_integer and matrix in self.integers:
             product = self._product(rows, layer)
             table = self._columns(layer, gain)
-            return self._rows(GELU_QUANTIZE, [*product, table], "gelu")
+            return self._rows(GELU_QUANTIZE, [*product, table], "gelu", matrix)
         if rows.is_integer:
             activated = self.scope.node("Gelu", [self.apply(rows, layer)], "gelu/activated")
         else:
@@ -169,8 +177,11 @@ class Layers:
     def _ours(self, operator: str, inputs: list[str], name: str) -> str:
         return self.scope.node(operator, inputs, name, DOMAIN)
 
-    def _rows(self, operator: str, inputs: list[str], name: str, **attributes: float) -> Rows:
+    def _rows(
+        self, operator: str, inputs: list[str], name: str, matrix: str, **attributes: float
+    ) -> Rows:
         names = [f"{name}/integers", f"{name}/ranges"]
+        attributes["levels"] = self._levels[matrix]
         return Rows(tuple(self.scope.split_node(operator, inputs, names, DOMAIN, **attributes)))
 
 

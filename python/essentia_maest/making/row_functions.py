@@ -23,10 +23,6 @@ GELU_QUANTIZE = "GeluQuantizeRows"
 
 ROW_OPERATORS = (QUANTIZE, NORM_QUANTIZE, DEQUANTIZE, ADD, ADD_NORM_QUANTIZE, GELU_QUANTIZE)
 
-LEVELS = 127
-"""The largest integer of a row, here. ONNX Runtime on x86 without VNNI adds two products in
-saturating 16 bits, where twice 127 * 127 fits; the engine takes 255 on processors with VNNI."""
-
 _SMALLEST_SPAN = 1e-30
 """Rows whose values differ by less are flat, as in ``cpp/core/row_kernels_body.h``."""
 
@@ -34,14 +30,21 @@ _SMALLEST_SPAN = 1e-30
 def row_functions(opset: int) -> list[FunctionProto]:
     """Define all of them."""
     return [
-        _function(QUANTIZE, ["values"], ["integers", "ranges"], _quantize("values"), opset=opset),
+        _function(
+            QUANTIZE,
+            ["values"],
+            ["integers", "ranges"],
+            _quantize("values"),
+            opset=opset,
+            attributes=("levels",),
+        ),
         _function(
             NORM_QUANTIZE,
             ["values", "scale_bias"],
             ["integers", "ranges"],
             [*_norm("values"), *_quantize("normed")],
             opset=opset,
-            attributes=("epsilon",),
+            attributes=("epsilon", "levels"),
         ),
         _function(DEQUANTIZE, _SUMS, ["product"], _product(3), opset=opset),
         _function(
@@ -62,7 +65,7 @@ def row_functions(opset: int) -> list[FunctionProto]:
                 *_quantize("normed"),
             ],
             opset=opset,
-            attributes=("epsilon",),
+            attributes=("epsilon", "levels"),
         ),
         _function(
             GELU_QUANTIZE,
@@ -75,6 +78,7 @@ def row_functions(opset: int) -> list[FunctionProto]:
                 *_quantize("gained"),
             ],
             opset=opset,
+            attributes=("levels",),
         ),
     ]
 
@@ -114,13 +118,23 @@ def _number(name: str, value: float) -> NodeProto:
     return _node("Constant", "", name, value_float=float(value))
 
 
+def _referring(node: NodeProto, name: str, attribute: str) -> NodeProto:
+    """Give a node an attribute whose value is one of the function's, a float."""
+    from onnx import AttributeProto
+
+    node.attribute.append(
+        AttributeProto(name=name, type=AttributeProto.FLOAT, ref_attr_name=attribute)
+    )
+    return node
+
+
 def _quantize(values: str) -> list[NodeProto]:
     """Quantise the rows of `values`; gives ``integers`` and ``ranges``."""
     from onnx import TensorProto
 
     return [
         _node("Constant", "", "last_axis", value_ints=[-1]),
-        _number("levels", LEVELS),
+        _referring(_node("Constant", "", "levels"), "value_float", "levels"),
         _number("smallest", _SMALLEST_SPAN),
         _number("half", 0.5),
         _number("nothing", 0),
@@ -162,16 +176,11 @@ def _product(rows: int) -> list[NodeProto]:
 
 def _norm(values: str) -> list[NodeProto]:
     """Make ``normed`` of `values` and a table of scale and bias."""
-    from onnx import AttributeProto
-
     norm = _node("LayerNormalization", f"{values} norm_scale norm_bias", "normed", axis=-1)
-    norm.attribute.append(
-        AttributeProto(name="epsilon", type=AttributeProto.FLOAT, ref_attr_name="epsilon")
-    )
     return [
         _node("Constant", "", "columns_axis", value_ints=[0]),
         _node("Split", "scale_bias", "row_scale row_bias", axis=0, num_outputs=2),
         _node("Squeeze", "row_scale columns_axis", "norm_scale"),
         _node("Squeeze", "row_bias columns_axis", "norm_bias"),
-        norm,
+        _referring(norm, "epsilon", "epsilon"),
     ]
