@@ -122,10 +122,10 @@ def _parts(audio: Path, folder: Path, rounds: int) -> None:
     ways: Ways
     for name, path, mark in (
         ("flac", flac, PARTS_TIMES),
-        ("mp3, 192 kbit/s, 1lsb", mp3, None),
-        ("mp3, V2, 1lsb", vbr, None),
+        ("mp3, 192 kbit/s", mp3, None),
+        ("mp3, V2", vbr, None),
     ):
-        heard = partial(model.analyze_file, path, patchout="F3T5", mp3_error="1lsb")
+        heard = partial(model.analyze_file, path, patchout="F3T5")
         ways = {
             "decoding": partial(maest.load_audio, path),
             "all": partial(whole, path),
@@ -144,7 +144,7 @@ def _parts(audio: Path, folder: Path, rounds: int) -> None:
 
 def _heard(rounds: int, model: maest.Model, paths: dict[str, Path]) -> None:
     """Print what decoding alone takes of what is heard, and how far samples differ."""
-    hearing = model.hearing(model.plan(maest.Request(patchout="F3T5")), "1lsb")
+    hearing = model.hearing(model.plan(maest.Request(patchout="F3T5")))
     assert hearing is not None
     print(f"\nDecoding alone, of what F3T5 hears of the same (steps of 16 bits: {STEP:.1e}):\n")
     print(

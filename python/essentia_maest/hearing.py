@@ -14,8 +14,8 @@ from .decoding.audio_file import AudioFile, engine_file
 from .errors import InvalidArgumentError
 
 Mp3Error = Literal["none", "1lsb"]
-"""What leaving out of mp3 what nobody hears may change of the rest: nothing, for which all of it
-has to be decoded, or each sample by one step of 16 bits."""
+"""What leaving out of mp3 what nobody hears may change of the rest: nothing, or each sample by one
+step of 16 bits, for which a little less is decoded."""
 
 READ_SAMPLES = 1 << 16
 

@@ -260,8 +260,9 @@ class Model(OpenedModel):
             bit, as those of the whole. What lies between is not decoded where the format has an
             exact way past it. A file that has no more is computed whole.
         mp3_error : {"none", "1lsb"}, default "none"
-            ``"1lsb"``: leave out also of mp3 what no kept patch hears. Samples then differ from
-            those of the whole by one step of 16 bits (3.1e-5) at the most, before resampling.
+            What no kept patch hears of mp3 is not decoded, as of other formats; results are the
+            same to the bit. ``"1lsb"`` leaves out a little more: samples then differ from those
+            of the whole by one step of 16 bits (3.1e-5) at the most, before resampling.
 
         Returns
         -------

@@ -1,7 +1,6 @@
 #include "mpeg_frames.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <optional>
 
@@ -146,15 +145,10 @@ class Walk {
     const bool has_all = side.borrowed <= kept_ && side.bits <= 8 * (side.borrowed + own);
     if (!side.valid || !has_all) ++found_.broken;
     kept_ = std::min<std::int64_t>(kept_ + own, here.version == 1 ? 511 : 255);
-    int reach = 0;
-    std::int64_t left = side.borrowed;
-    while (left > 0 && reach < static_cast<int>(own_.size())) {
-      left -= own_[(own_at_ + own_.size() - 1 - static_cast<std::size_t>(reach)) % own_.size()];
-      ++reach;
-    }
-    found_.reach = std::max(found_.reach, reach);
-    own_[own_at_] = own;
-    own_at_ = (own_at_ + 1) % own_.size();
+    const std::int64_t begin = own_bytes_ - side.borrowed;
+    if (begin < bits_end_) found_.in_order = false;
+    bits_end_ = begin + (side.bits + 7) / 8;
+    own_bytes_ += own;
   }
 
   // One frame, tag or piece of junk; where the next one begins.
@@ -167,6 +161,7 @@ class Walk {
         found_.missing = at + bytes - end_;
         return end_;
       }
+      if (found_.frames % kMpegPlaces == 0) found_.places.push_back(at);
       ++found_.frames;
       look_inside(at, *here, bytes);
       found_.seconds += static_cast<double>(here->samples) / here->rate;
@@ -195,27 +190,26 @@ class Walk {
   std::int64_t end_ = 0;
   std::int64_t free_bytes_ = 0;
   std::uint32_t stream_ = 0;
-  std::array<std::int64_t, 16> own_{};  // bytes of sound in the last frames, in a ring
-  std::size_t own_at_ = 0;
-  std::int64_t kept_ = 0;  // bytes of the frames before that the next may want
+  std::int64_t kept_ = 0;       // bytes of the frames before that the next may want
+  std::int64_t own_bytes_ = 0;  // of all frames so far, without side information
+  std::int64_t bits_end_ = 0;   // of these, where those end that the last frame needs
 };
 
 }  // namespace
 
-std::int64_t MpegFrames::samples_there() const {
-  const std::int64_t there = frames + (missing > 0 ? 1 : 0);
+std::int64_t MpegFrames::samples_of(std::int64_t there) const {
   const std::int64_t before = lame ? delay + kMpegDecoderDelay : 0;
   const bool ends = lame && promised_frames == there;
   const std::int64_t after = ends ? std::max(padding - kMpegDecoderDelay, 0) : 0;
   return std::max<std::int64_t>(there * samples_per_frame - before - after, 0);
 }
 
+std::int64_t MpegFrames::samples_there() const {
+  return samples_of(frames + (missing > 0 ? 1 : 0));
+}
+
 std::int64_t MpegFrames::promised_samples() const {
-  if (promised_frames < 0) return samples_there();
-  MpegFrames whole = *this;
-  whole.frames = promised_frames;
-  whole.missing = 0;
-  return whole.samples_there();
+  return promised_frames < 0 ? samples_there() : samples_of(promised_frames);
 }
 
 MpegFrames walk_mpeg_frames(const std::string& path) { return Walk(path).run(); }

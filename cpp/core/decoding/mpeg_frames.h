@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "file_bytes.h"
 
 namespace maest {
+
+inline constexpr std::int64_t kMpegPlaces = 256;
 
 struct MpegFrames {
   int layer = 0;              // 1 to 3, of the first frame; 0: there is none
@@ -28,7 +31,7 @@ struct MpegFrames {
   // than there is, as where a file was cut out of a longer one.
   std::int64_t broken = 0;
 
-  int reach = 0;  // layer 3: how many frames back a frame's own bytes may begin
+  bool in_order = true;  // layer 3: no frame's bits begin before those of the one before end
 
   std::int64_t begin = 0;    // byte where the first frame begins, with sound or not
   std::int64_t first = 0;    // byte where the first frame with sound begins
@@ -40,11 +43,17 @@ struct MpegFrames {
   int tags_inside = 0;       // tags between frames: files joined to one
   std::int64_t tags = 0;     // bytes of ID3, APE and Lyrics3, wherever they stand
 
+  // Where frames with sound begin: every kMpegPlaces-th, from the first on.
+  std::vector<std::int64_t> places;
+
   // Samples of each channel as FFmpeg gives them, and so MonoLoader: without what LAME's part calls
   // delay and padding. There are fewer than promised where the end of the file is missing; a last
   // frame that is not whole counts.
   std::int64_t samples_there() const;
   std::int64_t promised_samples() const;
+
+ private:
+  std::int64_t samples_of(std::int64_t there) const;
 };
 
 // Throws `AudioError` where the file cannot be read.

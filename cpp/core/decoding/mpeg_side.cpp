@@ -1,5 +1,6 @@
 #include "mpeg_side.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -30,13 +31,17 @@ class Bits {
   std::size_t at_;
 };
 
+int side_bytes(const MpegHeader& header) {
+  const bool mono = header.channels == 1;
+  return header.version != 1 ? (mono ? 9 : 17) : (mono ? 17 : 32);
+}
+
 }  // namespace
 
 MpegSide read_mpeg_side(std::string_view frame, const MpegHeader& header) {
   const bool half = header.version != 1;
   const bool mono = header.channels == 1;
-  const int side = half ? (mono ? 9 : 17) : (mono ? 17 : 32);
-  Bits bits(frame, (header.side_bytes - side) * 8);
+  Bits bits(frame, (header.side_bytes - side_bytes(header)) * 8);
   MpegSide found;
   found.valid = true;
   found.borrowed = static_cast<int>(bits.take(half ? 8 : 9));
@@ -52,6 +57,16 @@ MpegSide read_mpeg_side(std::string_view frame, const MpegHeader& header) {
     if (big_values > kMostBigValues || (switched && block_type == 0)) found.valid = false;
   }
   return found;
+}
+
+void write_silent_side(std::string& frame, const MpegHeader& header, int borrowed) {
+  const auto side = static_cast<std::size_t>(side_bytes(header));
+  const std::size_t at = static_cast<std::size_t>(header.side_bytes) - side;
+  if (frame.size() < at + side) return;
+  std::fill_n(frame.begin() + static_cast<std::ptrdiff_t>(at), side, '\0');
+  const int first_bits = header.version != 1 ? borrowed : borrowed >> 1;
+  frame[at] = static_cast<char>(first_bits);
+  if (header.version == 1) frame[at + 1] = static_cast<char>((borrowed & 1) << 7);
 }
 
 }  // namespace maest

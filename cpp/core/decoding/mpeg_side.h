@@ -1,6 +1,7 @@
 // The side information of one frame of layer 3: where its bits are, and whether that can be.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "mpeg_header.h"
@@ -15,5 +16,9 @@ struct MpegSide {
 
 // `frame`: its bytes from the header on, at least as many as header.side_bytes.
 MpegSide read_mpeg_side(std::string_view frame, const MpegHeader& header);
+
+// Has a frame say that it is silent, and that `borrowed` bytes before it are kept for others. A
+// checksum stays as it was.
+void write_silent_side(std::string& frame, const MpegHeader& header, int borrowed);
 
 }  // namespace maest

@@ -140,8 +140,8 @@ def add(commands: Any) -> None:
         "--mp3-error",
         choices=get_args(Mp3Error),
         default=defaults.mp3_error,
-        help="what samples of mp3 may be off by so that, with patchout in time, parts that nobody "
-        "hears need not be decoded (default: %(default)s)",
+        help="what samples of mp3 may be off by so that, with patchout in time, a little less of "
+        "it is decoded (default: %(default)s)",
     )
     add("--workers", type=int, metavar="N", help="processes that decode (default: one per CPU)")
     add(

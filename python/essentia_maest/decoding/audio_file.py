@@ -139,8 +139,7 @@ class AudioFile:
     def seek(self, seconds: float) -> None:
         """Go to a place: what is read there is the same as without going.
 
-        To the bit, but for mp3, where the last bits of floats differ. Where a format has no exact
-        way there, what lies before is decoded.
+        To the bit. Where a format has no exact way there, what lies before is decoded.
 
         Parameters
         ----------
