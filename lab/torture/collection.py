@@ -32,6 +32,7 @@ from lab.torture.kept import (
 from lab.torture.sound import music
 
 _ENDINGS = ("wav", "flac", "mp3", "ogg")
+_MEMORY_NAMES = ("maest", "psm_", "sem.", "pymp-")
 _LONG_SECONDS = 1230
 _OLD_SECONDS = 7200.0
 RUN_TIMEOUT = 300.0
@@ -309,8 +310,8 @@ def resume(
 
 
 def shared_memory() -> set[str]:
-    """Name what is in shared memory."""
+    """Name what is in shared memory and could be of this package, or Python's for it."""
     try:
-        return set(os.listdir("/dev/shm"))
+        return {name for name in os.listdir("/dev/shm") if name.startswith(_MEMORY_NAMES)}
     except OSError:
         return set()

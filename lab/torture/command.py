@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from essentia_maest.files import write_json, write_whole
-from essentia_maest.machine import machine, versions
 from essentia_maest.progress import tell
 from lab.torture.figures import Figures
+from lab.torture.outcome import Outcome, faults_in, teller
 from lab.torture.parts import PARTS, Part
+from lab.torture.side_by_side import side_by_side
 from lab.torture.tables import page
 from lab.torture.work import Work
 
 ALL_ZERO, FAULTS, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
-_RESULTS, _PAGE = "torture.json", "torture.md"
+
+_Chosen = tuple[Part, Sequence[int] | None]
+"""A part, and its tries if not all are wanted."""
 
 
 def torture(parser: Any, arguments: Sequence[str], complain: Callable[[str, int], int]) -> int:
@@ -57,29 +58,31 @@ def torture(parser: Any, arguments: Sequence[str], complain: Callable[[str, int]
         return ALL_ZERO
     output = Path(chosen.output).absolute()
     output.mkdir(parents=True, exist_ok=True)
-    results: dict[str, Any] = {
-        "machine": {"description": machine(), "versions": versions()},
-        "seed": chosen.seed,
-        "short": chosen.short,
-        "parts": {},
-        "absent": [],
-    }
-    if chosen.resume:
-        results["parts"] = _done_before(output / _RESULTS, results)
+    outcome = Outcome(output, chosen.seed, chosen.short)
+    if not chosen.resume:
+        outcome.forget()
+    done = outcome.read()["parts"] if chosen.resume else {}
+    waiting = [one for one in parts if one[0].name not in done]
     try:
-        _run(parts, results, output, chosen)
+        if chosen.jobs > 1 and len(waiting) > 1:
+            _share_out(waiting, chosen)
+        else:
+            _run(waiting, outcome, output, chosen)
     except KeyboardInterrupt:
         return complain(
             "interrupted: --resume goes on with the parts that are missing", INTERRUPTED
         )
-    print(page(results))
-    return FAULTS if any(Figures.from_json(one).faults for one in results["parts"].values()) else 0
+    results = outcome.read()
+    if not chosen.quiet:
+        print(page(results))
+    missing = {part.name for part, _ in parts} - results["parts"].keys()
+    return FAULTS if faults_in(results) or missing else ALL_ZERO
 
 
 def _add_arguments(parser: Any) -> None:
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     add = parser.add_argument
-    add("-o", "--output", default="results/torture", help=f"folder for {_RESULTS} and {_PAGE}")
+    add("-o", "--output", default="results/torture", help="folder for torture.json and torture.md")
     add("--seed", type=int, default=0, help="another one tries other things")
     add("--short", action="store_true", help="the form that is part of the tests, five minutes")
     add("--minutes", type=float, help="no try begins later; each part has its share")
@@ -88,53 +91,61 @@ def _add_arguments(parser: Any) -> None:
         help="only this part (may be given again), or only its try N, to see it again",
     )  # fmt: skip
     add("--resume", action="store_true", help="leave parts alone that the same seed did before")
+    add("--jobs", type=int, default=2, help="parts at the same time (default: %(default)s)")
+    add("--quiet", action="store_true", help="do not print the table")
     add("--list", action="store_true", help="name the parts")
     add("--keep", action="store_true", help="leave everything that was made; else only of faults")
     add("--cache", default=str(Path(base) / "essentia-maest" / "torture"), help="packages, builds")
 
 
+def _share_out(waiting: Sequence[_Chosen], chosen: argparse.Namespace) -> None:
+    words = ["-o", chosen.output, "--seed", str(chosen.seed), "--cache", chosen.cache]
+    words += ["--resume", "--quiet", *["--short"] * chosen.short, *["--keep"] * chosen.keep]
+    whole = sum(part.share for part, _ in waiting)
+    commands = []
+    for part, only in sorted(waiting, key=lambda one: -one[0].share):
+        command = list(words)
+        if chosen.minutes:  # as many minutes as there are, at each of the jobs
+            minutes = chosen.minutes * chosen.jobs * part.share / whole
+            command += ["--minutes", str(min(minutes, chosen.minutes))]
+        for number in only or [None]:
+            command += ["--only", part.name if number is None else f"{part.name}:{number}"]
+        commands.append(command)
+    side_by_side(commands, chosen.jobs)
+
+
 def _run(
-    parts: Sequence[tuple[Part, Sequence[int] | None]],
-    results: dict[str, Any],
-    output: Path,
-    chosen: argparse.Namespace,
+    waiting: Sequence[_Chosen], outcome: Outcome, output: Path, chosen: argparse.Namespace
 ) -> None:
     begun = time.monotonic()
     end = begun + 60 * chosen.minutes if chosen.minutes else float("inf")
-    waiting = [one for one in parts if one[0].name not in results["parts"]]
     for number, (part, only) in enumerate(waiting):
         shares = sum(one.share for one, _ in waiting[number:])
-        now = time.monotonic()
+        now, cpu = time.monotonic(), _cpu_seconds()
         folder = output / "work" / part.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        told: list[str] = []
+        absent: list[str] = []
         work = Work(
             part.name, chosen.seed, folder, Path(chosen.cache).absolute(), chosen.short,
             now + (end - now) * part.share / shares if chosen.minutes else end, only,
-            _teller(told),
+            teller(tell, absent),
         )  # fmt: skip
         tell(f"{part.name}: {part.title}")
         figures = _figures_of(part, work)
-        results["parts"][part.name] = {**figures.as_json(), "seconds": time.monotonic() - now}
-        results["absent"] += told
-        results["machine"]["load_after"] = os.getloadavg()[0]
-        write_json(output / _RESULTS, results)
-        write_whole(output / _PAGE, page(results))
+        outcome.keep(
+            part.name, figures, seconds=time.monotonic() - now, cpu_seconds=_cpu_seconds() - cpu,
+            absent=absent,
+        )  # fmt: skip
         tell(f"{part.name}: {figures.inputs} inputs, {figures.faults} faults")
         if not figures.faults and not chosen.keep:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _teller(absent: list[str]) -> Callable[[str], object]:
-    """Tell how far a part is, and keep what it says is missing."""
-
-    def told(line: str) -> None:
-        tell(line)
-        if " is not here" in line or " cannot be " in line or "over after" in line:
-            absent.append(line)
-
-    return told
+def _cpu_seconds() -> float:
+    """Give what this process and those that it waited for took."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _figures_of(part: Part, work: Work) -> Figures:
@@ -146,7 +157,7 @@ def _figures_of(part: Part, work: Work) -> Figures:
         return figures
 
 
-def _chosen_parts(only: Sequence[str], short: bool) -> list[tuple[Part, Sequence[int] | None]]:
+def _chosen_parts(only: Sequence[str], short: bool) -> list[_Chosen]:
     if not only:
         return [(part, None) for part in PARTS if part.short or not short]
     by_name = {part.name: part for part in PARTS}
@@ -157,15 +168,6 @@ def _chosen_parts(only: Sequence[str], short: bool) -> list[tuple[Part, Sequence
             raise ValueError(f"no part {word!r}; wanted {', '.join(by_name)}, each with :N or not")
         tries.setdefault(name, []).extend([int(number)] if colon else [])
     return [(by_name[name], numbers or None) for name, numbers in tries.items()]
-
-
-def _done_before(path: Path, results: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        before = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    same = all(before.get(name) == results[name] for name in ("seed", "short"))
-    return dict(before["parts"]) if same else {}
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:

@@ -42,7 +42,7 @@ def sanitizers(work: Work) -> Figures:
     require_watched(package, reports, variables)
     figures = run_models(
         work,
-        work.amount(30, 1500),
+        work.amount(30, 500),
         arguments=["--unlimited"],
         variables=variables,
         patience=_SLOWER,

@@ -14,11 +14,11 @@ import numpy as np
 from ..errors import InvalidArgumentError
 from ..results.columns import FAILURES, VECTOR_TYPES, Vectors, columns_of, is_vector
 from ..results.csv_files import write_csv
-from ..results.one_writer import OneWriter
+from ..results.one_writer import writer_of
 from ..results.parquet import Rows
 from ..results.parts import PartsFolder
 from ..results.path_text import path_text
-from ..results.places import is_remote, place_of, write_json_file
+from ..results.places import place_of, write_json_file
 from .describe import describe_versions
 from .earlier_rows import EarlierRows
 from .encoding_process import EncodingProcess
@@ -102,8 +102,8 @@ class TableSink:
         self.path = made_folder(folder) if writes else place_of(folder)
         self._encoding = EncodingProcess()
         self._parts = PartsFolder(self.path, self._encoding.encode)
-        # Of a URL nothing can be locked, and who does not write keeps nobody out.
-        self._one_writer = OneWriter(self.path) if writes and not is_remote(self.path) else None
+        # Who does not write keeps nobody out.
+        self._one_writer = writer_of(self.path) if writes else None
         self._embeddings = embeddings
         self._csv = csv
         self._segments = segments
@@ -216,6 +216,7 @@ class TableSink:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the account of a run, and sheets if they are wanted."""
         self._encoding.close()
+        self._require_held()
         if self._csv:
             write_csv(self.path)
         write_json_file(self.path / SUMMARY, summary)
@@ -282,7 +283,13 @@ class TableSink:
         if len(self._tops) < 2 and "top" in values:
             self._tops[values["root"], values["path"]] = values["top"]
 
+    def _require_held(self) -> None:
+        if self._one_writer is not None:
+            self._one_writer.require()
+
     def _write(self, taken: _Waiting) -> None:
+        if taken:
+            self._require_held()
         if taken.tracks:
             told = self._told_of_part()
             self._parts.write(

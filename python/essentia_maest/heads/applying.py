@@ -16,6 +16,7 @@ from ..reading.head_description import MEAN_EMBEDDING, HeadEmbedding
 from ..reading.plain_text import printable
 from ..results.csv_files import TRACKS_SHEET, write_csv
 from ..results.head_tables import HeadFolder
+from ..results.one_writer import Writer, writer_of
 from ..results.parquet import Rows, column_values, column_vectors, read_table
 from ..results.parts import Part, PartsFolder
 from ..results.path_text import path_text
@@ -116,10 +117,25 @@ def apply_heads(
     ------
     InvalidArgumentError
         The tables hold no embeddings, or others than a head was made for, or some that are not
-        finite. Parts that were written before stay.
+        finite, or another run is writing there. Parts that were written before stay.
     OSError
         They cannot be written.
     """
+    writer = writer_of(folder)
+    writer.begin()
+    try:
+        _apply(heads, folder, top_k, tell, writer)
+    finally:
+        writer.end()
+
+
+def _apply(
+    heads: Sequence[Head],
+    folder: Path,
+    top_k: int,
+    tell: Callable[[str], object],
+    writer: Writer,
+) -> None:
     parts = PartsFolder(folder)
     for head in heads:
         name, sha256 = head.path.stem, sha256_of(head.path)
@@ -140,6 +156,7 @@ def apply_heads(
                 "model": part.told.get("model"),
                 "options": part.told.get("options"),
             }
+            writer.require()
             kept.write(part, *_predicted(head, part, table, top_k, told))
             made += table.num_rows
         tell(f"head {name}: {made} tracks predicted, in {path_text(kept.path)}")

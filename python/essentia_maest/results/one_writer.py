@@ -7,14 +7,49 @@ import fcntl
 import logging
 import os
 from pathlib import Path
+from typing import Protocol
 
 from ..errors import InvalidArgumentError
 from .path_text import path_text
+from .places import is_remote
 
 _log = logging.getLogger(__name__)
 
 # What `flock` says where the file system, such as some network ones, cannot do it for a folder.
 _NOT_TO_BE_HAD = (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class Writer(Protocol):
+    """Holds a folder for one writer."""
+
+    def begin(self) -> None:
+        """Take the folder; InvalidArgumentError where another run writes there."""
+
+    def require(self) -> None:
+        """See that it is still held; OSError where it is not."""
+
+    def end(self) -> None:
+        """Let it go."""
+
+
+def writer_of(folder: Path) -> Writer:
+    """Give what keeps a second run out of a folder of tables.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        As `essentia_maest.results.places.place_of` gives it.
+
+    Returns
+    -------
+    Writer
+        That has not begun.
+    """
+    if is_remote(folder):
+        from .remote_writer import RemoteWriter
+
+        return RemoteWriter(folder)
+    return OneWriter(folder)
 
 
 class OneWriter:
@@ -59,6 +94,9 @@ class OneWriter:
             _log.warning("%s: cannot be kept from other runs: %s", self._folder, error)
             return
         self._descriptor = descriptor
+
+    def require(self) -> None:
+        """Nothing: the system keeps what it gave."""
 
     def end(self) -> None:
         """Let the folder go."""

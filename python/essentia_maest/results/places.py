@@ -67,7 +67,7 @@ def make_folder(path: Path) -> None:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except Exception as error:
-            raise _as_os_error(error, path) from error
+            raise as_os_error(error, path) from error
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -104,7 +104,7 @@ def write_file(path: Path, content: bytes) -> None:
                 system.rm(unfinished)
             raise
     except Exception as error:
-        raise _as_os_error(error, path) from error
+        raise as_os_error(error, path) from error
 
 
 def write_json_file(path: Path, value: Any) -> None:
@@ -126,7 +126,8 @@ def _protocol(path: Path) -> str:
     return str(path.protocol)  # type: ignore[attr-defined]
 
 
-def _as_os_error(error: Exception, path: Path) -> OSError:
+def as_os_error(error: Exception, path: Path) -> OSError:
+    """Give what went wrong behind a URL as an OSError, whatever library raised it."""
     if isinstance(error, OSError):
         return error
     return OSError(errno.EREMOTEIO, in_words(error), str(path))
