@@ -42,7 +42,7 @@ def checkpoints(work: Work) -> Figures:
     variables = {"PYTHONPATH": str(ROOT / "tests" / "python")}
     try:
         asked = Asked(_WORKER, [str(good)], variables)
-        for number in work.tries(work.amount(40, 600), figures):
+        for number in work.tries(work.amount(40, 300), figures):
             asked = asked or Asked(_WORKER, [str(good)], variables)
             place = work.folder / str(number)
             place.mkdir()

@@ -108,8 +108,9 @@ def _share_out(waiting: Sequence[_Chosen], chosen: argparse.Namespace) -> None:
         if chosen.minutes:  # as many minutes as there are, at each of the jobs
             minutes = chosen.minutes * chosen.jobs * part.share / whole
             command += ["--minutes", str(min(minutes, chosen.minutes))]
-        for number in only or [None]:
-            command += ["--only", part.name if number is None else f"{part.name}:{number}"]
+        names = [f"{part.name}:{number}" for number in only] if only else [part.name]
+        for name in names:
+            command += ["--only", name]
         commands.append(command)
     side_by_side(commands, chosen.jobs)
 

@@ -39,7 +39,7 @@ def damaged_audio(work: Work) -> Figures:
         if time.monotonic() > work.deadline:
             work.tell(f"audio: the time is over after {figures.inputs} files, before {name}")
             break
-        count = work.amount(20, 100)
+        count = work.amount(20, 50)
         _add(figures, name, damage.damage_format(name, work.folder, count, work.seed, 1))
     return figures
 

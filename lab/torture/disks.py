@@ -49,7 +49,7 @@ def disks(work: Work) -> Figures:
         ways += [_small_disk, _small_temporary, _read_only]
     else:
         work.tell("disks: nothing can be mounted here (it takes root)")
-    for number in work.tries(work.amount(10, 60), figures):
+    for number in work.tries(work.amount(10, 30), figures):
         trial = _Try(work, number, collections)
         way = ways[number % len(ways)]
         faults = figures.faults

@@ -27,7 +27,7 @@ from lab.torture.work import Work
 
 ROOT = Path(__file__).resolve().parents[2]
 _DONE = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
-_SECONDS = 100
+_SECONDS = 60
 _ONE_INPUT_SECONDS = 60
 _MEGABYTES = 4096
 _LARGEST_SEED = 200_000
@@ -39,7 +39,7 @@ def fuzzers(work: Work) -> Figures:
     Parameters
     ----------
     work : Work
-        What to work with. The time is shared out among the targets, 100 seconds each at the most.
+        What to work with. The time is shared out among the targets, a minute each at the most.
 
     Returns
     -------

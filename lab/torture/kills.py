@@ -45,7 +45,7 @@ def kills(work: Work) -> Figures:
     figures = Figures()
     collections = make_collections(work.folder, 16, long=not work.short)
     before = shared_memory()
-    for number in work.tries(work.amount(6, 60), figures):
+    for number in work.tries(work.amount(6, 50), figures):
         _try(figures, number, work, collections)
     if left := _left_in_memory(before):
         figures.fault("scraps", f"shared memory: {sorted(left)[0]}", len(left))

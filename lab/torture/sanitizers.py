@@ -42,7 +42,7 @@ def sanitizers(work: Work) -> Figures:
     require_watched(package, reports, variables)
     figures = run_models(
         work,
-        work.amount(30, 500),
+        work.amount(30, 200),
         arguments=["--unlimited"],
         variables=variables,
         patience=_SLOWER,

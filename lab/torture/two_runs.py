@@ -37,7 +37,7 @@ def two_runs(work: Work) -> Figures:
     """
     figures = Figures()
     collections = make_collections(work.folder, 12, long=False)
-    for number in work.tries(work.amount(3, 30), figures):
+    for number in work.tries(work.amount(3, 15), figures):
         chance = work.chance(number)
         collection = collections[number % len(collections)]
         place = work.folder / str(number)

@@ -30,6 +30,7 @@ from lab.torture.model_changes import _CHANGES, changed
 from lab.torture.odd_files import no_sound, sound_ones
 from lab.torture.odd_names import odd_folders, odd_names
 from lab.torture.parts import PARTS
+from lab.torture.side_by_side import side_by_side
 from lab.torture.tables import page
 from lab.torture.work import Work
 from untrained import UNTRAINED
@@ -110,6 +111,40 @@ def test_a_part_that_fails_is_no_zero(ask, monkeypatch):
     assert ask("--only", "kills") == 1
 
 
+def test_parts_are_done_side_by_side_and_all_are_kept(ask, monkeypatch, tmp_path):
+    """Each by a command of its own; a part of which nothing is heard is a fault."""
+    asked = []
+
+    def stand_in(commands: list[list[str]], jobs: int) -> None:
+        asked.append(jobs)
+        for command in commands:
+            if "odd" not in command:
+                assert ask(*command) == 0
+
+    monkeypatch.setattr("lab.torture.command.side_by_side", stand_in)
+    fake_part(Figures(inputs=1), monkeypatch)
+    monkeypatch.setattr("lab.torture.disks.disks", lambda work: Figures(inputs=2))
+    assert ask("--only", "kills", "--only", "disks", "--jobs", "3") == 0
+    kept = json.loads((tmp_path / "torture.json").read_text())["parts"]
+    assert {name: part["inputs"] for name, part in kept.items()} == {"kills": 1, "disks": 2}
+    assert ask("--only", "kills", "--only", "odd") == 1
+    assert asked == [3, 2]
+
+
+def test_commands_are_run_so_many_at_a_time(tmp_path, monkeypatch):
+    script = tmp_path / "lab.py"
+    script.write_text(
+        "import os, sys, time\n"
+        "open(sys.argv[2], 'w').close(); time.sleep(0.3)\n"
+        "open(sys.argv[2] + ' most', 'w').write(str(len(os.listdir('.'))))\n"
+        "os.remove(sys.argv[2])\n"
+    )
+    monkeypatch.setattr("lab.torture.side_by_side.ROOT", tmp_path)
+    side_by_side([[f"part {number}"] for number in range(4)], 2)
+    assert len(list(tmp_path.glob("part * most"))) == 4
+    assert not (tmp_path / "part 3").exists()
+
+
 @pytest.mark.parametrize("word", ["nothing", "kills:x"])
 def test_parts_that_do_not_exist(ask, word, capsys):
     assert ask("--only", word) == 2
@@ -154,10 +189,17 @@ def test_figures_come_back_from_json():
 
 
 def test_the_page_names_every_part():
-    parts = {part.name: {**Figures(inputs=1000).as_json(), "seconds": 90.0} for part in PARTS}
+    told = {"seconds": 90.0, "cpu_seconds": 60.0, "absent": ["ffmpeg is not here"]}
+    told |= {"commit": "abc", "ended": "2026-11-27T18:00+00:00"}
+    parts = {part.name: {**Figures(inputs=1000).as_json(), **told} for part in PARTS}
     about = {"description": "a machine", "versions": "Python"}
     written = page({"machine": about, "seed": 4, "short": False, "parts": parts})
-    assert "| kills: runs with killed processes, resumed | 1,000 | 0 |" in written
+    row = (
+        "| kills: runs with killed processes, resumed | 1,000 | 0 | 0 | 0 | 0 | 0 | 0 | 1.5 | 1.0 |"
+    )
+    assert row in written
+    assert "2026-11-27, commit abc." in written
+    assert "Not there: ffmpeg is not here." in written
     assert f"| all | {1000 * len(PARTS):,} |" in written
     assert "Seed 4, long form" in written
 
@@ -179,13 +221,25 @@ def test_what_hangs_is_ended(tmp_path):
     assert not child.running()
 
 
+def test_what_others_took_of_the_machine_is_no_hang(tmp_path, monkeypatch):
+    command = [sys.executable, "-c", "import time; time.sleep(2.5)"]
+    assert Child(command, tmp_path).ended(1.0).hung
+    monkeypatch.setattr("lab.torture.child.Starved.seconds", lambda self: 60.0)
+    assert Child(command, tmp_path).ended(1.0).code == 0
+    with start_worker(tmp_path, monkeypatch) as asked:
+        monkeypatch.setattr("lab.torture.asked.Starved.seconds", lambda self: 60.0)
+        assert asked.ask("wait a little", 0.5) == {"outcome": "wait a little"}
+
+
 def test_shared_memory_is_listed():
-    path = Path("/dev/shm") / f"maest-test-{os.getpid()}"
-    path.touch()
+    paths = [Path("/dev/shm") / f"{name}-test-{os.getpid()}" for name in ("maest", "torch")]
+    for path in paths:
+        path.touch()
     try:
-        assert path.name in shared_memory()
+        assert [path.name in shared_memory() for path in paths] == [True, False]
     finally:
-        path.unlink()
+        for path in paths:
+            path.unlink()
 
 
 WORKER = """
@@ -196,6 +250,7 @@ for line in sys.stdin:
     try:
         if question == "die": os.abort()
         if question == "wait": time.sleep(60)
+        if question == "wait a little": time.sleep(1.5)
         while question == "hang":
             try: time.sleep(60)
             except KeyboardInterrupt: pass
@@ -205,16 +260,19 @@ for line in sys.stdin:
 """
 
 
-def test_a_process_that_is_asked(tmp_path, monkeypatch):
-    (tmp_path / "worker_of_this_test.py").write_text(WORKER)
+def start_worker(place: Path, monkeypatch) -> Asked:
+    (place / "worker_of_this_test.py").write_text(WORKER)
     monkeypatch.setattr("lab.torture.asked._INTERRUPT_SECONDS", 1.0)
-    start = lambda: Asked("worker_of_this_test", variables={"PYTHONPATH": str(tmp_path)})  # noqa: E731
-    with start() as asked:
+    return Asked("worker_of_this_test", variables={"PYTHONPATH": str(place)})
+
+
+def test_a_process_that_is_asked(tmp_path, monkeypatch):
+    with start_worker(tmp_path, monkeypatch) as asked:
         assert asked.ask("x", 60) == {"outcome": "x"}
         assert asked.ask("wait", 0.5) == {"outcome": "interrupted"}
         with pytest.raises(HungError):
             asked.ask("hang", 0.5)
-    with start() as asked, pytest.raises(DiedError, match="SIGABRT"):
+    with start_worker(tmp_path, monkeypatch) as asked, pytest.raises(DiedError, match="SIGABRT"):
         asked.ask("die", 60)
 
 

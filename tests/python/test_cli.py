@@ -311,6 +311,30 @@ def test_stopped_run_ends_cleanly_and_can_be_resumed(tmp_path, model_file, numbe
 
 
 @pytest.mark.slow
+def test_ctrl_c_at_any_moment_of_the_start_is_heard_and_quiet(tmp_path, model_file):
+    """The interpreter starts, then the command, then its workers, each with imports of its own."""
+    for index in range(60):
+        write_audio(tmp_path / "in" / f"{index:02}.flac", 8.0, 16000, 1)
+    command = [*MAEST, "analyze", tmp_path / "in", "--model", model_file, "--workers", "2"]
+    begun = time.monotonic()
+    assert maest("--version").returncode == 0
+    start = time.monotonic() - begun  # of the interpreter alone, on whatever machine this is
+    for share in (1.0, 1.6, 2.2, 3.0):
+        process = subprocess.Popen(
+            [*map(os.fspath, command), "-o", str(tmp_path / f"out {share}")],
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        time.sleep(share * start)
+        os.killpg(process.pid, signal.SIGINT)
+        _, messages = process.communicate(timeout=60)
+        assert process.returncode in (130, -signal.SIGINT), messages
+        assert "Traceback" not in messages
+        wait_for(lambda group=process.pid: not group_members(group), 10)
+
+
+@pytest.mark.slow
 def test_workers_do_not_outlive_a_killed_run(tmp_path, model_file):
     for index in range(40):
         write_audio(tmp_path / "in" / f"{index:02}.flac", 8.0, 16000, 1)

@@ -102,6 +102,7 @@ def test_run_writes_what_the_model_says(tmp_path, model, output):
     written = result(tmp_path / "out", "sub/song.ogg")
     assert written["track"] == str(path)
     assert written["file_size"] == path.stat().st_size
+    assert written["file_mtime"] == path.stat().st_mtime_ns
     assert written["duration"] == pytest.approx(len(audio) / 16000, abs=1e-3)
     assert written["trained"] is False
     assert "untrained" in written["warning"]
@@ -277,6 +278,10 @@ def test_resume(tmp_path, model):
     assert (report.resumed, report.analyzed) == (2, 1)
     assert result(out, "c.wav")["duration"] == pytest.approx(2, abs=0.01)
 
+    write_audio(music / "c.wav", 2.0, seed=5)  # other music of as many bytes
+    report = analyze(model, [music], out, resume=True)
+    assert (report.resumed, report.analyzed) == (2, 1)
+
     other = AnalysisOptions.of(block=2)
     assert analyze(model, [music], out, other, resume=True).analyzed == 3
     assert analyze(model, [music], out, other, resume=True).resumed == 3
@@ -327,6 +332,9 @@ def test_killed_workers_cost_at_most_what_they_held(tmp_path, model):
     assert report.stopped is None
     assert report.analyzed + len(report.failures) == 24
     assert len(report.failures) <= 6
+    counts = json.loads((tmp_path / "out" / "summary.json").read_text())["counts"]
+    parts = ("analyzed", "resumed", "failed", "not_reached")
+    assert counts["found"] == 24 == sum(counts[part] for part in parts)
     assert {one.reason for one in report.failures} <= {"the decoder crashed (SIGKILL)"}
     # What failed is done by the next run.
     again = analyze(model, [tmp_path / "in"], tmp_path / "out", resume=True)

@@ -3,12 +3,16 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import essentia_maest as maest
+from essentia_maest import _core
+from head_fixtures import DIM, write_linear_head
 from untrained import UNTRAINED
 
 PREPARED = f"""
@@ -234,6 +238,33 @@ def test_a_stream_that_others_stop_and_reset() -> None:
     assert not strange
     assert stopped
     assert set(done) == {(400,)}
+
+
+def in_threads(work: Callable[[int], object], count: int = 4) -> list[object]:
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(4 * count)))
+
+
+def test_what_has_no_state_gives_all_threads_the_same(tmp_path: Path) -> None:
+    """Models and heads: the lock of Python is not held while they compute."""
+    audio = np.random.default_rng(0).standard_normal(11 * 16000).astype(np.float32)
+    model = maest.Model(UNTRAINED, num_threads=1)
+    head = write_linear_head(tmp_path / "head.onnx")
+    rows = np.random.default_rng(1).standard_normal((50, DIM)).astype(np.float32)
+    for wanted, call in (
+        (model.predict(audio, patchout="F4T10"), lambda _: model.predict(audio, patchout="F4T10")),
+        (head.predict(rows), lambda _: head.predict(rows)),
+    ):
+        for found in in_threads(call):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_one_resampler_in_several_threads() -> None:
+    """Calls queue: as many samples come as of one thread."""
+    piece = np.random.default_rng(0).standard_normal(44_100).astype(np.float32)
+    resampler, alone = _core.Resampler(44_100), _core.Resampler(44_100)
+    counts = in_threads(lambda _: len(resampler.push(piece)))
+    assert sum(counts) == sum(len(alone.push(piece)) for _ in counts)  # type: ignore[arg-type]
 
 
 def test_fewer_threads_than_wanted_do_the_same_work() -> None:

@@ -1,4 +1,4 @@
-"""Two runs into one folder behind a URL: the second is refused, and what a killed one left is told."""
+"""Two runs into one folder behind a URL: the second is refused, unless the first one is gone."""
 
 from __future__ import annotations
 

@@ -61,7 +61,12 @@ def test_a_working_directory_that_was_deleted(folder):
 
 
 @pytest.mark.parametrize(
-    "lost", [">&-", "2>&-", ">&- 2>&- <&-", "2>/dev/full", "2> >(true)"], ids=repr
+    "lost",
+    [
+        *(">&-", "2>&-", ">&- 2>&- <&-", "2>/dev/full", ">/dev/full 2>&1", "2> >(true)"),
+        "2>&1 | head -1; exit ${PIPESTATUS[0]}",
+    ],
+    ids=repr,
 )
 def test_a_lost_log_costs_no_result(folder, lost):
     done = shell(f"{analyze(folder)} {lost}", folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,6 +15,7 @@ from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..reading.families import strongest_by_family
 from .analysis import Analysis
+from .audio_status import size_and_mtime
 from .flags import flags_of
 from .messages import Facts
 from .options import AnalysisOptions
@@ -44,11 +44,12 @@ def describe_track(
     Returns
     -------
     dict
-        ``track``, ``file_size`` in bytes, ``duration`` in seconds, ``decoder``, ``container``
-        and ``codec``, ``flags`` (see `flags_of`), ``segments`` with ``start`` and ``end`` in
-        seconds and, where there are predictions, ``top`` (labels with activations, the
-        strongest first); ``top`` of the whole track is that of the mean over segments. For models
-        whose classes come in families also ``families``, the strongest of each.
+        ``track``, ``file_size`` in bytes, ``file_mtime`` in ns since 1970, ``duration`` in
+        seconds, ``decoder``, ``container`` and ``codec``, ``flags`` (see `flags_of`),
+        ``segments`` with ``start`` and ``end`` in seconds and, where there are predictions,
+        ``top`` (labels with activations, the strongest first); ``top`` of the whole track is that
+        of the mean over segments. For models whose classes come in families also
+        ``families``, the strongest of each.
 
     Raises
     ------
@@ -60,9 +61,11 @@ def describe_track(
         {"start": round(start, 3), "end": round(min(start + analysis.segment_seconds, duration), 3)}
         for start in analysis.starts.tolist()
     ]
+    size, mtime = size_and_mtime(path)
     described: dict[str, Any] = {
         "track": path,
-        "file_size": os.stat(path).st_size,
+        "file_size": size,
+        "file_mtime": mtime,
         "duration": round(duration, 3),
         "decoder": facts.decoder,
         "container": facts.container,

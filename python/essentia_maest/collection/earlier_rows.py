@@ -15,10 +15,11 @@ from ..results.columns import Vectors
 from ..results.parquet import read_table, rows_of, vectors_of
 from ..results.parts import Part, PartsFolder
 from ..results.path_text import path_of_text, path_text
+from .audio_status import size_and_mtime
 from .flags import flags_of_columns
 from .scan import Track
 from .sinks import Earlier, RunFacts
-from .track_rows import hash_of, names_of, place_of, size_and_mtime, top_labels
+from .track_rows import hash_of, names_of, place_of, top_labels
 
 _PLACE = ("path", "root", "size", "mtime")
 # What is not looked at: of 100,000 rows it would be most of the memory.

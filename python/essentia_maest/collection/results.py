@@ -21,6 +21,7 @@ from ..decoding.paths import printable_path
 from ..errors import InvalidArgumentError, StoppedEarlyError, ends_all_work, in_words
 from ..files import UNFINISHED, write_json, write_whole
 from ..results.places import is_remote, make_folder, place_of, write_file
+from .audio_status import size_and_mtime
 from .describe import describe_track
 from .outcomes import Failure
 from .scan import Track
@@ -138,7 +139,7 @@ class ResultFolder:
         self._run = run
 
     def find(self, tracks: Sequence[Track]) -> list[Earlier | None]:
-        """Tell which tracks have results of the same path, file size, model and options."""
+        """Tell which tracks have results of the same path, size, time, model and options."""
         return [self._earlier(track) for track in tracks]
 
     def begin(self, waiting: Sequence[Track]) -> None:
@@ -199,10 +200,18 @@ class ResultFolder:
     def _is_of(self, found: dict[str, Any], track: Track) -> bool:
         wanted = self._facts.common
         try:
-            size = os.stat(track.path).st_size
+            size, mtime = size_and_mtime(track.path)
+            written = self._file(track.result, ".json").stat().st_mtime_ns
         except OSError:
             return False
-        same = {"track": track.path, "file_size": size, "options": wanted["options"]}
+        if "file_mtime" not in found and mtime <= written:  # 0.1 did not tell
+            found = {**found, "file_mtime": mtime}
+        same = {
+            "track": track.path,
+            "file_size": size,
+            "file_mtime": mtime,
+            "options": wanted["options"],
+        }
         model = found.get("model")
         return (
             all(found.get(key) == value for key, value in same.items())

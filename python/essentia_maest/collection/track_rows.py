@@ -17,10 +17,10 @@ from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..reading.families import SEPARATOR, strongest_by_family
 from ..remote.copies import fetched
-from ..remote.listing import status as remote_status
 from ..remote.urls import folder_of, is_url
 from ..results.audio_hash import audio_hash
 from ..results.path_text import path_text
+from .audio_status import size_and_mtime
 from .describe import strongest
 from .flags import columns_of_flags
 from .options import AnalysisOptions
@@ -95,26 +95,6 @@ def place_of(track: Track) -> dict[str, Any]:
     else:
         size, mtime = size_and_mtime(track.path)
     return {**names_of(track), "size": size, "mtime": mtime}
-
-
-def size_and_mtime(path: str) -> tuple[int, int]:
-    """Give the bytes of a file, and the ns since 1970 of its last change.
-
-    Parameters
-    ----------
-    path : str
-        Path or URL; a server that tells no size, or no time, gives 0.
-
-    Raises
-    ------
-    OSError
-        The file is gone.
-    """
-    if is_url(path):
-        size, mtime = remote_status(path)
-        return size or 0, mtime
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
 
 
 def hash_of(path: str) -> str:
