@@ -2,9 +2,11 @@
 target_sources(maest_core PRIVATE
   cpp/core/attention_kernels_avx512vnni.cpp
   cpp/core/float_attention_kernels_avx2.cpp
+  cpp/core/float_attention_kernels_neon.cpp
   cpp/core/gelu.cpp
   cpp/core/gelu_kernel_avx2.cpp
   cpp/core/gelu_kernel_avx512.cpp
+  cpp/core/gelu_kernel_neon.cpp
   cpp/core/kernels.cpp
   cpp/core/mel_kernels.cpp
   cpp/core/mel_kernels_avx2.cpp
@@ -13,6 +15,7 @@ target_sources(maest_core PRIVATE
   cpp/core/row_kernels.cpp
   cpp/core/row_kernels_avx2.cpp
   cpp/core/row_kernels_avx512.cpp
+  cpp/core/row_kernels_neon.cpp
 )
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(avx512_options -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma)

@@ -154,6 +154,8 @@ AttentionKind attention_kind(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::kAvx512Vnni) return AttentionKind::kIntegers;
   if (isa == Isa::kAvx2) return AttentionKind::kFloat;
+#elif defined(__aarch64__)
+  if (isa == Isa::kNeon) return AttentionKind::kFloat;
 #else
   (void)isa;
 #endif
@@ -172,11 +174,16 @@ void attention(Isa isa, const AttentionShape& shape, AttentionInput query, Atten
     attend(Floats{float_attention_kernels_avx2}, shape, query, key, value, output, for_each);
     return;
   }
+#elif defined(__aarch64__)
+  if (attention_kind(isa) == AttentionKind::kFloat) {
+    attend(Floats{float_attention_kernels_neon}, shape, query, key, value, output, for_each);
+    return;
+  }
 #else
   (void)shape, (void)query, (void)key, (void)value, (void)output, (void)for_each;
 #endif
   throw InvalidArgument(message("there are no kernels of attention for '", isa_name(isa),
-                                "'; wanted is 'avx2' or 'avx512vnni'"));
+                                "'; wanted is 'neon', 'avx2' or 'avx512vnni'"));
 }
 
 }  // namespace maest

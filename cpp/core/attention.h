@@ -32,7 +32,8 @@ using ForEach =
 // What the kernels for `isa` compute in.
 enum class AttentionKind { kNone, kFloat, kIntegers };
 
-// AVX-512 with VNNI has integers, AVX2 has float32. With AVX-512 alone ONNX Runtime's own is taken.
+// AVX-512 with VNNI has integers, AVX2 and NEON have float32. With AVX-512 alone ONNX Runtime's own
+// is taken.
 AttentionKind attention_kind(Isa isa);
 
 // Writes softmax(query * key / sqrt(head_size)) * value to output

@@ -7,7 +7,7 @@
 namespace maest {
 namespace {
 
-constexpr Isa kAll[] = {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni};
+constexpr Isa kAll[] = {Isa::kBaseline, Isa::kNeon, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni};
 
 std::string runnable_names() {
   std::string names;
@@ -24,6 +24,8 @@ const char* isa_name(Isa isa) {
   switch (isa) {
     case Isa::kBaseline:
       return "baseline";
+    case Isa::kNeon:
+      return "neon";
     case Isa::kAvx2:
       return "avx2";
     case Isa::kAvx512:
@@ -39,7 +41,7 @@ Isa isa_from_name(const std::string& name) {
     if (name == isa_name(isa)) return isa;
   }
   throw InvalidArgument(message("unknown instruction set '", name,
-                                "', wanted one of: baseline, avx2, avx512, avx512vnni"));
+                                "', wanted one of: baseline, neon, avx2, avx512, avx512vnni"));
 }
 
 bool cpu_can_run(Isa isa) {
@@ -47,6 +49,8 @@ bool cpu_can_run(Isa isa) {
   switch (isa) {
     case Isa::kBaseline:
       return true;
+    case Isa::kNeon:
+      return false;
     case Isa::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case Isa::kAvx512:
@@ -57,6 +61,8 @@ bool cpu_can_run(Isa isa) {
       return __builtin_cpu_supports("avx512vnni") && cpu_can_run(Isa::kAvx512);
   }
   return false;
+#elif defined(__aarch64__)
+  return isa == Isa::kBaseline || isa == Isa::kNeon;
 #else
   return isa == Isa::kBaseline;
 #endif

@@ -7,13 +7,14 @@
 namespace maest {
 
 enum class Isa {
-  kBaseline,    // what the compiler targets by default: SSE2 on x86-64, NEON on aarch64
+  kBaseline,    // what the compiler targets by default: SSE2 on x86-64
+  kNeon,        // every aarch64 CPU has it
   kAvx2,        // AVX2 and FMA
   kAvx512,      // AVX-512 F, BW, DQ, VL
   kAvx512Vnni,  // the same and VNNI: products of 8-bit integers
 };
 
-// "baseline", "avx2", "avx512" or "avx512vnni".
+// "baseline", "neon", "avx2", "avx512" or "avx512vnni".
 const char* isa_name(Isa isa);
 
 // The inverse of isa_name. Throws InvalidArgument for any other name.

@@ -41,7 +41,8 @@ struct FloatAttentionKernels {
                  const FloatAttentionScratch& scratch, float* output, std::size_t output_stride);
 };
 
-// Only attention.cpp may use it.
+// One table per instruction set; only attention.cpp may use them.
 extern const FloatAttentionKernels float_attention_kernels_avx2;
+extern const FloatAttentionKernels float_attention_kernels_neon;
 
 }  // namespace maest

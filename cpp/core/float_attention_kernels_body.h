@@ -10,7 +10,6 @@
 
 namespace maest::MAEST_KERNEL_NAMESPACE {
 
-constexpr int kVectors = kFloatPanel / kLanes;
 constexpr float kNoKey = -3e38F;        // a score that no key has
 constexpr float kLeastPower = -126.0F;  // 2 to less than it is not a normal number
 constexpr float kLog2e = 1.44269504F;
@@ -34,25 +33,48 @@ static MAEST_INLINE Lanes exp2_of(Lanes x) {
 
 // One row of a tile. Rows have a variable each, since the compiler keeps an array of them in
 // memory.
+#if MAEST_LANES == 4
+struct Row {
+  Lanes v0, v1, v2, v3;
+};
+#else
 struct Row {
   Lanes v0, v1;
 };
-static_assert(kVectors == 2 && kFloatQueryTile == 6);
+#endif
+static_assert(sizeof(Row) == kFloatPanel * sizeof(float) && kFloatQueryTile == 6);
+
+static MAEST_INLINE Row load_row(const float* from) {
+#if MAEST_LANES == 4
+  return {load(from), load(from + kLanes), load(from + 2 * kLanes), load(from + 3 * kLanes)};
+#else
+  return {load(from), load(from + kLanes)};
+#endif
+}
 
 static MAEST_INLINE void add_products(const float* row, Row columns, Row& sums) {
   const Lanes spread = broadcast(*row);
   sums.v0 += spread * columns.v0;
   sums.v1 += spread * columns.v1;
+#if MAEST_LANES == 4
+  sums.v2 += spread * columns.v2;
+  sums.v3 += spread * columns.v3;
+#endif
 }
 
 static MAEST_INLINE Row kept(const float* sums, const float* keep, int row) {
-  const Lanes factor = broadcast(keep[row]);
-  return {load(sums) * factor, load(sums + kLanes) * factor};
+  Row scaled = {};
+  add_products(keep + row, load_row(sums), scaled);
+  return scaled;
 }
 
 static MAEST_INLINE void store(float* to, Row row) {
   MAEST_KERNEL_NAMESPACE::store(to, row.v0);
   MAEST_KERNEL_NAMESPACE::store(to + kLanes, row.v1);
+#if MAEST_LANES == 4
+  MAEST_KERNEL_NAMESPACE::store(to + 2 * kLanes, row.v2);
+  MAEST_KERNEL_NAMESPACE::store(to + 3 * kLanes, row.v3);
+#endif
 }
 
 // A tile: for each of six rows and each column of the panel the sum of `steps` products, and of
@@ -70,7 +92,7 @@ __attribute__((noinline)) static void sum_products(const float* rows, std::size_
     q5 = kept(sums + 5 * sums_stride, keep, 5);
   }
   for (int step = 0; step < steps; ++step) {
-    const Row columns{load(panel), load(panel + kLanes)};
+    const Row columns = load_row(panel);
     add_products(rows, columns, q0);
     add_products(rows + stride, columns, q1);
     add_products(rows + 2 * stride, columns, q2);

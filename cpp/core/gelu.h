@@ -21,5 +21,6 @@ GeluKernel gelu_kernel(Isa isa);
 // One per instruction set; only gelu_kernel() may use them.
 extern const GeluKernel gelu_kernel_avx2;
 extern const GeluKernel gelu_kernel_avx512;
+extern const GeluKernel gelu_kernel_neon;
 
 }  // namespace maest

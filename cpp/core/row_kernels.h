@@ -59,5 +59,6 @@ float row_levels(Isa isa, float without_vnni);
 // One per instruction set; only row_kernels() may use them.
 extern const RowKernels row_kernels_avx2;
 extern const RowKernels row_kernels_avx512;
+extern const RowKernels row_kernels_neon;
 
 }  // namespace maest

@@ -128,6 +128,9 @@ void for_each_kernels(const Check& check) {
 TEST(Attention, integers_need_a_cpu_that_multiplies_bytes) {
   EXPECT_EQ(maest::attention_kind(Isa::kBaseline), AttentionKind::kNone);
   EXPECT_EQ(maest::attention_kind(Isa::kAvx512), AttentionKind::kNone);
+  if (maest::cpu_can_run(Isa::kNeon)) {
+    EXPECT_EQ(maest::attention_kind(Isa::kNeon), AttentionKind::kFloat);
+  }
   if (!maest::cpu_can_run(Isa::kAvx2)) GTEST_SKIP() << "not a CPU with AVX2";
   EXPECT_EQ(maest::attention_kind(Isa::kAvx2), AttentionKind::kFloat);
   EXPECT_EQ(maest::attention_kind(Isa::kAvx512Vnni), AttentionKind::kIntegers);
