@@ -15,6 +15,7 @@ import numpy as np
 from essentia_maest.collection.results import SUMMARY
 from essentia_maest.errors import InvalidArgumentError
 from essentia_maest.files import UNFINISHED
+from essentia_maest.results.columns import TIMES
 from essentia_maest.results.parquet import column_values, read_table, told_by
 
 FILES, TABLES = FORMS = ("files", "parquet")
@@ -94,7 +95,8 @@ def _rows(out: Path) -> Kept:
             name_of_track = f"{row['path']}.json"
             if name_of_track in kept.results:
                 kept.broken.append(f"{part}: {row['path']} is there twice")
-            kept.results[name_of_track] = json.dumps(row, sort_keys=True).encode()
+            right = {name: value for name, value in row.items() if name not in TIMES}
+            kept.results[name_of_track] = json.dumps(right, sort_keys=True).encode()
     for path in sorted((out / "failures").glob("*.parquet")):
         _read(path, kept)
     return kept

@@ -13,6 +13,7 @@ from essentia_maest.collection.progress import SilentReporter
 from essentia_maest.collection.runner import CollectionRun
 from essentia_maest.collection.scan import scan
 from essentia_maest.collection.table_sink import TableSink
+from essentia_maest.results.columns import TIMES
 
 
 def write_music(folder: Path) -> Path:
@@ -41,9 +42,10 @@ def table(out: Path, name: str = "tracks") -> dict[str, list]:
 
 
 def rows(out: Path, name: str = "tracks") -> list[tuple]:
-    """All rows, but for where and when the files are, in an order of their own."""
+    """All rows, but for where and when files are and what they took, in an order of their own."""
     columns = table(out, name)
-    kept = [columns[key] for key in columns if key not in ("root", "mtime", "id", "track")]
+    left_out = {"root", "mtime", "id", "track", *TIMES}
+    kept = [columns[key] for key in columns if key not in left_out]
     return sorted(map(repr, zip(*kept, strict=True)))
 
 

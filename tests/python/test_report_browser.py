@@ -168,13 +168,17 @@ def test_lists_of_files_are_there(browser):
     tabs = browser.run(
         "[...document.querySelectorAll('#tabs button')].map((one) => one.textContent)"
     )
-    assert tabs == ["Labels", "Folders", "Longest", "Truncated (1)", "Damaged (1)", "Failed (1)"]
-    browser.run("document.getElementById('tab-5').click()")
+    files = ["Longest", "Slowest", "Truncated (1)", "Damaged (1)", "Failed (1)"]
+    assert tabs == ["Labels", "Folders", *files]
+    browser.run("document.getElementById('tab-6').click()")
     assert "<script>alert(1)</script> is no audio" in browser.run(
         "document.getElementById('panel').textContent"
     )
     browser.run("document.getElementById('tab-2').click()")
     assert browser.run("document.querySelector('#panel .name').textContent") == NAMES[-1]
+    browser.run("document.getElementById('tab-3').click()")
+    assert browser.run("document.querySelector('#panel .name').textContent") == NAMES[2]
+    assert "1:31 for 1:02" in browser.run("document.querySelector('#panel li').textContent")
 
 
 @pytest.mark.parametrize("width", [360, 1280])

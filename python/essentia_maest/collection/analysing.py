@@ -11,7 +11,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..model import Model
 from ..opened_model import Array
@@ -45,12 +45,15 @@ class Analysed:
         What its decoder told.
     seconds : StageSeconds
         Where the time went.
+    provenance : dict or None
+        What computed and decoded it, where that is not what does so here.
     """
 
     track: Track
     analysis: Analysis
     facts: Facts
     seconds: StageSeconds
+    provenance: dict[str, Any] | None = None
 
 
 class _Work:

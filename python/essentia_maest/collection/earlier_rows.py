@@ -11,7 +11,7 @@ from typing import Any
 from .. import _core
 from ..errors import InvalidArgumentError
 from ..remote.urls import is_url, joined
-from ..results.columns import Vectors
+from ..results.columns import Vectors, columns_of
 from ..results.parquet import read_table, rows_of, vectors_of
 from ..results.parts import Part, PartsFolder
 from ..results.path_text import path_of_text, path_text
@@ -81,10 +81,14 @@ class EarlierRows:
         self.hashes: dict[str, str] = {}
         self._part_list: list[Part] = []
         self._kept: list[Vectors] = []
+        self._lacking: list[list[str]] = []
         self._rows: list[_Row] = []
         for part, table in parts.tables():
             self._part_list.append(part)
-            self._kept.append(vectors_of({"tracks": table.schema}))
+            kept = vectors_of({"tracks": table.schema})
+            self._kept.append(kept)
+            names = [column.name for column in columns_of("tracks", kept)]
+            self._lacking.append([name for name in names if name not in table.column_names])
             values = rows_of(table, "tracks", leaving_out=_NOT_NEEDED).values
             names = list(values)
             values["root"] = [sys.intern(root) for root in values["root"]]
@@ -112,7 +116,7 @@ class EarlierRows:
             They are.
         """
         wanted = self._run.common
-        for part, kept in zip(self._part_list, self._kept, strict=True):
+        for part, kept, lacking in zip(self._part_list, self._kept, self._lacking, strict=True):
             found = _computed(part.told)
             differing = {
                 name: (found.get(name), value)
@@ -121,6 +125,8 @@ class EarlierRows:
             }
             if kept.embeddings_type != self._vectors.embeddings_type and kept.embedding:
                 differing["embeddings"] = (kept.embeddings_type, self._vectors.embeddings_type)
+            if lacking:
+                differing["columns"] = (f"without {', '.join(lacking)}", "with them")
             if differing:
                 listed = ", ".join(
                     f"{name} {there} there, {here} here"
@@ -195,9 +201,9 @@ class EarlierRows:
             else part
             for part in self._part_list
         ]
-        self._parts.remove_scraps([part for part in self._part_list if part.tracks.exists()])
         taken = (row.moved_to or row.values for row in self._rows if row.taken_by)
         self._forget_failures({name for _, name in places} | {place["path"] for place in taken})
+        self._parts.remove_scraps([part for part in self._part_list if part.tracks.exists()])
         # A run goes on for days, and asks for no more than `top_of` a single track.
         self._rows = [row for row in self._rows if row.taken_by][:1]
 

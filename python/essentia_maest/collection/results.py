@@ -153,7 +153,10 @@ class ResultFolder:
             track.path, analysed.facts, run.model, run.options, analysed.analysis
         )
         # The path first, the long list of segments last: for whoever looks into the file.
-        told = {"track": track.path, **run.common, **result}
+        common = dict(run.common)
+        if analysed.provenance is not None:
+            common["provenance"] = analysed.provenance
+        told = {"track": track.path, **common, **result}
         return _Written(track.result, told, analysed.analysis.arrays)
 
     def track(self, described: _Written) -> None:

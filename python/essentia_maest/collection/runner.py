@@ -284,7 +284,9 @@ class CollectionRun:
             failure = Failure(track.path, "decode", reason)
             return Ending(failure, flags=flags, seconds=seconds)
         try:
-            described = self._sink.describe(sinks.Analysed(track, facts, analysed.analysis, flags))
+            described = self._sink.describe(
+                sinks.Analysed(track, facts, analysed.analysis, flags, seconds, analysed.provenance)
+            )
         except Exception as error:
             return Ending(Failure.of(track.path, "analyze", error), seconds=seconds)
         started = time.perf_counter()

@@ -13,7 +13,7 @@ from ..model import Model
 from .analysis import Analysis
 from .messages import Facts
 from .options import CSV, FILES, FORMATS, AnalysisOptions
-from .outcomes import Failure
+from .outcomes import Failure, StageSeconds
 from .scan import Track
 
 
@@ -50,12 +50,18 @@ class Analysed:
         What the model says.
     flags : dict
         What is remarkable: see `essentia_maest.collection.flags`.
+    seconds : StageSeconds
+        What it took, but for writing.
+    provenance : dict or None
+        What computed it, where that is not what the run tells.
     """
 
     track: Track
     facts: Facts
     analysis: Analysis
     flags: dict[str, Any]
+    seconds: StageSeconds = dataclasses.field(default_factory=StageSeconds)
+    provenance: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

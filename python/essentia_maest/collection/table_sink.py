@@ -290,25 +290,29 @@ class TableSink:
     def _write(self, taken: _Waiting) -> None:
         if taken:
             self._require_held()
-        if taken.tracks:
-            told = self._told_of_part()
+        while taken.tracks:
+            # A part tells what computed all that is in it.
+            origin = taken.tracks[0].provenance
+            some = [track for track in taken.tracks if track.provenance == origin]
+            told = self._told_of_part(origin)
             self._parts.write(
-                _rows_of_tracks(taken.tracks, self._vectors, told),
-                _rows_of_segments(taken.tracks, self._vectors, told),
+                _rows_of_tracks(some, self._vectors, told),
+                _rows_of_segments(some, self._vectors, told),
                 self._vectors,
             )
-            taken.tracks = []
-            taken.bytes = 0
+            taken.tracks = [track for track in taken.tracks if track.provenance != origin]
+            taken.bytes = sum(track.bytes for track in taken.tracks)
         if taken.failures:
             columns = {
                 column.name: [row[column.name] for row in taken.failures] for column in FAILURES
             }
             self._parts.write_failures(Rows(columns, {}, self._told_of_part()))
 
-    def _told_of_part(self) -> dict[str, Any]:
+    def _told_of_part(self, origin: dict[str, Any] | None = None) -> dict[str, Any]:
         model = self._facts.model
         return {
             **self._facts.common,
+            **({} if origin is None else {"provenance": origin}),
             "labels": list(model.labels),
             "label_families": list(model.label_families),
             "versions": describe_versions(),

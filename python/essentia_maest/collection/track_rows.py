@@ -50,12 +50,15 @@ class TrackRows:
         Column of `segments` -> values, but for vectors.
     segment_vectors : dict of str to numpy.ndarray
         Column -> shape [segments, values].
+    provenance : dict or None
+        What computed it, where that is not what the run tells.
     """
 
     values: dict[str, Any]
     vectors: dict[str, Array]
     segments: dict[str, list[Any]]
     segment_vectors: dict[str, Array]
+    provenance: dict[str, Any] | None = None
 
     @property
     def bytes(self) -> int:
@@ -146,6 +149,8 @@ def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = No
         "container": facts.container,
         "codec": facts.codec,
         **columns_of_flags(flags),
+        "decode_seconds": round(analysed.seconds.decode, 4),
+        "model_seconds": round(analysed.seconds.front_end + analysed.seconds.model, 4),
     }
     if "predictions" in means:
         values["top"] = top_labels(means["predictions"], run)
@@ -157,6 +162,7 @@ def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = No
             "seconds": [round(seconds, 3) for seconds in held.tolist()],
         },
         {COLUMN_OF[name]: values for name, values in analysis.arrays.items()},
+        analysed.provenance,
     )
 
 

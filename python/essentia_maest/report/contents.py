@@ -84,6 +84,9 @@ def contents_of(results: Results, options: PageOptions, page: str) -> dict[str, 
             "failures": packed_json(_failures(results)),
         },
     }
+    if "model_seconds" in table.column_names:
+        took = np.add(column("decode_seconds"), column("model_seconds"))
+        told["columns"]["took"] = packed_array(took.astype(np.float32))
     told["failureCount"] = results.failures.num_rows
     if "embedding" in table.column_names and len(kept):
         vectors = results.embeddings()[0]

@@ -67,6 +67,8 @@ TRACKS = (
     Column("damage", "text", "", "what could not be decoded and is left out, in words", True),
     Column("silent", "bool", "", "no sample reaches -60 dB"),
     Column("short", "bool", "", "less than a second"),
+    Column("decode_seconds", "float64", "s", "CPU time from the file to samples at 16 kHz"),
+    Column("model_seconds", "float64", "s", "time of its front end and model, threads added up"),
     Column(
         "embedding",
         "embedding",
@@ -82,6 +84,9 @@ TRACKS = (
     ),
 )
 """A row for each file that was analysed."""
+
+TIMES = ("decode_seconds", "model_seconds")
+"""Columns of `tracks` in which two runs differ that are alike otherwise."""
 
 SEGMENTS = (
     Column("track", "int64", "", "`id` in `tracks`"),

@@ -154,6 +154,10 @@ def _lists_of_labels(lists: Sequence[Sequence[Mapping[str, Any]]], kind: DataTyp
     return list_array(Column.from_numpy(ends), structs, type=kind)
 
 
+class TornFileError(InvalidArgumentError):
+    """A file begins as Parquet, or is empty, and does not end so: it was not written to its end."""
+
+
 def read_table(path: Path) -> Table:
     """Read a file as an Arrow table.
 
@@ -168,6 +172,8 @@ def read_table(path: Path) -> Table:
 
     Raises
     ------
+    TornFileError
+        It was not written to its end.
     essentia_maest.errors.InvalidArgumentError
         It is not Parquet, or damaged.
     OSError
@@ -184,7 +190,8 @@ def read_table(path: Path) -> Table:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of the library's is no Exception
-        raise InvalidArgumentError(
+        torn = _MAGIC.startswith(content[:4]) and content[-4:] != _MAGIC
+        raise (TornFileError if torn else InvalidArgumentError)(
             f"{path_text(path)}: is no whole Parquet file ({error}); without it, what is in "
             "it counts as not done"
         ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +18,23 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidArgumentError
 from .columns import TABLES, Vectors
-from .parquet import Encode, Rows, encode_rows, read_table, rows_of, told_by, write_rows
+from .parquet import (
+    Encode,
+    Rows,
+    TornFileError,
+    encode_rows,
+    read_table,
+    rows_of,
+    told_by,
+    write_rows,
+)
 from .path_text import path_text
-from .places import make_folder, remove_scraps
+from .places import make_folder, moves_by_copying, remove_scraps
 
 if TYPE_CHECKING:
     from arro3.core import Table
+
+_log = logging.getLogger(__name__)
 
 _PATTERN = "part-*.parquet"
 _SEGMENTS = "segments_file"
@@ -111,6 +123,7 @@ class PartsFolder:
         self.path = folder
         self._token = secrets.token_hex(3)  # runs that write side by side take different names
         self._number = 0
+        self._torn: list[Path] = []
 
     def tables(self) -> Iterator[tuple[Part, Table]]:
         """Read the files of tracks, one after the other.
@@ -126,8 +139,8 @@ class PartsFolder:
             One is damaged.
         """
         for path in self.files("tracks"):
-            table = read_table(path)
-            yield Part(path, told_by(table.schema)), table
+            if (table := self._whole(path)) is not None:
+                yield Part(path, told_by(table.schema)), table
 
     def files(self, table: str) -> list[Path]:
         """List the files of a table, the earliest first."""
@@ -188,7 +201,8 @@ class PartsFolder:
     def failures(self) -> Iterator[tuple[Path, Rows]]:
         """Read the files of failures, one after the other."""
         for path in self.files("failures"):
-            yield path, rows_of(read_table(path), "failures")
+            if (table := self._whole(path)) is not None:
+                yield path, rows_of(table, "failures")
 
     def remove_scraps(self, parts: list[Part]) -> None:
         """Remove what killed runs left: unfinished files, and segments that no tracks name.
@@ -201,10 +215,23 @@ class PartsFolder:
         for table in TABLES:
             remove_scraps(self.path / table)
         named = {part.segments.name for part in parts}
-        for path in self.files("segments"):
-            if path.name not in named:
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        unnamed = [path for path in self.files("segments") if path.name not in named]
+        for path in (*unnamed, *self._torn):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        self._torn.clear()
+
+    def _whole(self, path: Path) -> Table | None:
+        """Read a file; None if a killed run left it torn, as can be where moving is copying."""
+        try:
+            return read_table(path)
+        except TornFileError as error:
+            if not moves_by_copying(path):
+                raise
+            if path not in self._torn:
+                self._torn.append(path)
+                _log.warning("%s", error)
+            return None
 
     def _in(self, table: str, name: str) -> Path:
         folder = self.path / table

@@ -53,6 +53,11 @@ def is_remote(path: object) -> bool:
     return not isinstance(path, str | bytes | Path) and hasattr(path, "fs")
 
 
+def moves_by_copying(path: Path) -> bool:
+    """Tell whether a file that is moved to its place may be there in part: see `write_file`."""
+    return is_remote(path) and _protocol(path) not in OBJECT_STORES
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, if it is not there; object stores have none.
 

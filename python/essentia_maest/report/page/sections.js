@@ -8,7 +8,10 @@ function tabsOf(data, { open, search }) {
   if (data.labels) tabs.push(["Labels", () => labelTables(data, search)]);
   if (data.labels && data.folderLabels.length > 1)
     tabs.push(["Folders", () => folderTable(data, search)]);
-  tabs.push(["Longest", () => trackList(data, longest(data), open)]);
+  tabs.push(["Longest", () => trackList(data, sortedBy(data.seconds), open)]);
+  if (data.took)
+    tabs.push(["Slowest", () => trackList(data, sortedBy(data.took), open,
+      (row) => `${spent(data.took[row])} for ${duration(data.seconds[row])}`)]);
   data.flagNames.forEach((name, bit) => {
     const rows = rowsWhere(data, (row) => data.flags[row] & (1 << bit));
     if (rows.length) tabs.push([`${titleOf(name)} (${number(rows.length)})`,
@@ -101,14 +104,20 @@ function folderTable(data, search) {
     element("table", { class: "wide" }, element("thead", {}, head), element("tbody", {}, ...lines))];
 }
 
-function longest(data) {
-  return [...data.seconds.keys()].sort((a, b) => data.seconds[b] - data.seconds[a] || a - b);
+// Tracks, those of which a column has most first.
+function sortedBy(column) {
+  return [...column.keys()].sort((a, b) => column[b] - column[a] || a - b);
 }
 
-function trackList(data, rows, open) {
+// CPU time, in words.
+function spent(seconds) {
+  return seconds < 60 ? `${seconds.toFixed(seconds < 1 ? 2 : 1)} s` : duration(seconds);
+}
+
+function trackList(data, rows, open, tell = (row) => duration(data.seconds[row])) {
   return [...shortened(Math.min(rows.length, MOST_LISTED), rows.length, "track", "first"),
     element("ul", { class: "rows" }, ...rows.slice(0, MOST_LISTED).map((row) =>
-      trackButton(data, row, duration(data.seconds[row]), open)))];
+      trackButton(data, row, tell(row), open)))];
 }
 
 function failureTable(data) {
