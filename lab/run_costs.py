@@ -2,10 +2,11 @@
 
 `python -m lab.run_costs` makes short files (`--tracks` of each: 100, 1,000 ... half a second of
 noise), and runs `maest analyze` over them inside this process, with a small network of random
-weights, so that what goes with a track is seen and not the model. The parent's time is its CPU time
-without what the engine computes in it, which needs none of Python's lock; so it is at least as much
-as the lock is held. Then tracks of four minutes, beyond the first quarter of
-them; and how much faster two workers and two threads are than one of each.
+weights, so that what goes with a track is seen and not the model; then it goes on with what is
+done. The parent's time is its CPU time without what the engine computes in it, which needs none of
+Python's lock; so it is at least as much as the lock is held. Then tracks of four minutes, beyond
+the first quarter of them; how much faster two workers and two threads are than one of each; and
+what decoding and the model alone take, one track after the other in one thread.
 """
 
 from __future__ import annotations
@@ -98,11 +99,17 @@ def make_files(folder: Path, count: int, seconds: float) -> None:
 
 
 def run(
-    model: maest.Model, music: Path, out: Path, *, at_once: int = 2, kind: str = "float32"
+    model: maest.Model,
+    music: Path,
+    out: Path,
+    *,
+    at_once: int = 2,
+    kind: str = "float32",
+    resume: bool = False,
 ) -> Cost:
     """Analyse a folder as `maest analyze` does, and say what it cost."""
     options = AnalysisOptions.of(patchout="F3T5" if model.depth == 12 else "F0T0")
-    started, before, engine = time.perf_counter(), _cpu_seconds(), ENGINE.seconds
+    started, before, engine = time.perf_counter(), cpu_seconds(), ENGINE.seconds
     found = scan([music])
     report = CollectionRun(
         model,
@@ -111,17 +118,28 @@ def run(
         workers=at_once,
         threads=at_once,
         reporter=SilentReporter(),
+        resume=resume,
     ).run(found)
-    if report.analyzed != len(found.tracks):
+    if report.analyzed + report.resumed != len(found.tracks) or report.analyzed * resume:
         raise RuntimeError(f"{report.analyzed} of {len(found.tracks)} tracks were analysed")
-    clock, after = time.perf_counter() - started, _cpu_seconds()
+    clock, after = time.perf_counter() - started, cpu_seconds()
     parent, children = after[0] - before[0], after[1] - before[1]
     return Cost(clock, parent - (ENGINE.seconds - engine), parent + children, len(found.tracks))
 
 
-def _cpu_seconds() -> tuple[float, float]:
+def cpu_seconds() -> tuple[float, float]:
+    """Give the CPU time so far: of this process, and of its children that have ended."""
     times = os.times()
     return times.user + times.system, times.children_user + times.children_system
+
+
+def alone(model: maest.Model, music: Path) -> float:
+    """Decode and compute one track after the other; give the seconds of CPU."""
+    request = AnalysisOptions.of(patchout="F3T5").request
+    before = time.process_time()
+    for track in scan([music]).tracks:
+        model.run_file(request, track.path)
+    return time.process_time() - before
 
 
 def _handles() -> int:
@@ -151,15 +169,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         model = small_model(folder)
-        print("| tracks of 0.5 s | CPU ms a track | parent, ms a track | RSS, MB | handles |")
-        print("|-|-|-|-|-|")
+        print(
+            "| tracks of 0.5 s | CPU ms a track | parent, ms a track | RSS, MB | handles "
+            "| to go on with all done: clock, s | CPU, s |\n|-|-|-|-|-|-|-|"
+        )
         for count in asked.tracks:
             music = folder / f"short {count}"
             make_files(music, count, SHORT_SECONDS)
             cost = run(model, music, folder / f"out {count}")
+            rss, handles = _rss_mb(), _handles()
+            again = run(model, music, folder / f"out {count}", resume=True)
             print(
                 f"| {count:,} | {cost.all / count * 1e3:.2f} | {cost.parent / count * 1e3:.2f} "
-                f"| {_rss_mb():.0f} | {_handles()} |",
+                f"| {rss:.0f} | {handles} | {again.clock:.1f} | {again.all:.1f} |",
                 flush=True,
             )
         music = folder / "long"
@@ -190,6 +212,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"| 1 worker, 1 thread | {one.clock:.1f} | {one.all:.1f} |")
         print(f"| 2 workers, 2 threads | {two.clock:.1f} | {two.all:.1f} |")
         print(f"\nTwo are {one.clock / two.clock:.2f} times as fast as one.")
+        best = alone(default, music)
+        print(
+            f"Decoding and model alone take {best:.1f} s of CPU: {best / two.all:.0%} of what the "
+            f"run with two takes, and {best / 2 / two.clock:.0%} of its clock on two CPUs."
+        )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 import essentia_maest as maest
 from essentia_maest.commands.cli import main
 from essentia_maest.errors import InvalidArgumentError
+from essentia_maest.report import places as layout
 from essentia_maest.report.directions import in_main_directions
 from essentia_maest.report.label_facts import label_facts
 from essentia_maest.report.near import neighbours_of_each
@@ -138,6 +139,26 @@ def test_few_tracks_have_a_map_too(tracks):
     places = places_on_map(directions, rows, cosines)
     assert places.shape == (tracks, 2)
     assert tracks < 2 or np.isfinite(places).all()
+
+
+def test_of_many_tracks_some_are_laid_out_first(monkeypatch):
+    rng = np.random.default_rng(0)
+    group = np.arange(400) % 4
+    vectors = (4 * np.eye(24)[group] + rng.normal(0, 0.3, (400, 24))).astype(np.float32)
+    vectors[5] = 0
+    directions = in_main_directions(vectors)
+    rows, cosines = neighbours_of_each(vectors, directions, [str(i) for i in range(400)], 15)
+    monkeypatch.setattr(layout, "_MOST_FIRST", 100)
+    places = places_on_map(directions, rows, cosines)
+    assert np.flatnonzero(np.isnan(places[:, 0])).tolist() == [5]
+    np.testing.assert_array_equal(places, places_on_map(directions, rows, cosines))
+    away = np.linalg.norm(places[:, None] - places, axis=2)
+    away[np.isnan(away) | np.eye(400, dtype=bool)] = np.inf
+    nearest = away.argsort(axis=1)[:, :10]
+    kept = group[nearest] == group[:, None]
+    assert kept[np.isfinite(places[:, 0])].mean() > 0.98
+    own = [np.isin(rows[row, :10], nearest[row]).mean() for row in range(400) if row != 5]
+    assert np.mean(own) > 0.3  # by chance within a group: 0.1
 
 
 def test_embeddings_without_direction_have_no_place():
