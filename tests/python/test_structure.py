@@ -43,6 +43,9 @@ FORBIDDEN = {
         *(f"{PACKAGE}.{name}" for name in ("collection", "commands", "making", "decoding", "model"))
     ],
     "python/essentia_maest/collection": [
+        *(f"{PACKAGE}.{name}" for name in ("making", "commands", "heads", "cluster"))
+    ],
+    "python/essentia_maest/cluster": [
         *(f"{PACKAGE}.{name}" for name in ("making", "commands", "heads"))
     ],
     "python/essentia_maest/results": [f"{PACKAGE}.heads"],

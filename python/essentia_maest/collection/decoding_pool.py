@@ -16,6 +16,7 @@ from .messages import Job, OpenAudio, Over, Room, SetUp, StartOver, Written
 from .outcomes import Failure
 from .scan import Track
 from .shared_memory import Samples, make_memory, map_memory
+from .track_decoding import seconds_allowed
 from .worker_processes import WorkerProcess
 from .workers import Asked, Gone, Workers
 
@@ -24,9 +25,6 @@ PIECE_SAMPLES = 1 << 20
 
 WINDOW_SAMPLES = 6 * PIECE_SAMPLES
 """Samples of a track that are in memory at the most: 6.6 minutes, 25 MB."""
-
-# Files behind URLs are brought first.
-_BRING_SECONDS_PER_MB = 20.0
 
 
 class DecodingPool:
@@ -128,7 +126,7 @@ class DecodingPool:
         arriving = Arriving(track, window, self._rings.get(window))
         self._in_memory.add(arriving)
         job = Job(track.path, window, longest, spread)
-        self._at_work[self._workers.ask(job, self._seconds_for(track))] = arriving
+        self._at_work[self._workers.ask(job, seconds_allowed(track, self._limit))] = arriving
         return arriving
 
     def wait(self) -> list[Arriving]:
@@ -197,12 +195,6 @@ class DecodingPool:
         arriving.forget()
         self._in_memory.remove(arriving)
         self._free.append(arriving.window)
-
-    def _seconds_for(self, track: Track) -> float:
-        limit = self._limit(track.path)
-        if track.listed is not None and track.listed.size:
-            limit += _BRING_SECONDS_PER_MB * track.listed.size / 1e6
-        return limit
 
     def _start(self) -> WorkerProcess:
         if self._set_up is None:

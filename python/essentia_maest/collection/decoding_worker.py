@@ -10,14 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MaestError
-from ..hearing import Hearing, pieces
 from ..log import kept
 from ..results.audio_hash import audio_hash
-from ..spread import Chosen, Spread, wanted_parts
-from .flags import SILENT_BELOW
+from ..spread import Chosen
 from .messages import (
-    AudioSource,
-    Facts,
     Job,
     Long,
     Over,
@@ -28,6 +24,7 @@ from .messages import (
 )
 from .outcomes import Failure
 from .shared_memory import map_memory, ring_parts
+from .track_decoding import decode_into, peak_of
 from .worker_main import Clock
 
 
@@ -59,7 +56,8 @@ def decode(set_up: SetUp, job: Job, connection: Connection, clock: Clock) -> Lon
                 if job.longest is not None and (source.seconds or 0.0) >= job.longest:
                     return Long()
                 outlet = _Outlet(connection, set_up, job.window, clock)
-                facts = _decode(source, job.spread, set_up.hearing, outlet)
+                facts = decode_into(outlet, source, job.spread, set_up.hearing)
+                outlet.flush()
                 if set_up.hashed:
                     facts = dataclasses.replace(facts, audio_hash=audio_hash(source.path))
             finally:
@@ -71,46 +69,6 @@ def decode(set_up: SetUp, job: Job, connection: Connection, clock: Clock) -> Lon
         except Exception as error:
             failure = Failure(job.path, "decode", f"{type(error).__name__}: {error}")
     return Over(facts, failure, time.process_time() - started, log)
-
-
-def _decode(
-    source: AudioSource, spread: Spread | None, hearing: Hearing | None, outlet: _Outlet
-) -> Facts:
-    chosen = None
-    for part in wanted_parts(source, spread, hearing):
-        if isinstance(part, Chosen):
-            if chosen is not None:
-                outlet.start_over()
-            chosen = part
-            outlet.choose(chosen)
-        else:
-            outlet.write(part)
-    assert chosen is not None  # it comes first
-    outlet.flush()
-    peak = outlet.peak
-    if peak < SILENT_BELOW and (chosen.starts is not None or hearing is not None):
-        peak = max(peak, _peak_of_all(source))
-    return Facts(
-        source.decoder,
-        source.container,
-        source.codec,
-        outlet.written if chosen.samples is None else chosen.samples,
-        chosen.starts,
-        peak,
-        source.ending or "unknown",
-        source.seconds,
-        source.damage or None,
-    )
-
-
-def _peak_of_all(source: AudioSource) -> float:
-    """Look at everything: what was left out of a track that seems silent may be loud."""
-    source.seek(0.0)
-    return max(map(_peak, pieces(source.read)), default=0.0)
-
-
-def _peak(samples: npt.NDArray[np.float32]) -> float:
-    return max(float(samples.max()), -float(samples.min()))
 
 
 class _Outlet:
@@ -130,8 +88,7 @@ class _Outlet:
 
     def write(self, samples: npt.NDArray[np.float32]) -> None:
         """Take samples; wait while there is no room for them."""
-        if len(samples):
-            self.peak = max(self.peak, _peak(samples))
+        self.peak = max(self.peak, peak_of(samples))
         while len(samples):
             room = self._heard + self._most - self.written
             if room == 0:

@@ -14,6 +14,7 @@ from ..errors import InvalidArgumentError
 from ..hearing import Mp3Error
 from ..request import Request
 from ..results.columns import VECTOR_TYPES
+from . import engines
 from .account import tell_account
 from .saying import ALL_DONE, SOME_FAILED, STOPPED_EARLY, Terminated, complain, open_model
 from .telling import counts, left_out, show_lines, tell_one, timings, track_line
@@ -143,7 +144,12 @@ def add(commands: Any) -> None:
         help="what samples of mp3 may be off by so that, with patchout in time, a little less of "
         "it is decoded (default: %(default)s)",
     )
-    add("--workers", type=int, metavar="N", help="processes that decode (default: one per CPU)")
+    add(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that decode (default: one per CPU); on a cluster, those that do everything",
+    )
     add(
         "--threads",
         type=int,
@@ -152,6 +158,7 @@ def add(commands: Any) -> None:
         help="tracks, or segments of one, computed at once (default: 0, one per CPU that this "
         "process may use)",
     )
+    engines.add(add)
     add("--resume", action="store_true", help="leave alone what the same model and options did")
     add(
         "--mixed",
@@ -193,6 +200,7 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Analyse what was asked for, and give the exit code."""
     options = _options(arguments)
+    engines.check(arguments)
     shares = Shares.of(arguments.workers, arguments.threads)
 
     from ..collection.describe import untrained_warning
@@ -228,6 +236,7 @@ def run(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         mixed=arguments.mixed,
         strict=arguments.strict,
+        make_engine=engines.made(arguments, model, options, hashed=sink.hashes),
     )
     if not model.trained:
         complain(f"warning: {untrained_warning(model)}")

@@ -1,0 +1,1 @@
+"""Collections on the machines of a cluster."""
