@@ -40,16 +40,20 @@ def as_samples(audio: npt.ArrayLike, sample_rate: float = SAMPLE_RATE) -> npt.ND
         array = np.asarray(audio)
     except ValueError as error:
         raise InvalidArgumentError(f"audio is not an array ({error}); {_WANTED}") from error
-    found = f"audio has shape {list(array.shape)} and dtype {array.dtype}"
-    if array.dtype.kind in "iu":
-        raise InvalidArgumentError(f"{found}{_scaling(array.dtype)}; {_WANTED}")
-    if array.dtype not in (np.float32, np.float64):
-        raise InvalidArgumentError(f"{found}; {_WANTED}")
-    if array.ndim != 1:
-        advice = " (several channels: average them first)" if array.ndim == 2 else ""
-        raise InvalidArgumentError(f"{found}{advice}; {_WANTED}")
+    if array.ndim != 1 or array.dtype not in (np.float32, np.float64):
+        raise InvalidArgumentError(f"{_found(array)}; {_WANTED}")
     samples = np.ascontiguousarray(array, dtype=np.float32)
     return samples if sample_rate == SAMPLE_RATE else _resampled(samples, sample_rate)
+
+
+def _found(array: npt.NDArray[Any]) -> str:
+    """Say what was given, and what makes samples of it."""
+    advice = ""
+    if array.dtype.kind in "iu":
+        advice = _scaling(array.dtype)
+    elif array.ndim == 2 and array.dtype in (np.float32, np.float64):
+        advice = " (several channels: average them first)"
+    return f"audio has shape {list(array.shape)} and dtype {array.dtype}{advice}"
 
 
 def _resampled(samples: npt.NDArray[np.float32], sample_rate: float) -> npt.NDArray[np.float32]:

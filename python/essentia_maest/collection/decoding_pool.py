@@ -20,10 +20,10 @@ from .track_decoding import seconds_allowed
 from .worker_processes import WorkerProcess
 from .workers import Asked, Gone, Workers
 
-PIECE_SAMPLES = 1 << 20
-"""Samples that are told of at a time: 66 s. Most tracks are four such messages."""
+PIECE_SAMPLES = 1 << 21
+"""Samples that are told of at a time: 131 s. Most tracks are two such messages."""
 
-WINDOW_SAMPLES = 6 * PIECE_SAMPLES
+WINDOW_SAMPLES = 3 * PIECE_SAMPLES
 """Samples of a track that are in memory at the most: 6.6 minutes, 25 MB."""
 
 
