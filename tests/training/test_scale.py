@@ -1,4 +1,4 @@
-"""Several nodes, long segments, data in object storage, services for logs."""
+"""Several nodes, long segments, data in object storage."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import fsspec
@@ -33,7 +32,6 @@ from training.run.config_checks import check_experiment
 from training.run.config_file import write_experiment
 from training.run.fit import fit
 from training.run.logs import read_rows
-from training.run.trackers import open_tracker
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,43 +47,63 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+Launched = list[tuple[list[str], dict[str, str]]]
+"""Commands, and what is in their environment besides."""
+
+
+def by_torchrun(port: int) -> Launched:
+    """Two nodes of two processes; the nodes meet at a port."""
+    command = [
+        "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=2",
+        "--master-addr=127.0.0.1", f"--master-port={port}",
+    ]  # fmt: skip
+    return [([*command, f"--node-rank={node}"], {}) for node in range(2)]
+
+
+def by_srun(port: int) -> Launched:
+    """Two nodes of one process, each with what `srun` tells it."""
+    told = {
+        "SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "fit", "SLURM_NTASKS": "2", "SLURM_NNODES": "2",
+        "SLURM_NTASKS_PER_NODE": "1", "SLURM_NODELIST": "127.0.0.1", "SLURM_LOCALID": "0",
+        "MASTER_PORT": str(port),
+    }  # fmt: skip
+    return [([], {**told, "SLURM_PROCID": node, "SLURM_NODEID": node}) for node in "01"]
+
+
 @pytest.mark.slow
-def test_two_nodes_of_two_processes_compute_what_one_process_does(
-    dataset: Path, tmp_path: Path
+@pytest.mark.parametrize(("launched", "devices"), [(by_torchrun, 2), (by_srun, 1)])
+def test_two_nodes_compute_what_one_process_does(
+    launched: Callable[[int], Launched], devices: int, dataset: Path, tmp_path: Path
 ) -> None:
-    """By torchrun, as on two machines; the nodes meet at a port."""
     experiment = make_experiment(dataset, tmp_path / "one", epochs=2)
     experiment = replace(experiment, recipe=replace(experiment.recipe, micro_batch=2))
     fit(experiment)
-    run = replace(experiment.run, folder=tmp_path / "four", devices=2, nodes=2)
-    write_experiment(replace(experiment, run=run), tmp_path / "four.yaml")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    port = free_port()
+    run = replace(experiment.run, folder=tmp_path / "several", devices=devices, nodes=2)
+    write_experiment(replace(experiment, run=run), tmp_path / "several.yaml")
+    fitting = ["-m", "training", "fit", "--config", str(tmp_path / "several.yaml")]
     with ExitStack() as held:
         nodes = [
             held.enter_context(
                 subprocess.Popen(
-                    [
-                        sys.executable, "-m", "torch.distributed.run", "--nnodes=2",
-                        f"--node-rank={node}", "--nproc-per-node=2", "--master-addr=127.0.0.1",
-                        f"--master-port={port}", "-m", "training", "fit",
-                        "--config", str(tmp_path / "four.yaml"),
-                    ],
-                    cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
+                    [sys.executable, *command, *fitting],
+                    cwd=ROOT,
+                    env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+                    stderr=subprocess.PIPE,
+                    text=True,
                 )
             )
-            for node in range(2)
-        ]  # fmt: skip
+            for command, environment in launched(free_port())
+        ]
         told = [node.communicate(timeout=400)[1] for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0], told
     # The first process of all speaks, not the first of each node.
     assert "epoch 2 of 2" in told[0]
     assert "epoch 2 of 2" not in told[1]
-    one, four = (load_checkpoint(tmp_path / name / "final.ckpt") for name in ("one", "four"))
+    one, several = (load_checkpoint(tmp_path / name / "final.ckpt") for name in ("one", "several"))
     for name, value in one.network.items():
-        ours, theirs = (without_key_bias(name, part) for part in (four.network[name], value))
+        ours, theirs = (without_key_bias(name, part) for part in (several.network[name], value))
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-    rows = [read_rows(tmp_path / name / "epochs.csv") for name in ("one", "four")]
+    rows = [read_rows(tmp_path / name / "epochs.csv") for name in ("one", "several")]
     for single, shared in zip(*rows, strict=True):
         for name in ("step", "train_loss", "loss", "mean_average_precision"):
             assert shared[name] == pytest.approx(single[name], rel=1e-4)
@@ -235,85 +253,3 @@ def test_what_is_wrong_in_object_storage_is_named(remote: Path) -> None:
         SpectrogramStore(Path("memory://bucket/nothing"))
     with pytest.raises(DataError, match="nosuch"):
         SpectrogramStore(Path("nosuch://bucket/set"))
-
-
-class Service(ModuleType):
-    """Stands for the package of a service, and notes what it is told."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.told: list[tuple[str, float, int]] = []
-        self.config: dict[str, Any] = {}
-        self.identities: list[str] = []
-        self.ended = 0
-        self.runs: list[Any] = []
-
-    def init(self, *, id: str, resume: str, config: dict[str, Any], **_: object) -> Service:
-        self.identities.append(id)
-        self.config = config
-        return self
-
-    def log(self, values: dict[str, float], *, step: int) -> None:
-        self.told += [(name, value, step) for name, value in values.items()]
-
-    def finish(self) -> None:
-        self.ended += 1
-
-    def MlflowClient(self) -> Service:  # noqa: N802
-        return self
-
-    def get_experiment_by_name(self, name: str) -> None:
-        return None
-
-    def create_experiment(self, name: str) -> str:
-        return "7"
-
-    def search_runs(self, experiments: list[str], query: str, max_results: int) -> list[Any]:
-        assert experiments == ["7"]
-        return [run for run in self.runs if f"'{run.folder}'" in query]
-
-    def create_run(self, experiment: str, run_name: str, tags: dict[str, str]) -> Any:
-        self.identities.append(tags["folder"])
-        run = SimpleNamespace(info=SimpleNamespace(run_id="r1"), folder=tags["folder"])
-        self.runs.append(run)
-        return run
-
-    def log_param(self, run: str, name: str, value: str) -> None:
-        self.config[name] = value
-
-    def log_metric(self, run: str, name: str, value: float, step: int) -> None:
-        assert run == "r1"
-        self.told.append((name, value, step))
-
-    def set_terminated(self, run: str) -> None:
-        self.ended += 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["wandb", "mlflow"])
-def test_a_service_is_told_what_the_logs_have(
-    kind: Any, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    service = Service(kind)
-    monkeypatch.setitem(sys.modules, kind, service)
-    experiment = make_experiment(dataset, tmp_path / "run", epochs=2)
-    experiment = replace(experiment, run=replace(experiment.run, tracker=kind))
-    fit(experiment)
-    told = {(name, step): value for name, value, step in service.told}
-    for row in read_rows(tmp_path / "run" / "epochs.csv"):
-        for name in ("train_loss", "mean_average_precision"):
-            assert told[f"epoch/{name}", row["step"]] == pytest.approx(row[name])
-    for row in read_rows(tmp_path / "run" / "log.csv"):
-        assert told["train/loss", row["step"]] == pytest.approx(row["loss"])
-    assert service.ended == 1
-    assert "recipe" in service.config or service.config["recipe.epochs"] == "2"
-    fit(replace(experiment, recipe=replace(experiment.recipe, epochs=3)), resume=True)
-    assert len(set(service.identities)) == 1
-    assert ("epoch/train_loss", 9) in {(name, step) for name, _, step in service.told}
-
-
-def test_a_service_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for kind in ("wandb", "mlflow"):
-        monkeypatch.setitem(sys.modules, kind, None)
-        with pytest.raises(ConfigError, match=f"run.tracker is {kind}.*pip install {kind}"):
-            open_tracker(kind, tmp_path, {})

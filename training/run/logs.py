@@ -83,19 +83,19 @@ class Logs:
         self._epochs.flush()
         self._board.flush()
 
-    def close(self) -> None:
-        """Flush and close; further rows are not possible."""
+    def close(self, *, done: bool = True) -> None:
+        """Flush and close; further rows are not possible. `done`: the run came to its end."""
         self._steps.close()
         self._epochs.close()
         self._board.close()
         if self._tracker is not None:
-            self._tracker.close()
+            self._tracker.close(done=done)
 
     def __enter__(self) -> Logs:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *error: object) -> None:
+        self.close(done=kind is None)
 
     def _scalars(self, group: str, row: Row, names: tuple[str, ...]) -> None:
         step = int(row["step"] or 0)
