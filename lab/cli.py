@@ -26,11 +26,20 @@ COMMANDS = {
     "finetuning": Command(
         "lab.finetuning.command", "finetuning", "fine-tuning beside other ways, on unheard music"
     ),
+    "fifty files": Command(
+        "lab.finetuning.fifty_files", "fifty_files", "fine-tuning as a new user types it, timed"
+    ),
+    "tune finetuning": Command(
+        "lab.finetuning.tuning", "tune_finetuning", "values of finetune.yaml, by validation"
+    ),
     "own head": Command(
         "lab.own_head.command", "own_head", "a tagger from fifty real files, as a user makes it"
     ),
     "quality": Command(
         "lab.quality.command", "quality", "what a model is worth, on held-out music"
+    ),
+    "training speed": Command(
+        "lab.training_speed.marks", "training_speed", "training steps on a GPU, beside the marks"
     ),
     "torture": Command(
         "lab.torture.command", "torture", "what the product withstands", takes_parser=True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from essentia_maest import Model, load_audio
 from essentia_maest.files import write_whole, written_whole
 from essentia_maest.machine import machine, versions
 from essentia_maest.progress import tracked
-from lab.finetuning.tables import Measured, table
+from lab.finetuning.tables import Compared, Measured, table
 from lab.finetuning.unheard import make_unheard_corpus
 from lab.quality.references import MelStatistics
 from training.config import Experiment, InitialisationConfig, LayersConfig
@@ -25,7 +26,7 @@ from training.data.segments import TrainingSegments
 from training.data.store import SpectrogramStore
 from training.data.tracks import SPLITS, read_tracks
 from training.downstream.linear import probe
-from training.downstream.scores import family_scores
+from training.downstream.scores import difference, family_scores
 from training.downstream.systems import EMBEDDING
 from training.finetuning.command import finetune
 from training.finetuning.own_tracks import TRACKS
@@ -37,6 +38,7 @@ from training.run.inference import Computing, Predictor, load_trained
 from training.run.logs import EPOCHS, read_rows
 from training.run.step import TrainingStep
 
+Score = TypeVar("Score")
 _MIDDLE = 7
 _TIMED = 9
 _COMPUTING = Computing(workers=0, accelerator="cpu")
@@ -131,18 +133,14 @@ def finetuning(
         measured.append(_of_run(name, experiment, held))
     measured += _probes(start, held, work)
     scored = {item.name: item.activations for item in measured}
+    truth = (held.targets[held.test], held.store.classes, held.groups[held.test])
+    head = scored[_head(_MIDDLE)]
     scores = {
-        name: next(
-            iter(
-                family_scores(
-                    activations,
-                    held.targets[held.test],
-                    held.store.classes,
-                    held.groups[held.test],
-                    draws=draws,
-                    seed=seed,
-                ).values()
-            )
+        name: Compared(
+            _overall(family_scores(activations, *truth, draws=draws, seed=seed)),
+            _overall(difference(activations, head, *truth, draws=draws, seed=seed))
+            if activations is not head
+            else None,
         )
         for name, activations in scored.items()
     }
@@ -155,6 +153,15 @@ def finetuning(
     write_whole(path, text)
     assert made.model.is_file()
     return path
+
+
+def _head(block: int) -> str:
+    return f"head alone: probe on block {block}"
+
+
+def _overall(scores: Mapping[str, Score]) -> Score:
+    """Give the scores over all classes, which are of one family here."""
+    return next(iter(scores.values()))
 
 
 def _processor_seconds(experiment: Experiment, steps: int) -> float:
@@ -223,7 +230,7 @@ def _probes(start: str, held: _Held, work: Path) -> list[Measured]:
     mel = MelStatistics()
     blocks = sorted({_MIDDLE, model.depth})
     systems: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
-        f"head alone: probe on block {block}": partial(_embedding, model, block) for block in blocks
+        _head(block): partial(_embedding, model, block) for block in blocks
     }
     systems["probe on mel statistics"] = lambda audio: mel.features(audio)[EMBEDDING]
     found = []

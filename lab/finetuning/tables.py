@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.downstream.bootstrap import Interval
-from training.downstream.scores import FamilyScores
+from training.downstream.scores import Difference, FamilyScores
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,23 @@ class Measured:
     processor_seconds: float
 
 
+class Compared(NamedTuple):
+    """Scores on the test split, and how far they are above those of a head alone.
+
+    Parameters
+    ----------
+    scores : FamilyScores
+    above : Difference, optional
+        By the same draws; None of the head itself.
+    """
+
+    scores: FamilyScores
+    above: Difference | None
+
+
 def table(
     measured: Sequence[Measured],
-    scores: Mapping[str, FamilyScores],
+    scores: Mapping[str, Compared],
     sizes: Mapping[str, int],
     start: str,
     where: str,
@@ -48,7 +63,7 @@ def table(
     ----------
     measured : sequence of Measured
     scores : mapping
-        Name -> scores on the test split.
+        Name -> what it is worth.
     sizes : mapping
         Split -> excerpts.
     start : str
@@ -56,7 +71,7 @@ def table(
     where : str
         Machine and versions.
     """
-    one = scores[measured[0].name]
+    one = scores[measured[0].name].scores
     lines = [
         "# Fine-tuning, measured",
         "",
@@ -66,24 +81,26 @@ def table(
         f"{sizes['test']} for the test, from {one.groups} pieces; no piece is in two splits, but "
         "pieces of one soundtrack share composers, instruments and mastering, which is part of "
         "what is learnt here: scores on one's own classes will be others. In brackets: 95 % "
-        "intervals, from a bootstrap over pieces. One seed.",
+        "intervals, from a bootstrap over pieces; differences are of the same draws. One seed.",
         "",
-        "| | mAP | ROC-AUC | weights trained | epochs | processor seconds |",
-        "|-|-|-|-|-|-|",
+        "| | mAP | ROC-AUC | mAP above the head on block 7 | weights trained | epochs "
+        "| processor seconds |",
+        "|-|-|-|-|-|-|-|",
     ]
     for item in measured:
-        score = scores[item.name]
+        score, above = scores[item.name]
         cells = [
             item.name,
             _interval(score.mean_average_precision),
             _interval(score.roc_auc),
+            "" if above is None else _interval(above.mean_average_precision),
             f"{item.trained_weights:,}",
             "" if item.epochs is None else str(item.epochs),
             f"{item.processor_seconds:.0f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
-        f"| chance | {one.chance:.3f} | 0.500 | | | |",
+        f"| chance | {one.chance:.3f} | 0.500 | | | | |",
         "",
         "Processor seconds are those of training alone: the steps taken, by the median of nine, "
         "reading included, validation not; of probes, the embeddings of all excerpts and the "

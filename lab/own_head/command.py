@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +17,7 @@ from essentia_maest.machine import machine, versions
 from lab.corpus.packages import default_cache
 from lab.own_head.music import labelled_pieces, write_sheet
 from lab.own_head.pooling import Pooling, compare_poolings
-from training.errors import DataError
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A command as a user types it, what it said, and what it took in seconds."""
-
-    typed: str
-    clock: float
-    cpu: float
-    said: str
+from lab.typed_commands import Ran, run_typed
 
 
 def own_head(output: Path, *, cache: Path | None = None, seed: int = 0) -> Path:
@@ -73,11 +58,11 @@ def own_head(output: Path, *, cache: Path | None = None, seed: int = 0) -> Path:
     shutil.copy(other.with_name("guitar.ogg"), output / "new.ogg")
     fit = "maest head fit labels.csv --results results -o style.onnx"
     ran = [
-        _run(f"{fit} --seed {seed}", output),
-        _run(f"{fit} --seed {seed} --json", output),
-        _run("maest analyze new.ogg -o new --head style.onnx", output),
+        run_typed(f"{fit} --seed {seed}", output),
+        run_typed(f"{fit} --seed {seed} --json", output),
+        run_typed("maest analyze new.ogg -o new --head style.onnx", output),
     ]
-    alone = json.loads(_run(f"{fit} --seed {seed} --group none --json", output).said)
+    alone = json.loads(run_typed(f"{fit} --seed {seed} --group none --json", output).said)
     labels, results = read_labels(output / "labels.csv"), open_results(output / "results")
     examples, _ = examples_of(labels, results)
     groups, _ = groups_of(examples, None)
@@ -87,17 +72,6 @@ def own_head(output: Path, *, cache: Path | None = None, seed: int = 0) -> Path:
     write_whole(output / "own_head.md", text)
     print(text)
     return output / "own_head.md"
-
-
-def _run(typed: str, folder: Path) -> Ran:
-    command = [sys.executable, "-m", "essentia_maest", *typed.split()[1:]]
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    clock, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise DataError(f"`{typed}` ended with {done.returncode}: {done.stderr.strip()}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Ran(typed, clock, cpu, done.stdout)
 
 
 def _page(

@@ -1,7 +1,6 @@
 """Where the time of a training step goes on a GPU, by kind of kernel, as a Markdown table.
 
 python -m lab.training_speed.profile_step --seconds=30 --tracks=48 --peer=compiled
-(with tests/python in PYTHONPATH)
 """
 
 from __future__ import annotations

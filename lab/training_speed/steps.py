@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch.nn import functional
 
-from reference_models import _import_with_torchaudio
 from training.config import DataConfig, Experiment, ModelConfig, PatchoutConfig, RunConfig
 from training.model.build import build_network
 from training.model.maest import MAEST
@@ -23,6 +23,8 @@ ROWS_DROPPED = 3
 COLUMNS_DROPPED = {10: 30, 30: 90}
 #: compiled, narrow: `run.compile`, and `model.narrow_stream` as well.
 PEERS = ("reference", "eager", "compiled", "narrow")
+#: Ways to compile that no run takes: they are here to be measured.
+MODES = {"autotuned": "max-autotune-no-cudagraphs", "graphs": "reduce-overhead"}
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Case:
     Parameters
     ----------
     peer : str
-        One of `PEERS`. The reference is maest-infer's network, which is the one that palonso/MAEST
-        trains, with its optimizer (AdamW as torch makes it by default).
+        One of `PEERS` or `MODES`. The reference is maest-infer's network, which is the one that
+        palonso/MAEST trains, with its optimizer (AdamW as torch makes it by default).
     seconds : int
         Of a segment.
     tracks : int
@@ -41,6 +43,9 @@ class Case:
     device : {"cpu", "cuda"}
     precision : torch.dtype
         float32, or that of mixed precision.
+    size : {"tiny", "small", "base"}
+    matmul_precision : {"highest", "high"}
+        Of float32 products on a GPU, as `run.matmul_precision`.
     """
 
     peer: str
@@ -48,6 +53,8 @@ class Case:
     tracks: int
     device: str
     precision: torch.dtype
+    size: Literal["tiny", "small", "base"] = "base"
+    matmul_precision: Literal["highest", "high"] = "high"
 
     @property
     def frames(self) -> int:
@@ -66,18 +73,19 @@ def make_step(case: Case) -> Callable[[], None]:
         optimizer: torch.optim.Optimizer = torch.optim.AdamW(network.parameters(), lr=2e-5)
     else:
         config = ModelConfig(
+            size=case.size,
             seconds=case.seconds,
             patchout=PatchoutConfig(ROWS_DROPPED, COLUMNS_DROPPED[case.seconds]),
             narrow_stream=case.peer == "narrow",
         )
         network = build_network(config, CLASSES, seed=0).to(case.device).train()
         if case.peer != "eager":
-            network.compile()
+            network.compile(mode=MODES.get(case.peer))
         nowhere = Path("unused")
-        run = RunConfig(nowhere)
         if case.device == "cuda":
-            torch.set_float32_matmul_precision(run.matmul_precision)
-        optimizer = make_optimizer(network, Experiment(DataConfig(nowhere), run, config))
+            torch.set_float32_matmul_precision(case.matmul_precision)
+        experiment = Experiment(DataConfig(nowhere), RunConfig(nowhere), config)
+        optimizer = make_optimizer(network, experiment)
 
     def step() -> None:
         with torch.autocast(case.device, case.precision, enabled=case.precision != torch.float32):
@@ -94,8 +102,10 @@ def make_step(case: Case) -> Callable[[], None]:
 
 
 def _reference(case: Case) -> torch.nn.Module:
+    from reference_models import _import_with_torchaudio  # of tests/python
+
     model = _import_with_torchaudio("maest_infer.model").MAEST
-    size = SIZES["base"]
+    size = SIZES[case.size]
     network: torch.nn.Module = model(
         img_size=(96, case.frames),
         stride=(10, 10),
@@ -114,7 +124,7 @@ def _reference(case: Case) -> torch.nn.Module:
 
 def matrix_products(case: Case) -> float:
     """Count the operations of a step that are matrix products: forward once, backward twice."""
-    size = SIZES["base"]
+    size = SIZES[case.size]
     shape = MAEST(
         dim=size.dim, depth=size.depth, heads=size.heads, classes=1, segment_frames=case.frames
     )

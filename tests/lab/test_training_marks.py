@@ -1,0 +1,75 @@
+"""Training steps beside the marks: cases apart from each other, and verdicts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from lab.training_speed import marks
+from lab.training_speed.marks import Planned, dry_cases, gpu_cases, page, training_speed
+from lab.training_speed.steps import MODES, PEERS
+
+STEP = Planned("30 s", "step", {"tracks": 48}, marked=True)
+
+
+def result(best: float, share: float) -> dict[str, float | None]:
+    return {"best": best, "median": 2 * best, "share": share, "memory": None}
+
+
+@pytest.mark.parametrize(
+    ("best", "share", "told"),
+    [
+        (0.030, 0.5, "| 0.03 | 0.06 | 1,600 | 0.50 |  | 4.5 h | reached |"),
+        (0.030, 0.4, "| 4.5 h | 25% too slow for the rate |"),
+        (0.040, 0.5, "| 6.0 h | 20% too slow for 5 h |"),
+        (0.040, 0.4, "25% too slow for the rate; 20% too slow for 5 h |"),
+    ],
+)
+def test_a_row_says_whether_the_marks_are_reached(best: float, share: float, told: str) -> None:
+    assert told in page([(STEP, result(best, share))], "here")
+    unmarked = page([(replace(STEP, marked=False), result(best, share))], "here")
+    assert "too slow" not in unmarked
+    assert "reached" not in unmarked
+
+
+def test_a_case_that_fails_or_hangs_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    eager = next(case for case in dry_cases() if case.kind == "step")
+    broken = replace(eager, name="broken", case={**eager.case, "seconds": 7})
+    late = replace(eager, name="late")
+    monkeypatch.setattr(marks, "dry_cases", lambda: [broken, eager, late])
+    clock = iter([0.0, 0.0, 0.0, 1e6])
+    monkeypatch.setattr(marks, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    table = training_speed(tmp_path, dry=True).read_text(encoding="utf-8")
+    assert "| broken | KeyError: 7 | | | | | | |" in table
+    assert "| late | not begun: the time was over | | | | | | |" in table
+    first, second, third = json.loads((tmp_path / "training_speed.json").read_text())
+    assert set(first) == set(third) == {"name", "error"}
+    assert second["best"] > 0
+    assert second["share"] > 0
+    assert "Its numbers say nothing" in table
+    hanging = [sys.executable, "-c", "import time; time.sleep(60)"]
+    run = marks.subprocess.run
+    monkeypatch.setattr(marks.subprocess, "run", lambda _, **more: run(hanging, **more))
+    assert marks._measured(eager, 0.5) == {"error": "not done after 0 s"}
+
+
+def test_what_a_gpu_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cases = gpu_cases()
+    assert {case.case["peer"] for case in cases} <= {*PEERS, *MODES}
+    assert {case.case["precision"] for case in cases} == {"bfloat16", "float32"}
+    assert {case.case.get("matmul_precision") for case in cases} == {None, "high", "highest"}
+    assert len({case.name for case in cases}) == len(cases)
+    marked = {(case.kind, case.case["seconds"]) for case in cases if case.marked}
+    assert marked == {("step", 10), ("step", 30), ("fit", 10), ("fit", 30)}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OSError, match="no GPU here"):
+        training_speed(tmp_path)
+    assert not list(tmp_path.iterdir())
