@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from lab.training_speed import marks
+from lab.training_speed import marks, one_case
 from lab.training_speed.marks import Planned, dry_cases, gpu_cases, page, training_speed
 from lab.training_speed.steps import MODES, PEERS
 
@@ -41,24 +42,48 @@ def test_a_row_says_whether_the_marks_are_reached(best: float, share: float, tol
 def test_a_case_that_fails_or_hangs_costs_no_other(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    eager = next(case for case in dry_cases() if case.kind == "step")
-    broken = replace(eager, name="broken", case={**eager.case, "seconds": 7})
-    late = replace(eager, name="late")
-    monkeypatch.setattr(marks, "dry_cases", lambda: [broken, eager, late])
-    clock = iter([0.0, 0.0, 0.0, 1e6])
+    """Each in a process of its own, here played: they take too long to start for a test."""
+    names = ("broken", "hanging", "done", "late")
+    cases = [replace(dry_cases()[0], name=name, more={"rounds": name}) for name in names]
+    asked: list[str] = []
+
+    def run(command: list[str], *, timeout: float, **_: object) -> SimpleNamespace:
+        assert command[1:3] == ["-m", "lab.training_speed.one_case"]
+        asked.append(json.loads(command[3])["rounds"])
+        if asked[-1] == "hanging":
+            raise subprocess.TimeoutExpired(command, timeout)
+        if asked[-1] == "broken":
+            return SimpleNamespace(returncode=1, stdout="", stderr="Traceback\nKeyError: 7\n")
+        told = "something else\n" + json.dumps(result(0.5, 0.25))
+        return SimpleNamespace(returncode=0, stdout=told, stderr="")
+
+    monkeypatch.setattr(marks, "dry_cases", lambda: cases)
+    clock = iter([0.0, 0.0, 0.0, 0.0, 1e6])
     monkeypatch.setattr(marks, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(marks.subprocess, "run", run)
     table = training_speed(tmp_path, dry=True).read_text(encoding="utf-8")
+    assert asked == ["broken", "hanging", "done"]
     assert "| broken | KeyError: 7 | | | | | | |" in table
+    assert "| hanging | not done after 240 s | | | | | | |" in table
+    assert "| done | 0.5 | 1 | 4 | 0.25 |" in table
     assert "| late | not begun: the time was over | | | | | | |" in table
-    first, second, third = json.loads((tmp_path / "training_speed.json").read_text())
-    assert set(first) == set(third) == {"name", "error"}
-    assert second["best"] > 0
-    assert second["share"] > 0
     assert "Its numbers say nothing" in table
-    hanging = [sys.executable, "-c", "import time; time.sleep(60)"]
-    run = marks.subprocess.run
-    monkeypatch.setattr(marks.subprocess, "run", lambda _, **more: run(hanging, **more))
-    assert marks._measured(eager, 0.5) == {"error": "not done after 0 s"}
+    found = json.loads((tmp_path / "training_speed.json").read_text(encoding="utf-8"))
+    assert [set(one) == {"name", "error"} for one in found] == [True, True, False, True]
+
+
+@pytest.mark.parametrize("kind", ["step", "fit"])
+def test_a_case_measures(
+    kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = next(one for one in dry_cases() if one.kind == kind and one.case["peer"] == "eager")
+    asked = json.dumps({"kind": kind, "case": {**case.case, "tracks": 1}, **case.more})
+    monkeypatch.setattr(sys, "argv", ["one_case", asked])
+    one_case.main()
+    found = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert 0 < found["best"] <= found["median"]
+    assert 0 < found["share"] < 2
+    assert found["memory"] is None
 
 
 def test_what_a_gpu_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
