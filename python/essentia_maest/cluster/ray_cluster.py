@@ -15,6 +15,8 @@ from typing import Any
 from ..errors import InvalidArgumentError, StoppedEarlyError
 from .worker import TrackWorker
 
+_STARTS = 3
+
 
 def require_ray() -> None:
     """Refuse what wants Ray where it is not installed.
@@ -62,12 +64,7 @@ def joined(address: str | None) -> Iterator[ModuleType]:
     logger.setLevel(logging.ERROR)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        ray.init(
-            address=address,
-            configure_logging=False,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-        )
+        _init(ray, address)
     except Exception as error:
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise InvalidArgumentError(
@@ -83,6 +80,23 @@ def joined(address: str | None) -> Iterator[ModuleType]:
     finally:
         ray.shutdown()
         logger.setLevel(level)
+
+
+def _init(ray: ModuleType, address: str | None) -> None:
+    """Join, or start, a cluster; a busy machine may miss the 30 seconds it has for that."""
+    for left in reversed(range(_STARTS)):
+        try:
+            ray.init(
+                address=address,
+                configure_logging=False,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
+            return
+        except Exception as error:
+            if not left or "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
 
 
 def cpus_of(ray: ModuleType) -> int:
