@@ -113,6 +113,8 @@ def _fuzz(
     _write_seeds(name, corpus, work.chance(name))
     options = [
         f"-max_total_time={seconds}", f"-seed={work.chance(name).randrange(1, 1 << 31)}",
+        # What is slower than ten seconds would be kept beside the finds; first imports are.
+        f"-report_slow_units={_ONE_INPUT_SECONDS}",
         f"-timeout={_ONE_INPUT_SECONDS}", f"-rss_limit_mb={_MEGABYTES}", "-max_len=65536",
         f"-artifact_prefix={finds}/", "-print_final_stats=1", "-verbosity=0",
     ]  # fmt: skip
