@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +169,25 @@ def test_an_interrupted_run_is_gone_on_with(cluster, model, library, tmp_path):
     report = analysed_on(cluster.address, model, [library], tmp_path, resume=True)
     assert (report.resumed, report.analyzed) == (done, TRACKS + 1 - done)
     assert len(rows_by_path(maest.open_results(tmp_path))) == TRACKS + 1
+
+
+@pytest.mark.slow
+def test_sigterm_keeps_what_is_done(cluster, library, tmp_path):
+    command = ["analyze", str(library), *COMMAND[:-1], "-o", str(tmp_path / "out")]
+    engine = ["--engine", "ray", "--ray-address", cluster.address, "--log", "json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "essentia_maest", *command, *engine],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        lines = iter(run.stderr)
+        told = list(itertools.islice((line for line in lines if '"track"' in line), 3))
+        run.terminate()
+        rest = "".join(lines)
+    assert len(told) == 3, rest
+    assert run.returncode == 128 + signal.SIGTERM, rest
+    assert 3 <= maest.open_results(tmp_path / "out").tracks.num_rows <= TRACKS + 1
 
 
 @pytest.mark.slow

@@ -54,32 +54,42 @@ def joined(address: str | None) -> Iterator[ModuleType]:
     """
     # One's own records of use are nobody else's business.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
+    with _signals_as_they_are():
+        import ray
     if ray.is_initialized():  # by whoever calls
         yield ray
         return
     logger = logging.getLogger("ray")
     level = logger.level
     logger.setLevel(logging.ERROR)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        _init(ray, address)
+        with _signals_as_they_are():
+            _init(ray, address)
     except Exception as error:
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise InvalidArgumentError(
             f"engine ray: no cluster at {where}: {_first_line(error)}; wanted: the address of one "
             "that runs the same Ray and Python (`ray start --head` tells it)"
         ) from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in handlers.items():  # Ray takes SIGTERM for itself
-                signal.signal(number, handler)
     try:
         yield ray
     finally:
         ray.shutdown()
         logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _signals_as_they_are() -> Iterator[None]:
+    """Keep what SIGINT and SIGTERM do: Ray takes SIGTERM when it is imported, and again later."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _init(ray: ModuleType, address: str | None) -> None:
