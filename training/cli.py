@@ -9,7 +9,7 @@ from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from training.command_line import DONE, Command, CommandLine, first_process
+from training.command_line import DONE, Command, CommandLine
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -99,13 +99,8 @@ def fit_command(
 
     # torch only now: what is wrong with a configuration shows at once.
     from training.run.fit import fit
-    from training.run.signals import StoppedError
 
-    try:
-        fit(experiment, resume=resume)
-    except StoppedError as stopped:
-        code = 128 + stopped.signal
-        return complain(str(stopped), code) if first_process() else code
+    fit(experiment, resume=resume)
     return DONE
 
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from essentia_maest.errors import MaestError, ends_all_work
 from essentia_maest.files import is_full_disk
-from training.errors import TrainingError
+from training.errors import StoppedError, TrainingError
 
 DONE, REFUSALS, BAD_USAGE, STOPPED_EARLY = 0, 1, 2, 3
 
@@ -91,7 +91,9 @@ class CommandLine:
             # Whoever read our output has gone; do not fail again when Python flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return REFUSALS
-        except (TrainingError, MaestError, ArgumentError, ImportError, OSError) as error:
+        except (
+            TrainingError, StoppedError, MaestError, ArgumentError, ImportError, OSError
+        ) as error:  # fmt: skip
             return self._complain_of(error)
 
     def complain(self, message: str, code: int) -> int:
@@ -100,6 +102,9 @@ class CommandLine:
         return code
 
     def _complain_of(self, error: BaseException) -> int:
+        if isinstance(error, StoppedError):
+            code = 128 + error.signal
+            return self.complain(str(error), code) if first_process() else code
         if is_full_disk(error) or ends_all_work(error):
             return self.complain(f"stopped early: {_one_line(error)}", STOPPED_EARLY)
         return self.complain(_one_line(error), BAD_USAGE)

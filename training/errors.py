@@ -21,3 +21,16 @@ class CheckpointError(TrainingError, ValueError):
 
 class ExportError(TrainingError, RuntimeError):
     """An exported model does not do what the trained one does."""
+
+
+class StoppedError(Exception):
+    """A run ended early because a signal asked it to; its checkpoint is written.
+
+    Attributes
+    ----------
+    signal : int
+    """
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(message)
+        self.signal = number

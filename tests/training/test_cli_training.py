@@ -22,7 +22,7 @@ from run_fixtures import make_dataset, make_experiment
 from training.cli import COMMANDS, main
 from training.command_line import Command, CommandLine
 from training.data.report import Report
-from training.errors import DataError
+from training.errors import DataError, StoppedError
 from training.run.config_file import write_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -246,3 +246,17 @@ def test_processes_after_the_first_are_quiet(tmp_path: Path) -> None:
         cwd=ROOT, env={**os.environ, "LOCAL_RANK": "1"}, check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert "heard" not in done.stderr
+
+
+def test_a_command_that_a_signal_ends_says_so_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever command trains: those of the workshop, too."""
+
+    def stopped() -> None:
+        raise StoppedError(signal.SIGTERM, "stopped after step 3")
+
+    monkeypatch.setitem(sys.modules, "training_stopped", SimpleNamespace(stopped=stopped))
+    line = CommandLine("python -m lab", "", {"stop": Command("training_stopped", "stopped", "")})
+    assert line.main(["stop"]) == 128 + signal.SIGTERM
+    assert only_line(Told(0, *capsys.readouterr())) == "python -m lab: stopped after step 3"

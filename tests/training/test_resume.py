@@ -20,13 +20,12 @@ import training.run.loop
 import training.run.scoring
 from run_fixtures import make_dataset, make_experiment, rows_without_clock
 from training.config import AveragingConfig, Experiment, ModelConfig
-from training.errors import CheckpointError, ConfigError
+from training.errors import CheckpointError, ConfigError, StoppedError
 from training.run.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from training.run.config_file import write_experiment
 from training.run.fit import fit
 from training.run.logs import read_rows
 from training.run.position import Position
-from training.run.signals import StoppedError
 
 ROOT = Path(__file__).resolve().parents[2]
 # 128 training tracks in steps of 4: epochs end at steps 32, 64 and 96.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from essentia_maest.reading.store import DEFAULT
-from training.command_line import DONE, REFUSALS, first_process
+from training.command_line import DONE, REFUSALS
 from training.errors import ConfigError
 from training.finetuning.own_tracks import SHORTEST_SECONDS, TRACKS, make_own_table
 from training.finetuning.plan import CONFIG, plan_finetuning
@@ -181,26 +181,20 @@ def finetune_command(
     """Parse arguments, and do it; those with a dot are values of the experiment."""
     own, overrides = _apart(arguments)
     chosen = _parser(parser.prog, parser.description).parse_args(own)
-    from training.run.signals import StoppedError
-
-    try:
-        done = finetune(
-            chosen.labels,
-            chosen.start,
-            chosen.output,
-            work=chosen.work,
-            config=chosen.config,
-            overrides=overrides,
-            validation_share=chosen.validation_share,
-            test_share=chosen.test_share,
-            seed=chosen.seed,
-            precision=chosen.precision,
-            name=chosen.name,
-            license=chosen.license,
-        )
-    except StoppedError as stopped:
-        code = 128 + stopped.signal
-        return complain(str(stopped), code) if first_process() else code
+    done = finetune(
+        chosen.labels,
+        chosen.start,
+        chosen.output,
+        work=chosen.work,
+        config=chosen.config,
+        overrides=overrides,
+        validation_share=chosen.validation_share,
+        test_share=chosen.test_share,
+        seed=chosen.seed,
+        precision=chosen.precision,
+        name=chosen.name,
+        license=chosen.license,
+    )
     if done.scores is None:
         _log.warning("no track is left for a test: nothing says what the model is worth")
     elif math.isnan(done.scores.mean_average_precision):

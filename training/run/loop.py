@@ -17,7 +17,7 @@ from torch import Tensor
 from essentia_maest.progress import ProgressDisplay
 from training.data.places import is_remote
 from training.data.segments import TrainingSegments
-from training.errors import TrainingError
+from training.errors import StoppedError, TrainingError
 from training.recipe.metrics import Scores
 from training.recipe.schedule import learning_rate
 
@@ -27,7 +27,7 @@ from .checkpoint import Checkpoint, link_checkpoint, save_checkpoint
 from .config_file import plain
 from .position import Position
 from .scoring import LAST, Validation, announce, minutes, scores_row
-from .signals import StoppedError, StopRequest
+from .signals import StopRequest
 from .step import TrainingStep
 
 if TYPE_CHECKING:

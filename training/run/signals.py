@@ -10,19 +10,6 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class StoppedError(Exception):
-    """A run ended early because a signal asked it to; its checkpoint is written.
-
-    Attributes
-    ----------
-    signal : int
-    """
-
-    def __init__(self, number: int, message: str) -> None:
-        super().__init__(message)
-        self.signal = number
-
-
 class StopRequest:
     """Within it, a first SIGINT or SIGTERM is noted only; a second ends the process as usual."""
 
