@@ -6,13 +6,14 @@ what came of it. A file that crashes the process is the last that was named.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -140,8 +141,16 @@ def _most_memory() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
+@functools.cache
+def _answers() -> TextIO:
+    """Keep stdout for answers: codecs print to it, too, and go to stderr from now on."""
+    mine = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return mine
+
+
 def _say(words: dict[str, Any]) -> None:
-    print(json.dumps(words), flush=True)
+    print(json.dumps(words), file=_answers(), flush=True)
 
 
 if __name__ == "__main__":
