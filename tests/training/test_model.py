@@ -219,8 +219,8 @@ def test_nothing_needs_a_generator_where_nothing_is_drawn():
 
 
 @pytest.mark.slow
-def test_a_compiled_model_gives_the_same_without_graph_breaks_or_recompiling(monkeypatch):
-    monkeypatch.setattr(torch._dynamo.config, "error_on_recompile", True)
+@torch._dynamo.config.patch(error_on_recompile=True)  # monkeypatch would leave it deleted
+def test_a_compiled_model_gives_the_same_without_graph_breaks_or_recompiling():
     torch._dynamo.reset()
     ours = our_maest(FRAMES, depth=2, patchout=PatchoutConfig(2, 4)).train()
     plain = copy.deepcopy(ours)
