@@ -59,3 +59,17 @@ def test_what_a_cpu_cannot_run_is_skipped_and_told(folder: Path) -> None:
     else:
         assert {test.result for test in computing} == {"skipped"}
         assert all("no kernel" in test.message for test in computing)
+
+
+def test_tests_can_be_chosen(folder: Path) -> None:
+    core_program.outcomes(folder, "", "")
+    program = folder / "plain/core_tests"
+    done = subprocess.run(
+        [program, "--gtest_filter=Fft.*", "--gtest_brief=0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    chosen = [name for name in NAMES if name.startswith("Fft.")]
+    assert done.stdout.count("[       OK ] Fft.") == len(chosen) > 0
+    assert "Attention." not in done.stdout
