@@ -13,10 +13,10 @@
 
 namespace maest {
 
-inline constexpr int kKeyPanel = 64;       // keys, or channels, that one tile is wide
-inline constexpr int kKeyBlock = 128;      // keys whose weights share a scale
-inline constexpr int kQueryTile = 6;       // queries of one tile
-inline constexpr int kQueryBlock = 24;     // queries that a block of keys is kept at hand for
+inline constexpr int kKeyPanel = 64;    // keys, or channels, that one tile is wide
+inline constexpr int kKeyBlock = 128;   // keys whose weights share a scale
+inline constexpr int kQueryTile = 6;    // queries of one tile
+inline constexpr int kQueryBlock = 24;  // queries that a block of keys is kept at hand for
 
 // Rows of float32, one per token; `stride` is from token to token, in values.
 struct TokenRows {
