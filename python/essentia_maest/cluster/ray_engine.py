@@ -302,8 +302,10 @@ class RayEngine:
     def _lose(self, track: Track, error: BaseException, *, killed: bool) -> None:
         self._losses[track.path] += 1
         self._deaths[track.path] += killed
-        if self._deaths[track.path] >= MOST_DEATHS or self._losses[track.path] >= MOST_LOSSES:
-            count = max(self._deaths[track.path], self._losses[track.path])
+        deaths, losses = self._deaths[track.path], self._losses[track.path]
+        if deaths >= MOST_DEATHS or losses >= MOST_LOSSES:
+            # Not those that it lost while it waited behind another track.
+            count = deaths if deaths >= MOST_DEATHS else losses
             reason = f"{count} workers were lost with it: {why_lost(error)}"
             self._concluded.append((track, Failure(track.path, "decode", reason)))
         elif killed:
