@@ -45,16 +45,19 @@ def test_no_unit_test_is_overlooked(folder: Path) -> None:
 
 
 def test_what_a_cpu_cannot_run_is_skipped_and_told(folder: Path) -> None:
-    """Attention is computed where there are kernels for it, and skipped elsewhere."""
+    """No test of attention passes by doing nothing, nor integers untried without a word."""
     tests = core_program.outcomes(folder, "", "baseline")
     attention = {name for name in tests if name.startswith("Attention.")}
     about_other_cpus = {
         "Attention.integers_need_a_cpu_that_multiplies_bytes",
         "Attention.attention_is_refused_where_there_are_no_kernels",
     }
-    assert about_other_cpus < attention
-    computing = [tests[name] for name in attention - about_other_cpus]
-    if {"avx2", "neon"} & set(_core.instruction_sets()):
+    integers = "Attention.integers_are_tried"
+    assert about_other_cpus | {integers} < attention
+    runnable = set(_core.instruction_sets())
+    assert tests[integers].result == ("passed" if "avx512vnni" in runnable else "skipped")
+    computing = [tests[name] for name in attention - about_other_cpus - {integers}]
+    if {"avx2", "neon"} & runnable:
         assert {test.result for test in computing} == {"passed"}
     else:
         assert {test.result for test in computing} == {"skipped"}
