@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from essentia_maest.making.graph_operators import BIAS_GELU, DOMAIN
-from essentia_maest.making.graph_quantization import quantize_columns, row_levels
+from essentia_maest.making.graph_quantization import QuantizedMatrix, quantize_columns, row_levels
 from essentia_maest.making.graph_scope import Scope
 from essentia_maest.making.row_functions import (
     ADD,
@@ -74,9 +74,9 @@ class Layers:
     ) -> None:
         self.scope = scope
         self.integers = frozenset(integers)
+        self._quantized = {name: quantize_columns(weights[name]) for name in self.integers}
         self._levels = {
-            name: float(row_levels(quantize_columns(weights[name]).values))
-            for name in self.integers
+            name: float(row_levels(matrix.values)) for name, matrix in self._quantized.items()
         }
 
     def norm(self, tokens: str, name: str, norm: Norm, matrix: str) -> Rows:
@@ -162,14 +162,19 @@ class Layers:
             product = self.scope.node("MatMul", [*rows.tensors, weight], f"{name}/product")
             return (product,)
         integers, ranges = rows.tensors
-        values = quantize_columns(layer.weight).values
-        weight = self.scope.constant(f"{name}/weight", values)
+        weight = self.scope.constant(f"{name}/weight", self._quantize(layer).values)
         return self.scope.node("MatMulInteger", [integers, weight], f"{name}/sums"), ranges
 
     def _columns(self, layer: Linear, gain: FloatArray | None = None) -> str:
-        quantized = quantize_columns(layer.weight)
+        quantized = self._quantize(layer)
         table = [quantized.scale, quantized.sums, layer.bias, *([] if gain is None else [gain])]
         return self.scope.constant(f"{layer.name}/columns", np.stack(table))
+
+    def _quantize(self, layer: Linear) -> QuantizedMatrix:
+        """Quantise a matrix or some of its columns, once."""
+        if layer.name not in self._quantized:
+            self._quantized[layer.name] = quantize_columns(layer.weight)
+        return self._quantized[layer.name]
 
     def _norm_table(self, name: str, norm: Norm) -> str:
         return self.scope.constant(f"{name}/scale_bias", np.stack([norm.scale, norm.bias]))
