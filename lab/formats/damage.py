@@ -61,12 +61,14 @@ class Outcomes:
     greedy: list[dict[str, Any]] = field(default_factory=list)
     odd: list[dict[str, Any]] = field(default_factory=list)
     most_memory: int = 0
+    other_in_part: int = 0
 
     def add(self, name: dict[str, Any], answer: dict[str, Any]) -> None:
         """Count what came of a file."""
         self.files += 1
         self.endings[answer["outcome"]] += 1
         self.most_memory = max(self.most_memory, answer.get("memory", 0))
+        self.other_in_part += answer.get("other in part", False)
         both = name | answer
         if answer["outcome"] in ("crashed", "hung"):
             (self.crashes if answer["outcome"] == "crashed" else self.hangs).append(both)
@@ -292,11 +294,14 @@ def _keep(folder: Path, seed: int, number: int, crashes: Path) -> None:
 def _table(results: dict[str, Outcomes]) -> list[str]:
     kinds = ("complete", "truncated", "damaged", "refused", "without end", "odd error")
     lines = [
-        "| format | files | " + " | ".join(kinds) + " | crashes | hangs | over 64 MiB | most MiB |",
-        "|-|-|" + "-|" * len(kinds) + "-|-|-|-|",
+        "| format | files | "
+        + " | ".join(kinds)
+        + " | other in part | crashes | hangs | over 64 MiB | most MiB |",
+        "|-|-|" + "-|" * len(kinds) + "-|-|-|-|-|",
     ]
     for name, of in results.items():
         cells = [of.files, *(of.endings[kind] for kind in kinds)]
-        cells += [len(of.crashes), len(of.hangs), len(of.greedy), of.most_memory >> 20]
+        cells += [of.other_in_part, len(of.crashes), len(of.hangs), len(of.greedy)]
+        cells.append(of.most_memory >> 20)
         lines.append(f"| {name} | " + " | ".join(str(cell) for cell in cells) + " |")
     return lines

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from audio_fixtures import write_audio
 from essentia_maest import AudioFile, load_audio
+from ffmpeg_files import convert
 from lab.formats import damage, damage_worker
 
 
@@ -44,6 +46,20 @@ def test_what_is_heard_otherwise_is_seen(tmp_path, few):
     path = tmp_path / "sound" / "flac" / "a.flac"
     whole = load_audio(path)
     with AudioFile(path) as file:
-        assert not damage_worker._heard_otherwise(file, whole)
-        assert damage_worker._heard_otherwise(file, whole[:-1])
-        assert damage_worker._heard_otherwise(file, whole + np.float32(1e-6))
+        assert damage_worker._heard_otherwise(file, whole) == ""
+        assert damage_worker._heard_otherwise(file, whole[:-1]) == "length"
+        assert damage_worker._heard_otherwise(file, whole + np.float32(1e-6)) == "sound"
+
+
+@pytest.mark.parametrize(("other", "mp3"), [("sound", "complete"), ("length", "odd error")])
+def test_only_of_mp3_another_sound_in_part_is_no_error(tmp_path, monkeypatch, other, mp3):
+    monkeypatch.setattr(damage_worker, "_heard_otherwise", lambda file, whole: other)
+    monkeypatch.setattr(damage_worker, "_say", lambda words: None)
+    song = write_audio(tmp_path / "a.flac", 3.0)
+    lossy = convert(song, tmp_path / "a.mp3", "-c:a", "libmp3lame")
+    outcomes = damage.Outcomes()
+    found = [damage_worker._decoded(path) for path in (song, lossy)]
+    for answer in found:
+        outcomes.add({}, answer)
+    assert [answer["outcome"] for answer in found] == ["odd error", mp3]
+    assert outcomes.other_in_part == (other == "sound")
