@@ -130,7 +130,7 @@ def _of_model(
 
 
 def _key(name: str, path: Path) -> str:
-    return f"{name}, block {BLOCK}, model {sha256_of(path)}, {_version()}"
+    return f"{name}, block {BLOCK}, model {sha256_of(path)}, segments weighed, {_version()}"
 
 
 def _version() -> str:

@@ -13,7 +13,7 @@ from training.data.labels import Labels
 from training.downstream.evaluation import Data, Options
 from training.downstream.extraction import extract
 from training.downstream.scores import FamilyScores, family_scores
-from training.downstream.systems import ACTIVATIONS, Audio, Features
+from training.downstream.systems import ACTIVATIONS, Audio, Features, track_mean
 from training.errors import DataError
 
 
@@ -57,7 +57,7 @@ def score_own_task(data: Data, model: Path, cache: Path, options: Options) -> Fa
             f"{len(places)} that {model.name} has, for instance {missing[:1]}; wanted the classes "
             "that it was trained on"
         )
-    key = f"{sha256_of(model)}, activations"
+    key = f"{sha256_of(model)}, activations, segments weighed"
     activations = extract(make, key, tracks, rows, cache, workers=options.processes)[ACTIVATIONS]
     table = tracks.table
     labels = Labels(table["labels"], table["weights"], table["families"], tracks.classes)
@@ -87,5 +87,6 @@ class _Predictions:
         return self._model.labels
 
     def features(self, audio: Audio) -> Features:
-        """Compute their means over the segments of float32 [samples]."""
-        return {ACTIVATIONS: self._model.predict(audio, tail="repeat").mean(0)}
+        """Compute their means (`track_mean`) over the segments of float32 [samples]."""
+        predicted = self._model.predict(audio, tail="repeat")
+        return {ACTIVATIONS: track_mean(self._model, predicted, len(audio))}

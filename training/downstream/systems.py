@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import essentia_maest as maest
+from essentia_maest.collection.track_rows import held_seconds
 from essentia_maest.front_end import SAMPLE_RATE
+from essentia_maest.request import Request
 
 Audio = NDArray[np.float32]
 Features = dict[str, NDArray[np.float32]]
@@ -38,6 +40,30 @@ class System(Protocol):
             Mono, 16 kHz, 1 s or more.
         """
         ...
+
+
+def track_mean(
+    model: maest.Model, segments: NDArray[np.float32], samples: int
+) -> NDArray[np.float32]:
+    """Give the mean over a track's segments, each weighed by the seconds of the track it holds.
+
+    Parameters
+    ----------
+    model : Model
+        That computed them, segments end to end.
+    segments : float32 [segments, values]
+    samples : int
+        Of the track, at 16 kHz.
+
+    Returns
+    -------
+    float32 [values]
+    """
+    plan = model.plan(Request(("predictions",)))
+    starts = plan.start_seconds(len(segments))
+    held = held_seconds(starts, plan.segment_seconds, samples / SAMPLE_RATE)
+    mean: NDArray[np.float32] = np.average(segments, axis=0, weights=held).astype(np.float32)
+    return mean
 
 
 class MaestSystem:
@@ -91,7 +117,7 @@ class MaestSystem:
         return self._model.analyze(audio, block=BLOCK, patchout=self.patchout, tail="repeat")
 
     def features(self, audio: Audio) -> Features:
-        """Compute activations, embedding and, if asked for, last: means over segments.
+        """Compute activations, embedding and, if asked for, last: means as `track_mean` gives them.
 
         Parameters
         ----------
@@ -105,10 +131,14 @@ class MaestSystem:
         """
         if not self._last or self._model.depth == BLOCK:
             activations, embeddings = self.analyze(audio)
-            found = {ACTIVATIONS: activations.mean(0), EMBEDDING: embeddings.mean(0)}
+            found = {
+                ACTIVATIONS: track_mean(self._model, activations, len(audio)),
+                EMBEDDING: track_mean(self._model, embeddings, len(audio)),
+            }
             return found | ({LAST: found[EMBEDDING]} if self._last else {})
         activations, embeddings = self._model.analyze(
             audio, block=(BLOCK, self._model.depth), patchout=self.patchout, tail="repeat"
         )
-        first, last = np.split(embeddings.mean(0), 2)
-        return {ACTIVATIONS: activations.mean(0), EMBEDDING: first, LAST: last}
+        first, last = np.split(track_mean(self._model, embeddings, len(audio)), 2)
+        mean = track_mean(self._model, activations, len(audio))
+        return {ACTIVATIONS: mean, EMBEDDING: first, LAST: last}
