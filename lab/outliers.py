@@ -218,17 +218,17 @@ class Difference:
 def difference(
     one: maest.Model, other: maest.Model, audio: FloatArray, patchout: str = "F0T0"
 ) -> Difference:
-    """Compare two models, segment by segment."""
-    cosines = []
-    for block in range(1, one.depth + 1):
-        a, b = (
-            model.embed(audio, block=block, patchout=patchout, tail="repeat").astype(np.float64)
-            for model in (one, other)
-        )
-        lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-        cosines.append(float(((a * b).sum(axis=1) / lengths).min()))
-    tags = [model.predict(audio, patchout=patchout, tail="repeat") for model in (one, other)]
-    return Difference(tuple(cosines), float(np.abs(tags[0] - tags[1]).max()))
+    """Compare two models, segment by segment; all blocks in one pass."""
+    blocks = tuple(range(1, one.depth + 1))
+    (tags, found), (other_tags, other_found) = (
+        model.analyze(audio, block=blocks, patchout=patchout, tail="repeat")
+        for model in (one, other)
+    )
+    shape = (len(tags), one.depth, -1)
+    a, b = (each.reshape(shape).astype(np.float64) for each in (found, other_found))
+    lengths = np.linalg.norm(a, axis=2) * np.linalg.norm(b, axis=2)
+    cosines = ((a * b).sum(axis=2) / lengths).min(axis=0)
+    return Difference(tuple(cosines.tolist()), float(np.abs(tags - other_tags).max()))
 
 
 def time_ratio(

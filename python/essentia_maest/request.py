@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any, Literal
 
+import numpy as np
+
 from . import _core
 from .errors import InvalidArgumentError
 from .patchout import Patchout, engine_patchout
@@ -79,10 +81,14 @@ class Request:
         for name in self.outputs:
             if name not in _KINDS:
                 raise InvalidArgumentError(f"output is {name!r}; wanted: {', '.join(_KINDS)}")
+        block = self.block.tolist() if isinstance(self.block, np.ndarray) else self.block
+        if isinstance(block, Sequence) and not isinstance(block, str | bytes):
+            block = tuple(block)
+        object.__setattr__(self, "block", block)
         self.for_engine()  # which refuses what no model could take
         object.__setattr__(self, "tokens", tuple(self.tokens))
-        if isinstance(self.block, tuple | list):
-            blocks = tuple(map(index, self.block))
+        if isinstance(block, tuple):
+            blocks = tuple(map(index, block))
             object.__setattr__(self, "block", blocks if len(blocks) > 1 else blocks[0])
 
     @property

@@ -66,6 +66,29 @@ def test_defaults_are_the_engines() -> None:
 
 
 @pytest.mark.parametrize(
+    "blocks",
+    [range(3, 5), [3, 4], (np.int64(3), 4), np.arange(3, 5)],
+    ids=lambda one: str(type(one)),
+)
+def test_several_blocks_come_in_any_sequence(engine: _core.Extractor, blocks: object) -> None:
+    request = maest.Request(("embeddings",), block=blocks)  # type: ignore[arg-type]
+    assert request.block == (3, 4)
+    assert request == maest.Request(("embeddings",), block=(3, 4))
+    assert engine.plan(request.for_engine()).depth == 4
+
+
+@pytest.mark.parametrize("block", [(5,), range(5, 6), np.array(5), np.int32(5), 5])
+def test_one_block_is_a_number(block: object) -> None:
+    assert maest.Request(("embeddings",), block=block).block == 5  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("block", ["7", b"7", [1.5], np.array([1.5]), (), "", {7}, [[1, 2]]])
+def test_what_is_no_block_is_refused(block: object) -> None:
+    with pytest.raises(maest.InvalidArgumentError, match="block"):
+        maest.Request(("embeddings",), block=block)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"block": 1.5}, r"block is 1\.5; a whole number"),
