@@ -239,7 +239,7 @@ class Analysing(Generic[Result]):
         try:
             with threads.ended_by(work.analysis.stop):
                 for part in parts:
-                    work.analysis.push(part, threads.stopping.is_set)
+                    work.analysis.push(part)
                 if facts is None or threads.stopping.is_set():
                     return _Heard(work, samples, None)
                 analysis = work.analysis.finish()

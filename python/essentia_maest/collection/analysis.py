@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..opened_model import Array
 from ..spread import PartsStream, start_seconds
@@ -74,13 +73,6 @@ class TrackAnalysis:
         spread = options.spread(self._stream.plan)
         if starts is not None and spread is not None:
             self._parts = PartsStream(self._stream, [spread.section(start) for start in starts])
-
-    @property
-    def step(self) -> int:
-        """Samples after which more than one call's worth of segments may be complete."""
-        plan = self._stream.plan
-        hop = min(plan.hop_seconds, plan.segment_seconds)
-        return max(1, round(plan.batch_size * hop * SAMPLE_RATE))
 
     def push(self, samples: Array) -> None:
         """Take the next samples.
@@ -168,24 +160,20 @@ class GuardedAnalysis:
         if self._analysis is not None:
             self._analysis.stop()
 
-    def push(self, samples: Array, stopping: Callable[[], bool]) -> None:
+    def push(self, samples: Array) -> None:
         """Take the next samples; after an error, let them go.
+
+        All in one call, without Python's lock but for its begin and end; `stop` ends it.
 
         Parameters
         ----------
         samples : numpy.ndarray
             See `TrackAnalysis.push`.
-        stopping : callable
-            Whether nobody wants the results any more, which is looked at between segments.
         """
         if self._error is not None or self._analysis is None:
             return
         try:
-            step = self._analysis.step
-            for begin in range(0, len(samples), step):
-                if stopping():
-                    return
-                self._analysis.push(samples[begin : begin + step])
+            self._analysis.push(samples)
         except Exception as error:
             # Its frames would hold the samples, and with them memory that is shared.
             self._error = error.with_traceback(None)

@@ -132,6 +132,6 @@ class _Heard:
         started = time.thread_time()
         self.peak = max(self.peak, peak_of(samples))
         self.written += len(samples)
-        self.analysis.push(samples, lambda: False)
+        self.analysis.push(samples)
         self.seconds += time.thread_time() - started
         self._clock.start()
