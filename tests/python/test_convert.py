@@ -360,14 +360,18 @@ def test_int8_is_measured_before_it_is_written(tmp_path, state):
     exact = convert(tmp_path / "a.pt", tmp_path / "exact.onnx", labels=LABELS)
     audio = load_audio(example_audio())
     models = [Model(path) for path in (exact, tmp_path / "a.onnx")]
-    one, other = (model.embed(audio, block=DEPTH, tail="repeat") for model in models)
-    cosines = 1 - paired_cosine_distances(one.astype(float), other.astype(float))
-    assert (report.files, report.segments) == (1, len(one))
-    assert [block.block for block in report.blocks] == [DEPTH]
-    assert report.blocks[0].mean == pytest.approx(cosines.mean(), abs=1e-9)
-    assert report.blocks[0].lowest == pytest.approx(cosines.min(), abs=1e-9)
-    top, other_top = (model.predict(audio, tail="repeat").argmax(1) for model in models)
-    assert report.same_top == np.mean(top == other_top)
+    assert [block.block for block in report.blocks] == list(range(1, DEPTH + 1))
+    for block in report.blocks:
+        one, other = (model.embed(audio, block=block.block, tail="repeat") for model in models)
+        cosines = 1 - paired_cosine_distances(one.astype(float), other.astype(float))
+        assert (report.files, report.segments) == (1, len(one))
+        assert block.mean == pytest.approx(cosines.mean(), abs=1e-9)
+        assert block.lowest == pytest.approx(cosines.min(), abs=1e-9)
+    assert report.lowest == min(block.lowest for block in report.blocks)
+    tags, other_tags = (model.predict(audio, tail="repeat") for model in models)
+    assert report.same_top == np.mean(tags.argmax(1) == other_tags.argmax(1))
+    assert report.activations == np.abs(tags - other_tags).max()
+    assert report.holds
     assert sorted(path.name for path in tmp_path.iterdir() if path.stem == "a") == [
         "a.json",
         "a.onnx",

@@ -15,11 +15,15 @@ from dequantised import dequantised
 from essentia_maest import _core
 from essentia_maest.errors import InvalidArgumentError
 from essentia_maest.example import example_audio
-from essentia_maest.making import quantization
+from essentia_maest.making import holding, quantization
 from essentia_maest.making.calibration import BlockInputs, gelu
 from essentia_maest.making.conversion import convert
 from essentia_maest.making.equalisation import divisors_of, equalise
 from essentia_maest.making.graph import build_model
+from essentia_maest.making.graph_quantization import quantize_columns
+from essentia_maest.making.metadata import ModelDescription
+from essentia_maest.making.precision_check import BlockCosine, PrecisionReport
+from essentia_maest.making.quantization import EqualisedWeights
 from essentia_maest.making.quantization_plan import MATRICES, QuantizationPlan
 from essentia_maest.making.weights import random_weights
 from essentia_maest.reading.store import resolve
@@ -119,6 +123,78 @@ def test_moving_changes_no_bit_of_products():
     values = after.qkv_weight[:, 2 * size :] * divisors["projection"]
     assert np.array_equal(values / divisors["qkv"][:, np.newaxis], block.qkv_weight[:, 2 * size :])
     assert np.array_equal(after.fc2_weight / divisors["fc2"][:, np.newaxis], block.fc2_weight)
+
+
+def test_what_rounding_weights_adds_is_taken_from_biases():
+    """A product of rows with a mean is right in the mean, however coarse its weights."""
+    generator = np.random.default_rng(1)
+    rows = (generator.standard_normal((200, 32)) + 3).astype(np.float32)
+    block, inputs = block_and_inputs(rows, hidden=64)
+    weights = random_weights(dim=32, heads=1, hidden=64, classes=2, columns=3, depth=1)
+    found = EqualisedWeights(weights, (equalise(block, inputs),))
+    (less,) = found.quantized(exact=()).weights.blocks
+    (exact,) = found.quantized(exact={(1, name) for name in MATRICES}).weights.blocks
+    for name in MATRICES:
+        before = getattr(found.blocks[0].weights, f"{name}_bias")
+        assert np.array_equal(getattr(exact, f"{name}_bias"), before)
+        weight = getattr(less, f"{name}_weight")
+        fed = inputs.kept(name) / found.blocks[0].divisors[name]
+        values = quantize_columns(weight)
+        wanted = fed @ weight + before
+        rounded = fed @ (values.values * values.scale)
+        off = (rounded + before - wanted).mean(axis=0)
+        left = (rounded + getattr(less, f"{name}_bias") - wanted).mean(axis=0)
+        assert np.linalg.norm(left) < 0.1 * np.linalg.norm(off)
+
+
+def test_one_token_is_not_the_mean():
+    rows = np.ones((100, 8), np.float32)
+    rows[7] = -1000
+    _, inputs = block_and_inputs(rows)
+    np.testing.assert_allclose(inputs.mean("qkv"), np.ones(8), atol=1e-3)
+    assert (inputs.kept("qkv") == -1000).any()  # though it is none of every so many
+    _, nothing = block_and_inputs(np.zeros((5, 8), np.float32))
+    assert np.array_equal(nothing.mean("fc1"), np.zeros(8))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::essentia_maest.UntrainedModelWarning")
+def test_matrices_stay_until_it_holds(tmp_path, music):
+    """A network that makes small errors large: a matrix in fp32 keeps them small."""
+    weights = outlier_weights("small", "inputs of fc2 of one token", 50)
+    exact, rounded, report = converted(weights, tmp_path)
+    assert report.holds
+    assert len(report.plan.exact_matrices) <= 12
+    found = difference(exact, rounded, maest.load_audio(example_audio()))
+    assert min(found.cosines) >= 0.999
+    assert found.activations <= 0.02
+
+
+@pytest.mark.filterwarnings("ignore::essentia_maest.UntrainedModelWarning")
+def test_what_never_holds_is_the_nearest_that_was_tried(monkeypatch, music):
+    weights = outlier_weights("tiny", "values", 50)
+    lowest = iter([0.5, 0.7, 0.9, 0.6, 0.8, 0.1])
+    tried = []
+
+    def told(exact, rounded):
+        del exact, rounded
+        return PrecisionReport(1, 1, (BlockCosine(1, 1.0, next(lowest)),), 0.0, 1.0, 1.0)
+
+    def nothing(weights, description, precision, signals, plan=None):
+        del weights, description, signals
+        if precision == "int8":
+            tried.append(len(plan.exact_matrices))
+
+    monkeypatch.setattr(holding, "compare", told)
+    monkeypatch.setattr(holding, "results_of", nothing)
+    description = ModelDescription(
+        name="a", description="b", labels=(), trained=False, license="c", source="d",
+        source_sha256="", mean=0.0, standard_deviation=1.0,
+    )  # fmt: skip
+    quantized, report = holding.quantize_to_hold(weights, description, [music])
+    assert tried == [0, 1, 2, 4, 8, 12]
+    assert report.lowest == 0.9
+    assert len(quantized.plan.exact_matrices) == 2
 
 
 def test_channels_that_say_nothing():

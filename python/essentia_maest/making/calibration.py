@@ -7,7 +7,7 @@ NumPy computes it, so that every tensor of a block can be looked at; it is the s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,9 @@ FloatArray = npt.NDArray[np.float32]
 
 SEGMENTS = 4
 """The most that are looked at: channels that are large are so in any music."""
-_ROWS_KEPT = 64
+_ROWS_KEPT, _EXTREME_ROWS_KEPT = 64, 4
+"""Of a segment: spread over it, and those with the largest values: few tokens are dozens of times
+larger than the rest, and would be missed."""
 
 
 @dataclass
@@ -31,25 +33,44 @@ class BlockInputs:
     Parameters
     ----------
     qkv, projection, fc1, fc2 : ndarray [rows, inputs]
-        Some rows of what each matrix is fed, of every segment.
+        Some rows of what each matrix is fed, of every segment; those with the largest values too.
     largest : dict of str to ndarray [inputs]
         For each matrix the largest absolute value of every input, over all rows.
+    sums : dict of str to ndarray of float64 [inputs]
+        For each matrix the sum of every input over all rows, each row weighed by its length to the
+        power of -2: a token that is far larger than the rest would be the mean.
+    weights : dict of str to float
+        The sum of what rows are weighed by.
     """
 
     rows: dict[str, list[FloatArray]]
     largest: dict[str, FloatArray]
+    sums: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
 
     def add(self, matrix: str, values: FloatArray) -> None:
         """Look at the rows that enter a matrix."""
         largest = np.abs(values).max(axis=0)
         before = self.largest.get(matrix)
         self.largest[matrix] = largest if before is None else np.maximum(before, largest)
+        squares = np.einsum("ri,ri->r", values, values, dtype=np.float64)
+        weights = np.reciprocal(squares, where=squares > 0, out=np.zeros_like(squares))
+        self.sums[matrix] = self.sums.get(matrix, 0) + weights @ values
+        self.weights[matrix] = self.weights.get(matrix, 0.0) + float(weights.sum())
         step = max(1, len(values) // _ROWS_KEPT)
-        self.rows.setdefault(matrix, []).append(values[::step].copy())
+        extreme = np.argsort(-np.abs(values).max(axis=1), kind="stable")[:_EXTREME_ROWS_KEPT]
+        kept = np.union1d(np.arange(0, len(values), step), extreme)
+        self.rows.setdefault(matrix, []).append(values[kept])
 
     def kept(self, matrix: str) -> FloatArray:
         """Give the rows that were kept."""
         return np.concatenate(self.rows[matrix])
+
+    def mean(self, matrix: str) -> FloatArray:
+        """Give the mean of every input of a matrix, each row weighed as in `sums`."""
+        weight = self.weights[matrix]
+        mean: FloatArray = (self.sums[matrix] / (weight if weight > 0 else 1)).astype(np.float32)
+        return mean
 
 
 def watch(

@@ -14,6 +14,7 @@ from essentia_maest.example import example_audio
 from essentia_maest.files import sha256_of
 from essentia_maest.making.checkpoints import Checkpoint, read_checkpoint
 from essentia_maest.making.graph import PRECISIONS, Precision
+from essentia_maest.making.holding import quantize_to_hold
 from essentia_maest.making.metadata import (
     NORMALIZATION_MEAN,
     NORMALIZATION_STANDARD_DEVIATION,
@@ -22,8 +23,8 @@ from essentia_maest.making.metadata import (
     grid_columns,
 )
 from essentia_maest.making.model_writing import checked_destination, write_model
-from essentia_maest.making.precision_check import LOWEST_COSINE, PrecisionReport, measure_precision
-from essentia_maest.making.quantization import quantize
+from essentia_maest.making.precision_check import LOWEST_COSINE, PrecisionReport
+from essentia_maest.making.quantization import equalise_model
 from essentia_maest.making.weights import random_weights
 from essentia_maest.reading.text_files import parse_json, read_text
 
@@ -140,8 +141,7 @@ def convert(
     if precision == "int8":
         music = [Path(path) for path in samples] or [example_audio()]
         signals = [load_audio(path) for path in music]
-        quantized = quantize(weights, description, signals)
-        measured = measure_precision(weights, quantized, description, signals)
+        quantized, measured = quantize_to_hold(weights, description, signals)
         if report is not None:
             report(measured)
         measured.check(lowest_cosine)
@@ -224,7 +224,7 @@ def convert_random(
         source_sha256="",
     )
     if precision == "int8":
-        quantized = quantize(weights, description, [load_audio(example_audio())])
+        quantized = equalise_model(weights, description, [load_audio(example_audio())]).quantized()
         write_model(quantized.weights, description, precision, target, quantized.plan)
     else:
         write_model(weights, description, precision, target)

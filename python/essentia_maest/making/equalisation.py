@@ -9,6 +9,10 @@ moved: of three choices each matrix takes the one whose result in int8 is closes
 costs nothing: it goes into the norm before query, key, value and fc1, into the columns of value
 before the projection, and into a factor behind GELU before fc2. Factors are powers of two, so that
 fp32 computes the same bits as before.
+
+What rounding the weights adds to a result in the mean of all tokens is the same for each token:
+it adds up from block to block and does not average out. It is known beforehand, and taken from the
+bias (Nagel et al., *Data-Free Quantization*, ICCV 2019).
 """
 
 from __future__ import annotations
@@ -43,13 +47,15 @@ class EqualisedBlock:
         What the channels of each input are divided by: of ``qkv``, ``projection``, ``fc1``,
         ``fc2``, and of ``query_key``, queries, by which keys are multiplied.
     errors : dict of str to float
-        For each matrix how far its result in int8 is off, relative to its length, in the mean of
-        the rows looked at.
+        For each matrix how far its result in int8 is off: `RoundedProduct.error`.
+    shifts : dict of str to ndarray of float32
+        For each matrix what rounding its weights adds to its result, in the mean of all rows.
     """
 
     weights: BlockWeights
     divisors: dict[str, FloatArray]
     errors: dict[str, float]
+    shifts: dict[str, FloatArray]
 
 
 def equalise(block: BlockWeights, inputs: BlockInputs) -> EqualisedBlock:
@@ -63,21 +69,24 @@ def equalise(block: BlockWeights, inputs: BlockInputs) -> EqualisedBlock:
     """
     divisors: dict[str, FloatArray] = {}
     errors: dict[str, float] = {}
+    shifts: dict[str, FloatArray] = {}
     for name in MATRICES:
         weight: FloatArray = getattr(block, f"{name}_weight")
         rows, largest = inputs.kept(name), np.abs(weight).max(axis=1)
-        errors[name] = np.inf
         for least in _LEAST_EXPONENTS:
             tried = divisors_of(inputs.largest[name], largest, least)
             if name in divisors and np.array_equal(tried, divisors[name]):
                 continue
-            error = product_error(rows / tried, weight * tried[:, np.newaxis])
-            if name not in divisors or error < errors[name]:
-                divisors[name], errors[name] = tried, error
+            found = rounded_product(
+                rows / tried, inputs.mean(name) / tried, weight * tried[:, np.newaxis]
+            )
+            if name not in divisors or found.error < errors[name]:
+                divisors[name], errors[name], shifts[name] = tried, found.error, found.shift
     divisors["query_key"] = divisors_of(
         inputs.largest["query"], inputs.largest["key"], _LEAST_OF_QUERIES
     )
-    return EqualisedBlock(_scaled(block, divisors), divisors, errors)
+    shifts["qkv"] = shifts["qkv"] * _columns(divisors)
+    return EqualisedBlock(_scaled(block, divisors), divisors, errors, shifts)
 
 
 def divisors_of(inputs: FloatArray, weights: FloatArray, least: float) -> FloatArray:
@@ -105,17 +114,43 @@ def divisors_of(inputs: FloatArray, weights: FloatArray, least: float) -> FloatA
     return divisors
 
 
-def product_error(rows: FloatArray, weight: FloatArray) -> float:
-    """Give how far a product in int8 is off, relative to its length, in the mean of rows.
+@dataclass(frozen=True)
+class RoundedProduct:
+    """What int8 makes of a product.
 
-    Without VNNI, where the rows have fewer levels.
+    Parameters
+    ----------
+    error : float
+        How far it is off without `shift`, relative to its length: the mean of rows, each by its
+        own length, and of all rows as one, where large tokens count for what they are; halved.
+    shift : ndarray of float32 [outputs]
+        What rounding the weights adds in the mean of rows.
+    """
+
+    error: float
+    shift: FloatArray
+
+
+def rounded_product(rows: FloatArray, mean: FloatArray, weight: FloatArray) -> RoundedProduct:
+    """Compute a product in int8 as it is without VNNI, where the rows have fewer levels.
+
+    Parameters
+    ----------
+    rows : ndarray of float32 [rows, inputs]
+    mean : ndarray of float32 [inputs]
+        Of all rows, which may be more.
+    weight : ndarray of float32 [inputs, outputs]
     """
     quantized = quantize_columns(weight)
+    values: FloatArray = quantized.values * quantized.scale
+    shift: FloatArray = mean @ (values - weight)
     wanted = rows @ weight
-    rounded = round_rows(rows, row_levels(quantized.values)) @ (quantized.values * quantized.scale)
+    rounded = round_rows(rows, row_levels(quantized.values)) @ values - shift
     lengths = np.linalg.norm(wanted, axis=1)
     off = np.linalg.norm(rounded - wanted, axis=1)
-    return float(np.mean(off / np.where(lengths > 0, lengths, 1)))
+    of_each = np.mean(off / np.where(lengths > 0, lengths, 1))
+    of_all = np.linalg.norm(off) / max(np.linalg.norm(lengths), np.finfo(np.float32).tiny)
+    return RoundedProduct(float(of_each + of_all) / 2, shift)
 
 
 def round_rows(rows: FloatArray, levels: int) -> FloatArray:
@@ -130,9 +165,7 @@ def round_rows(rows: FloatArray, levels: int) -> FloatArray:
 def _scaled(block: BlockWeights, divisors: Mapping[str, FloatArray]) -> BlockWeights:
     """Move all factors into the weights, but what fc2's input is divided by."""
     qkv_weight = block.qkv_weight * divisors["qkv"][:, np.newaxis]
-    columns = np.concatenate(
-        [1 / divisors["query_key"], divisors["query_key"], 1 / divisors["projection"]]
-    )
+    columns = _columns(divisors)
     return replace(
         block,
         norm1_scale=block.norm1_scale / divisors["qkv"],
@@ -145,3 +178,9 @@ def _scaled(block: BlockWeights, divisors: Mapping[str, FloatArray]) -> BlockWei
         fc1_weight=block.fc1_weight * divisors["fc1"][:, np.newaxis],
         fc2_weight=block.fc2_weight * divisors["fc2"][:, np.newaxis],
     )
+
+
+def _columns(divisors: Mapping[str, FloatArray]) -> FloatArray:
+    """Give what queries, keys and values are multiplied with."""
+    factors = [1 / divisors["query_key"], divisors["query_key"], 1 / divisors["projection"]]
+    return np.concatenate(factors)

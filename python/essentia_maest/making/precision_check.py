@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,13 @@ from ..model import Model
 from .graph import Precision
 from .metadata import ModelDescription
 from .model_writing import write_model
-from .quantization import QuantizedWeights
 from .quantization_plan import QuantizationPlan
 from .weights import ModelWeights
 
 LOWEST_COSINE = 0.99
 """Mean cosine of embeddings below which an int8 model is refused."""
+HOLDING_COSINE, HOLDING_ACTIVATIONS = 0.999, 0.02
+"""What an int8 model that holds has of every block and segment, and how near activations are."""
 
 _MIDDLE_BLOCK = 7  # the paper's choice for embeddings
 _STRONGEST = 5
@@ -50,7 +51,9 @@ class PrecisionReport:
     ----------
     files, segments : int
     blocks : tuple of BlockCosine
-        Block 7, or the last of a shallower model, and the last.
+        Of every block, in order.
+    activations : float
+        The largest difference of an activation.
     same_top : float
         Share of the segments with the same strongest label.
     shared : float
@@ -62,21 +65,39 @@ class PrecisionReport:
     files: int
     segments: int
     blocks: tuple[BlockCosine, ...]
+    activations: float
     same_top: float
     shared: float
     plan: QuantizationPlan | None = None
 
     def __str__(self) -> str:
         """Tell it in one line."""
+        told = sorted({min(_MIDDLE_BLOCK, len(self.blocks)), len(self.blocks)})
         cosines = ", ".join(
-            f"{one.mean:.4f} (lowest {one.lowest:.4f}) at block {one.block}" for one in self.blocks
+            f"{self.blocks[number - 1].mean:.4f} (lowest {self.blocks[number - 1].lowest:.4f}) "
+            f"at block {number}"
+            for number in told
         )
+        worst = min(self.blocks, key=lambda one: one.lowest)
         return (
             f"int8 against fp32 on {self.segments} segments of {self.files} audio file(s): "
-            f"cosine of embeddings {cosines}; same strongest label in {self.same_top:.0%}, "
+            f"cosine of embeddings {cosines}, lowest of all {worst.lowest:.4f} at block "
+            f"{worst.block}; activations within {self.activations:.3f}; "
+            f"same strongest label in {self.same_top:.0%}, "
             f"{self.shared:.0%} of the {_STRONGEST} strongest shared"
             + ("" if self.plan is None else f"; {self.plan}")
         )
+
+    @property
+    def holds(self) -> bool:
+        """Whether every block of every segment, and every activation, is near that of fp32."""
+        near = all(one.lowest >= HOLDING_COSINE for one in self.blocks)
+        return near and self.activations <= HOLDING_ACTIVATIONS
+
+    @property
+    def lowest(self) -> float:
+        """The lowest cosine of all blocks and segments; -1 for none."""
+        return min(np.nan_to_num(one.lowest, nan=-1.0) for one in self.blocks)
 
     def check(self, lowest: float = LOWEST_COSINE) -> None:
         """Refuse a model that rounding has changed too much.
@@ -99,53 +120,75 @@ class PrecisionReport:
             )
 
 
-def measure_precision(
+@dataclass(frozen=True)
+class Results:
+    """What a model gives for a piece of music.
+
+    Parameters
+    ----------
+    activations : ndarray of float32 [segments, classes]
+    embeddings : ndarray of float32 [segments, blocks, values]
+    """
+
+    activations: npt.NDArray[np.float32]
+    embeddings: npt.NDArray[np.float32]
+
+
+def results_of(
     weights: ModelWeights,
-    quantized: QuantizedWeights,
     description: ModelDescription,
+    precision: Precision,
     signals: Sequence[npt.NDArray[np.float32]],
-) -> PrecisionReport:
-    """Run a model in fp32 and in int8 over music, and compare.
+    plan: QuantizationPlan | None = None,
+) -> list[Results]:
+    """Run a model over music, all blocks in one pass.
 
     Parameters
     ----------
     weights : ModelWeights
-    quantized : QuantizedWeights
-        The same, made ready for int8.
     description : ModelDescription
+    precision : {"fp32", "int8"}
     signals : sequence of ndarray of float32 [samples]
         16 kHz mono, at least one; what is shorter than a segment is repeated.
+    plan : QuantizationPlan, optional
+        Of an int8 model.
 
     Returns
     -------
-    PrecisionReport
+    list of Results
+        For each signal.
 
     Raises
     ------
     InvalidArgumentError
-        If a sample is not finite, or the system's temporary folder has no room for both models.
+        If a sample is not finite, or the system's temporary folder has no room for the model.
     ModelError
         If the weights do not fit the mel front end, or are not finite.
     ImportError
         If ``essentia-maest[convert]`` is not installed.
     """
-    with tempfile.TemporaryDirectory(prefix="maest-") as both:
-        exact = _open(weights, description, "fp32", Path(both))
-        rounded = _open(quantized.weights, description, "int8", Path(both), quantized.plan)
-        return replace(compare_models(exact, rounded, signals), plan=quantized.plan)
+    with tempfile.TemporaryDirectory(prefix="maest-") as folder:
+        path = Path(folder) / "model.onnx"
+        write_model(weights, description, precision, path, plan)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UntrainedModelWarning)
+            model = Model(path)
+        return [_run(model, signal) for signal in signals]
 
 
-def compare_models(
-    exact: Model, rounded: Model, signals: Iterable[npt.NDArray[np.float32]]
-) -> PrecisionReport:
-    """Compare two models of the same network over music.
+def _run(model: Model, signal: npt.NDArray[np.float32]) -> Results:
+    blocks = tuple(range(1, model.depth + 1))
+    tags, embeddings = model.analyze(signal, block=blocks, tail="repeat")
+    return Results(tags, embeddings.reshape(len(tags), model.depth, -1))
+
+
+def compare(exact: Sequence[Results], rounded: Sequence[Results]) -> PrecisionReport:
+    """Compare what two models of the same network give.
 
     Parameters
     ----------
-    exact, rounded : Model
-        In fp32 and in int8.
-    signals : iterable of numpy.ndarray, shape [samples], float32
-        16 kHz mono.
+    exact, rounded : sequence of Results
+        In fp32 and in int8, for the same music.
 
     Returns
     -------
@@ -154,56 +197,34 @@ def compare_models(
     Raises
     ------
     InvalidArgumentError
-        If there are no signals, or one is empty.
+        If there is no music.
     """
-    blocks = sorted({min(_MIDDLE_BLOCK, exact.depth), exact.depth})
-    cosines: dict[int, list[float]] = {block: [] for block in blocks}
-    same_top: list[bool] = []
-    shared: list[float] = []
-    files = 0
-    for files, signal in enumerate(signals, 1):  # noqa: B007
-        for block in blocks:
-            (tags, one), (other_tags, other) = (
-                model.analyze(signal, block=block, tail="repeat") for model in (exact, rounded)
-            )
-            cosines[block] += _cosines(one, other).tolist()
-        same_top += (tags.argmax(1) == other_tags.argmax(1)).tolist()
-        shared += _shared(tags, other_tags)
-    if not same_top:
+    if not exact:
         raise InvalidArgumentError("no music to compare int8 with fp32 on")
-    return PrecisionReport(
-        files=files,
-        segments=len(same_top),
-        blocks=tuple(
-            BlockCosine(block, float(np.mean(found)), float(np.min(found)))
-            for block, found in cosines.items()
-        ),
-        same_top=float(np.mean(same_top)),
-        shared=float(np.mean(shared)),
+    pairs = list(zip(exact, rounded, strict=True))
+    cosines = np.concatenate([_cosines(one.embeddings, other.embeddings) for one, other in pairs])
+    tags, others = (
+        np.concatenate([one.activations for one in results]) for results in (exact, rounded)
     )
-
-
-def _open(
-    weights: ModelWeights,
-    description: ModelDescription,
-    precision: Precision,
-    folder: Path,
-    plan: QuantizationPlan | None = None,
-) -> Model:
-    path = folder / f"{precision}.onnx"
-    write_model(weights, description, precision, path, plan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UntrainedModelWarning)
-        return Model(path)
+    return PrecisionReport(
+        files=len(pairs),
+        segments=len(tags),
+        blocks=tuple(
+            BlockCosine(number, float(found.mean()), float(found.min()))
+            for number, found in enumerate(cosines.T, 1)
+        ),
+        activations=float(np.abs(tags - others).max()),
+        same_top=float(np.mean(tags.argmax(1) == others.argmax(1))),
+        shared=float(np.mean(_shared(tags, others))),
+    )
 
 
 def _cosines(
     one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float64]:
     a, b = one.astype(np.float64), other.astype(np.float64)
-    cosines: npt.NDArray[np.float64] = (a * b).sum(1) / (
-        np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    )
+    lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    cosines: npt.NDArray[np.float64] = (a * b).sum(axis=-1) / lengths
     return cosines
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from essentia_maest.making.calibration import watch
-from essentia_maest.making.equalisation import equalise
+from essentia_maest.making.equalisation import EqualisedBlock, equalise
 from essentia_maest.making.metadata import ModelDescription
 from essentia_maest.making.quantization_plan import MATRICES, MovedChannels, QuantizationPlan
 from essentia_maest.making.weights import BlockWeights, FloatArray, ModelWeights
 
 LARGEST_ERROR = 0.1
-"""Of a matrix's result, relative, in the mean of rows: more, and the matrix stays in fp32."""
+"""Of a matrix's result, relative: more, and the matrix stays in fp32."""
+
+Matrix = tuple[int, str]
+"""Block, counted from 1, and one of `MATRICES`."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,73 @@ class QuantizedWeights:
     plan: QuantizationPlan
 
 
-def quantize(
+@dataclass(frozen=True)
+class EqualisedWeights:
+    """Weights whose channels were scaled, before it is decided what is quantised.
+
+    Parameters
+    ----------
+    weights : ModelWeights
+        As they were.
+    blocks : tuple of EqualisedBlock
+        What became of each of their blocks.
+    """
+
+    weights: ModelWeights
+    blocks: tuple[EqualisedBlock, ...]
+
+    def by_error(self) -> list[Matrix]:
+        """List all matrices, those that lose most first."""
+        errors = {
+            (number, name): block.errors[name]
+            for number, block in enumerate(self.blocks, 1)
+            for name in MATRICES
+        }
+        # NaN is the worst
+        return sorted(errors, key=lambda one: -np.nan_to_num(errors[one], nan=np.inf))
+
+    @property
+    def lossy(self) -> frozenset[Matrix]:
+        """Matrices that lose more than `LARGEST_ERROR`."""
+        return frozenset(
+            (number, name)
+            for number, block in enumerate(self.blocks, 1)
+            for name in MATRICES
+            if not block.errors[name] <= LARGEST_ERROR  # so that NaN does
+        )
+
+    def quantized(self, exact: Collection[Matrix] | None = None) -> QuantizedWeights:
+        """Make the weights ready for int8.
+
+        Parameters
+        ----------
+        exact : collection of tuple of int and str, optional
+            Block, counted from 1, and name of the matrices that stay in fp32; `lossy` by default.
+        """
+        if exact is None:
+            exact = self.lossy
+        blocks: list[BlockWeights] = []
+        left: list[tuple[str, ...]] = []
+        for number, block in enumerate(self.blocks, 1):
+            left.append(tuple(name for name in MATRICES if (number, name) in exact))
+            shifts = {name: block.shifts[name] for name in MATRICES if name not in left[-1]}
+            blocks.append(_less(block.weights, shifts))
+        plan = QuantizationPlan(
+            exact=tuple(left) if any(left) else (),
+            gains=tuple(np.reciprocal(block.divisors["fc2"]) for block in self.blocks),
+            moved=tuple(
+                moved
+                for number, block in enumerate(self.blocks, 1)
+                for moved in _moved(number, block.divisors)
+            ),
+        )
+        return QuantizedWeights(replace(self.weights, blocks=tuple(blocks)), plan)
+
+
+def equalise_model(
     weights: ModelWeights, description: ModelDescription, signals: Iterable[FloatArray]
-) -> QuantizedWeights:
-    """Make weights ready for int8 with what a model computes of some music.
+) -> EqualisedWeights:
+    """Scale the channels of all blocks by what a model computes of some music.
 
     Parameters
     ----------
@@ -39,32 +105,22 @@ def quantize(
 
     Returns
     -------
-    QuantizedWeights
+    EqualisedWeights
 
     Raises
     ------
     InvalidArgumentError
         If there is no music, or what the model computes of it is not finite.
     """
-    blocks: list[BlockWeights] = []
-    gains: list[FloatArray] = []
-    exact: list[tuple[str, ...]] = []
-    moved: list[MovedChannels] = []
-    for number, (block, inputs) in enumerate(
-        zip(weights.blocks, watch(weights, description, signals), strict=True), 1
-    ):
-        equalised = equalise(block, inputs)
-        blocks.append(equalised.weights)
-        gains.append(np.reciprocal(equalised.divisors["fc2"]))
-        # not the other way round: NaN is left alone
-        exact.append(
-            tuple(name for name in MATRICES if not equalised.errors[name] <= LARGEST_ERROR)
-        )
-        moved += _moved(number, equalised.divisors)
-    plan = QuantizationPlan(
-        exact=tuple(exact) if any(exact) else (), gains=tuple(gains), moved=tuple(moved)
-    )
-    return QuantizedWeights(replace(weights, blocks=tuple(blocks)), plan)
+    seen = watch(weights, description, signals)
+    blocks = zip(weights.blocks, seen, strict=True)
+    return EqualisedWeights(weights, tuple(equalise(block, inputs) for block, inputs in blocks))
+
+
+def _less(block: BlockWeights, shifts: Mapping[str, FloatArray]) -> BlockWeights:
+    """Take from the biases what rounding the weights adds."""
+    biases = {f"{name}_bias": getattr(block, f"{name}_bias") for name in shifts}
+    return replace(block, **{name: bias - shifts[name[:-5]] for name, bias in biases.items()})
 
 
 def _moved(number: int, divisors: Mapping[str, FloatArray]) -> list[MovedChannels]:
