@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from essentia_maest.errors import InvalidArgumentError
 from lab.training_speed import marks, one_case
 from lab.training_speed.marks import Planned, dry_cases, gpu_cases, page, training_speed
 from lab.training_speed.steps import MODES, PEERS
@@ -98,3 +99,13 @@ def test_what_a_gpu_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with pytest.raises(OSError, match="no GPU here"):
         training_speed(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_some_cases_may_be_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(marks, "_measured", lambda planned, seconds: {"error": planned.name})
+    names = tuple(case.name for case in reversed(dry_cases()[1:]))
+    table = training_speed(tmp_path, dry=True, only=names).read_text(encoding="utf-8")
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| 10 s")]
+    assert tuple(rows) == names
+    with pytest.raises(InvalidArgumentError, match="no case '30 s'; there are: 10 s, 2 tracks"):
+        training_speed(tmp_path, dry=True, only=("30 s",))
