@@ -182,5 +182,5 @@ def _scaled(block: BlockWeights, divisors: Mapping[str, FloatArray]) -> BlockWei
 
 def _columns(divisors: Mapping[str, FloatArray]) -> FloatArray:
     """Give what queries, keys and values are multiplied with."""
-    factors = [1 / divisors["query_key"], divisors["query_key"], 1 / divisors["projection"]]
-    return np.concatenate(factors)
+    query_key, value = divisors["query_key"], divisors["projection"]
+    return np.concatenate([np.reciprocal(query_key), query_key, np.reciprocal(value)])

@@ -97,7 +97,7 @@ class PrecisionReport:
     @property
     def lowest(self) -> float:
         """The lowest cosine of all blocks and segments; -1 for none."""
-        return min(np.nan_to_num(one.lowest, nan=-1.0) for one in self.blocks)
+        return min(-1.0 if np.isnan(one.lowest) else one.lowest for one in self.blocks)
 
     def check(self, lowest: float = LOWEST_COSINE) -> None:
         """Refuse a model that rounding has changed too much.
