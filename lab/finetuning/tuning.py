@@ -21,7 +21,7 @@ from training.run.logs import EPOCHS, read_rows
 SETTINGS: Mapping[str, Sequence[str]] = {
     "finetune.yaml": (),
     "learning rate 2e-4": ("--recipe.schedule.peak=2e-4",),
-    "learning rate 1e-3": ("--recipe.schedule.peak=1e-3",),
+    "learning rate 5e-4": ("--recipe.schedule.peak=5e-4",),
     "learning rate 2e-3": ("--recipe.schedule.peak=2e-3",),
     "rate by layer x 0.65": ("--recipe.layers.rate_decay=0.65",),
     "one rate for all layers": ("--recipe.layers.rate_decay=1.0",),

@@ -18,6 +18,9 @@ _BATCH = 16
 _LEAST_DRAWS = 256
 """Tracks of an epoch at least: a small set is heard several times between validations."""
 _FREQUENCY_ROWS = 3
+_PEAK, _PEAK_WIDTH = 1e-3, 128
+"""The largest learning rate, and the width that it was found best for (`python -m lab tune
+finetuning`); wider networks take less, in proportion (Yang et al., *Tensor Programs V*, 2022)."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def plan_finetuning(
         YAML file with some values of an experiment. They count before those of
         `training/configs/finetune.yaml`, and these before what follows from start and data (the
         network's size, patchout of half of the columns, the lower half of the blocks frozen, the
-        batch, the draws of an epoch).
+        batch, the draws of an epoch, the learning rate).
     overrides : sequence of str
         As on the command line; they count most.
 
@@ -110,6 +113,7 @@ def plan_finetuning(
         "recipe.micro_batch": batch,
         "recipe.layers.frozen_blocks": shape.depth // 2,
         "recipe.sampling.tracks": max(_LEAST_DRAWS, tracks),
+        "recipe.schedule.peak": float(f"{_PEAK * _PEAK_WIDTH / shape.dim:.2g}"),
     }
     fixed = {
         "data.dataset": dataset,
