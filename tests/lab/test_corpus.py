@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from corpus_fixtures import Shelf, write_tone
 from essentia_maest import load_audio
 from lab.corpus import smoke
-from lab.corpus.excerpts import excerpt_starts, write_excerpts
+from lab.corpus.excerpts import excerpt_starts, write_excerpts, write_sounding_excerpts
 from lab.corpus.packages import debian_package, debian_version, members, python_package
 from lab.corpus.produced_music import PRODUCED_MUSIC, MusicPackage, tracks_of
 from training.data.table import make_table
@@ -222,6 +222,16 @@ def test_an_excerpt_is_that_part_of_the_track(tmp_path: Path) -> None:
     whole = load_audio(tmp_path / "piece.wav")
     for start, path in zip((4000, 40000, 76000), written, strict=True):
         np.testing.assert_allclose(load_audio(path), whole[start : start + 32000], atol=1e-4)
+
+
+def test_silent_excerpts_are_left_out(tmp_path: Path) -> None:
+    """So that `spectrograms` refuses none of the smoke run's, and ends with 0."""
+    audio = np.zeros(16000 * 90)
+    audio[: 16000 * 30] = audio[-16000 * 30 :] = 0.3
+    soundfile.write(tmp_path / "piece.wav", audio, 16000, subtype="PCM_16")
+    paths = [tmp_path / "out" / f"{number}.flac" for number in range(3)]
+    assert write_sounding_excerpts(tmp_path / "piece.wav", paths) == [paths[0], paths[2]]
+    assert sorted((tmp_path / "out").iterdir()) == [paths[0], paths[2]]
 
 
 def test_an_undecodable_track_is_a_data_error(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_maest_of_another_length_is_interpolated(tmp_path, long):
     assert torch.equal(ours.head[1].weight, reference.head[1].weight)
     assert notes[1:] == [
         f"time encoding: {(long - 16) // 10 + 1} interpolated to 20",
-        "head: kept, the number of classes is the same (7)",
+        "head: kept, of 7 classes",
     ]
 
 

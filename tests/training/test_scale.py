@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import fsspec.implementations.memory
 import numpy as np
 import pytest
 import torch
@@ -236,6 +237,54 @@ def test_a_run_on_it_is_the_same_to_the_bit(dataset: Path, remote: Path, tmp_pat
         assert torch.equal(there.network[name], value), name
     logs = [rows_without_clock(tmp_path / name / "epochs.csv") for name in ("here", "there")]
     assert logs[0] == logs[1]
+
+
+class OtherProtocol(fsspec.implementations.memory.MemoryFileSystem):  # type: ignore[misc]
+    """fsspec's memory under another name."""
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return "/" + str(path).removeprefix(f"{cls.protocol}://").strip("/")
+
+
+class NamesOnly(OtherProtocol):
+    """Lists names without sizes, as a web server does."""
+
+    protocol = "namesonly"
+
+    def ls(self, path: str, detail: bool = True, **options: object) -> list[Any]:
+        return [{**entry, "size": None} for entry in super().ls(path, detail=True, **options)]
+
+
+class Unlisted(OtherProtocol):
+    """Lists nothing, and fails as its own library does."""
+
+    protocol = "unlisted"
+
+    def ls(self, path: str, detail: bool = True, **options: object) -> list[Any]:
+        raise LookupError("403, Forbidden")
+
+    def cat_file(self, path: str, *rest: Any, **options: Any) -> bytes:
+        if "forbidden" in path:
+            raise LookupError("403, Forbidden")
+        content: bytes = super().cat_file(path, *rest, **options)
+        return content
+
+
+@pytest.mark.parametrize("kind", [NamesOnly, Unlisted])
+def test_folders_that_cannot_be_listed_with_sizes(
+    kind: type[fsspec.AbstractFileSystem], dataset: Path, remote: Path
+) -> None:
+    fsspec.register_implementation(kind.protocol, kind, clobber=True)
+    store = SpectrogramStore(Path(f"{kind.protocol}://bucket/set"))
+    np.testing.assert_array_equal(store.read(5, 3, 40), SpectrogramStore(dataset).read(5, 3, 40))
+    with fsspec.filesystem("memory").open("/bucket/set/shards/000000.arrow", "ab") as shard:
+        shard.write(b"more")
+    with pytest.raises(DataError, match="not the shard of this data set"):
+        SpectrogramStore(Path(f"{kind.protocol}://bucket/set"))
+    if kind is Unlisted:
+        with pytest.raises(DataError, match="LookupError: 403, Forbidden"):
+            SpectrogramStore(Path("unlisted://forbidden/set"))
 
 
 def test_what_is_wrong_in_object_storage_is_named(remote: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,29 +31,29 @@ def size_of(path: Path) -> int:
     if not is_remote(path):
         return path.stat().st_size
     system, inside = _system(path)
-    return int(system.size(inside))
+    with _failing_as_os_error():
+        return int(system.size(inside))
 
 
 def sizes_of(paths: Sequence[Path]) -> Iterator[int | OSError]:
     """Give the bytes of files of one folder, or why they cannot be told.
 
-    In object storage the folder is listed once: thousands of files are not asked for one by one.
+    In object storage the folder is listed once, and only files of which that tells no size are
+    asked for one by one: a web server lists names alone, or nothing.
     """
-    listed: dict[str, int] | None = None
+    listed: dict[str, int | None] = {}
     if paths and is_remote(paths[0]):
         system, inside = _system(paths[0].parent)
         try:
-            listed = {
-                entry["name"].rpartition("/")[2]: int(entry["size"] or 0)
-                for entry in system.ls(inside, detail=True)
-            }
-        except FileNotFoundError:
-            listed = {}
+            with _failing_as_os_error():
+                entries = system.ls(inside, detail=True)
+        except OSError:
+            entries = []
+        listed = {entry["name"].rpartition("/")[2]: entry.get("size") for entry in entries}
     for path in paths:
+        size = listed.get(path.name)
         try:
-            if listed is not None and path.name not in listed:
-                raise FileNotFoundError(f"{path}: no such file")
-            yield path.stat().st_size if listed is None else listed[path.name]
+            yield size_of(path) if size is None else int(size)
         except OSError as error:
             yield error
 
@@ -68,7 +69,8 @@ def read_bytes(path: Path) -> bytes:
     if not is_remote(path):
         return path.read_bytes()
     system, inside = _system(path)
-    content: bytes = system.cat_file(inside)
+    with _failing_as_os_error():
+        content: bytes = system.cat_file(inside)
     return content
 
 
@@ -83,7 +85,19 @@ def opened(path: Path) -> pa.NativeFile:
     if not is_remote(path):
         return pa.memory_map(str(path))
     system, inside = _system(path)
-    return pa.PythonFile(system.open(inside, "rb", block_size=_BLOCK), mode="r")
+    with _failing_as_os_error():
+        return pa.PythonFile(system.open(inside, "rb", block_size=_BLOCK), mode="r")
+
+
+@contextmanager
+def _failing_as_os_error() -> Iterator[None]:
+    """File systems of fsspec raise errors of their own libraries, too."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 def _system(path: Path) -> tuple[Any, str]:

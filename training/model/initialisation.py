@@ -209,7 +209,7 @@ def _leave_heads(arrays: Arrays, network: MAEST, notes: list[str]) -> tuple[str,
         anew = ("head.1.", "head_dist.")
         notes.append(f"heads: {len(head)} classes, made anew for {network.classes}")
     elif head is not None:
-        notes.append(f"head: kept, the number of classes is the same ({network.classes})")
+        notes.append(f"head: kept, of {network.classes} classes")
         if "head_dist.weight" not in arrays:
             notes.append("head_dist: made anew, for there was none")
             return anew
@@ -227,7 +227,13 @@ def _order_head(
     notes: list[str],
 ) -> tuple[str, ...]:
     """Keep a head of the right size if its classes are the network's, by name."""
-    if wanted is None or found == tuple(wanted):
+    if wanted is None:
+        return anew
+    if found == tuple(wanted):
+        notes[:] = [
+            f"{note}: the data set's, by name" if note.startswith("head: kept") else note
+            for note in notes
+        ]
         return anew
     if found is None or sorted(found) != sorted(wanted):
         differ = "does not name its classes" if found is None else "has other classes"
@@ -242,7 +248,10 @@ def _order_head(
     for name in ("head.1.weight", "head.1.bias", "head_dist.weight", "head_dist.bias"):
         if name in arrays:
             arrays[name] = arrays[name][rows]
-    notes.append("head: its classes are the same, put into the data set's order")
+    notes[:] = [note for note in notes if not note.startswith("head: kept")]
+    notes.append(
+        f"head: kept, of {len(wanted)} classes: the data set's, by name, put into its order"
+    )
     return anew
 
 
