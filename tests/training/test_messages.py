@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,14 @@ import pytest
 import soundfile
 
 import training.export
+from essentia_maest.progress import ProgressDisplay
 from run_fixtures import make_dataset, make_experiment
 from training.cli import COMMANDS, main
 from training.data.excerpt import excerpt
 from training.data.outcomes import Refusal
 from training.data.store import SpectrogramStore
 from training.errors import DataError
-from training.run import scoring
+from training.run import loop, scoring
 from training.run.fit import fit
 from training.run.folder import RunFolder
 from training.run.logs import read_rows
@@ -94,7 +97,10 @@ def test_what_is_no_number_is_named_by_its_place_in_the_file(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_the_mean_is_validated_only_where_it_has_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Its first set of weights are the last ones themselves; then it waits for the next."""
     caplog.set_level(logging.INFO, "training")
@@ -106,6 +112,7 @@ def test_the_mean_is_validated_only_where_it_has_changed(
         return predict(fabric, networks, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(scoring, "predict_centres", counted)
+    monkeypatch.setattr(loop, "ProgressDisplay", partial(ProgressDisplay, every=0.0))
     experiment = make_experiment(make_dataset(tmp_path / "dataset"), tmp_path / "run", epochs=5)
     averaging = replace(experiment.recipe.averaging, start=2, every=2)
     fit(replace(experiment, recipe=replace(experiment.recipe, averaging=averaging)))
@@ -116,7 +123,11 @@ def test_the_mean_is_validated_only_where_it_has_changed(
     assert rows[1][name] == rows[1]["mean_average_precision"] == rows[2][name]
     assert rows[3][name] == rows[4][name]
 
-    # What is left of the whole run is told with every epoch, in plain lines.
+    # What is left of the whole run is told from the first steps on, in plain lines.
+    told = capfd.readouterr().err
+    assert re.search(r"^.*epoch 1 of 5: 1 of \d+ steps, about \d+ min left in all", told, re.M)
+    assert "\r" not in told
+    assert "\x1b" not in told
     epochs = [line for line in caplog.messages if line.startswith("epoch ")]
     assert len(epochs) == 5
     assert all(line.endswith("min left in all") for line in epochs[:-1])

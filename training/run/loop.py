@@ -69,7 +69,7 @@ class Loop:
         self._stop = stop
         self._step = TrainingStep(experiment, parts)
         self._validation = Validation(experiment, parts)
-        self._began, self._epochs_here = time.monotonic(), 0
+        self._began, self._steps_here = time.monotonic(), 0
         self._steps = parts.data.steps(experiment.recipe)
         self._position = Position()
         self._saved = time.monotonic()
@@ -150,27 +150,31 @@ class Loop:
             at.step += 1
             at.steps_of_row += 1
             self._row_steps += 1
+            self._steps_here += 1
             if at.step % self._experiment.run.log_every == 0:
                 self._write_row(rate)
             self._answer_requests()
 
     def _shown(self, positions: range) -> Iterator[int]:
-        """Give the positions, and show how far they are."""
-        epoch, epochs = self._position.epoch, self._experiment.recipe.epochs
-        title = f"epoch {epoch + 1} of {epochs}"
-        if self._epochs_here:
-            title += f" ({minutes(self._seconds_left(epoch))} left in all)"
+        """Give the positions, and show how far they are, and the whole run."""
+        title = f"epoch {self._position.epoch + 1} of {self._experiment.recipe.epochs}"
         with ProgressDisplay(
             title, len(positions), unit="steps", silent=not self._writes, forks=True, transient=True
         ) as display:
             for position in positions:
                 yield position
-                display.advance()
+                left = self._seconds_left()
+                display.advance(note="" if left is None else f"{minutes(left)} left in all")
 
-    def _seconds_left(self, done: int) -> float:
-        """Guess the rest of the run, validation included, by the epochs that this process did."""
-        each = (time.monotonic() - self._began) / self._epochs_here
-        return each * (self._experiment.recipe.epochs - done)
+    def _seconds_left(self) -> float | None:
+        """Guess the rest of the run by the steps that this process did, validations among them.
+
+        None where it did none: the run was resumed at a validation.
+        """
+        if self._steps_here == 0:
+            return None
+        each = (time.monotonic() - self._began) / self._steps_here
+        return each * (self._experiment.recipe.epochs * self._steps - self._position.step)
 
     def _batches(self) -> AbstractContextManager[Iterator[Batch]]:
         at, recipe, fabric = self._position, self._experiment.recipe, self._parts.fabric
@@ -280,8 +284,7 @@ class Loop:
                     "validation_seconds": time.monotonic() - began,
                 }
             )
-            self._epochs_here += 1
-            left = self._seconds_left(done)
+            left = self._seconds_left()
             announce(done, self._experiment.recipe.epochs, train_loss, scores, left)
             self._note_skipped(scores)
         self._note_best(scores)

@@ -107,16 +107,20 @@ def scores_row(scores: dict[str, Scores]) -> dict[str, float | int | None]:
 
 
 def announce(
-    epoch: int, epochs: int, train_loss: float, scores: dict[str, Scores], seconds_left: float
+    epoch: int,
+    epochs: int,
+    train_loss: float,
+    scores: dict[str, Scores],
+    seconds_left: float | None,
 ) -> None:
-    """Tell a person how an epoch went, and how long the rest of the run takes."""
+    """Tell a person how an epoch went, and how long the rest of the run takes, if that is known."""
     told = [f"epoch {epoch} of {epochs}: training loss {train_loss:.5f}"]
     told += [
         f"{name} weights: loss {found.loss:.5f}, mAP {found.mean_average_precision:.4f}, "
         f"ROC-AUC {found.roc_auc:.4f}"
         for name, found in scores.items()
     ]
-    if epoch < epochs:
+    if epoch < epochs and seconds_left is not None:
         told.append(f"{minutes(seconds_left)} left in all")
     _log.info("; ".join(told))
 
