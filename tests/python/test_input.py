@@ -187,3 +187,17 @@ def test_a_dry_run_tells_all_and_writes_nothing(tmp_path, monkeypatch, capsys):
     assert "analyse\tmusic/c.wav\ndone\tmusic/a.ogg\ndone\tmusic/b.ogg\n" in told
     assert tree(tmp_path) == before
     shutil.rmtree(tmp_path / "out")
+
+
+def test_a_dry_run_tells_what_is_missing_and_what_cannot_be_opened(tmp_path, monkeypatch, capsys):
+    write_audio(tmp_path / "a.wav", 3.6, 16000, 1)
+    touch(tmp_path, "empty.wav")
+    (tmp_path / "list").write_text("a.wav\ngone.wav\nempty.wav\n")
+    monkeypatch.chdir(tmp_path)
+    command = ["analyze", "--from-file", "list", "-o", "out", "--model", str(UNTRAINED)]
+    assert main([*command, "--workers", "1", "--dry-run"]) == 0
+    assert capsys.readouterr().out == (
+        "analyse\ta.wav\nanalyse\tempty.wav\nmissing\tgone.wav\n"
+        "2 files would be analysed (0.001 hours of audio, by what 1 files say; "
+        "1 cannot be opened), 1 missing; nothing was written\n"
+    )

@@ -16,6 +16,7 @@ import pytest
 
 import essentia_maest as maest
 from audio_fixtures import write_audio
+from essentia_maest.collection.scan import scan
 from essentia_maest.commands.cli import main
 from essentia_maest.errors import AudioFileError, InvalidArgumentError
 from essentia_maest.remote import copies
@@ -161,6 +162,24 @@ def test_a_collection_behind_a_url(kind, music, request, tmp_path, capsys):
         os.remove(url.partition("::")[2])
         assert main([*command, "--quiet"]) == 0
         assert "0 files would be analysed, 2 done before" in capsys.readouterr().out
+
+
+def test_hidden_folders_behind_links_are_hidden(music, served):
+    write_audio(music / "@eaDir" / "a.flac", 0.1, 16000, 1)
+    write_audio(music / "#1 é" / "c.flac", 0.1, 16000, 1)
+    shutil.copy(music / "a.flac", music / "._a.flac")
+    found = scan([served])
+    # A name may stand earlier in the URL: ".0" in that of this host.
+    assert [track.path.removeprefix(served) for track in found.tracks] == [
+        "%231%20%C3%A9/c.flac",
+        "a.flac",
+        "sub/b.mp3",
+    ]
+    skipped = [path.removeprefix(served) for path in found.skipped]
+    assert sorted(skipped) == ["%40eaDir", "._a.flac", ".h"]
+    shutil.move(music / ".h", music / ".0")
+    assert served + ".0" in scan([served]).skipped
+    assert len(scan([served], hidden=True).tracks) == 6
 
 
 def test_patterns_in_an_archive(zipped):

@@ -141,6 +141,19 @@ def test_few_tracks_have_a_map_too(tracks):
     assert tracks < 2 or np.isfinite(places).all()
 
 
+@pytest.mark.parametrize("tracks", [12, 16, 24])
+def test_tracks_that_are_all_near_do_not_fall_onto_one_spot(tracks):
+    vectors = (np.random.default_rng(1).normal(size=(tracks, 64)) + 2).astype(np.float32)
+    directions = in_main_directions(vectors)
+    rows, cosines = neighbours_of_each(vectors, directions, [str(i) for i in range(tracks)], 15)
+    places = places_on_map(directions, rows, cosines)
+    away = np.linalg.norm(places[:, None] - places, axis=2) + 9 * np.eye(tracks)
+    assert away.min() > 0.01
+    nearest = away.argsort(axis=1)[:, :5]
+    kept = np.mean([np.isin(rows[row, :5], nearest[row]).mean() for row in range(tracks)])
+    assert kept > 0.5
+
+
 def test_of_many_tracks_some_are_laid_out_first(monkeypatch):
     rng = np.random.default_rng(0)
     group = np.arange(400) % 4

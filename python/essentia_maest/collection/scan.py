@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from ..decoding.paths import printable_path
 from ..errors import InvalidArgumentError
 from ..remote.listing import RemoteFile, list_url
-from ..remote.urls import absolute, folder_of, is_url, relative_to
+from ..remote.urls import absolute, folder_of, is_url, joined, relative_to
 from .endings import audio_endings, sounds_like_audio
 from .lists import Listed
 from .patterns import Pattern, has_magic
@@ -190,10 +191,13 @@ class _Search:
         for file in list_url(url):
             relative = relative_to(file.url, file.root)
             folders = relative.split("/")[:-1]
-            hidden = next((name for name in folders if is_hidden_folder(name)), None)
+            hidden = next(
+                (at for at, name in enumerate(folders, 1) if is_hidden_folder(_plain(url, name))),
+                None,
+            )
             if hidden is not None and not self._hidden:
-                passed.add(file.url[: file.url.index(hidden) + len(hidden)])
-            elif file.url == url or self._is_audio(file.url, relative):
+                passed.add(joined(file.root, "/".join(folders[:hidden])))
+            elif file.url == url or self._is_audio(file.url, _plain(url, relative)):
                 name = os.path.join(_last(file.root), relative) if self._several else relative
                 yield _Found(file.url, name, file.root, file.url, file)
         self.found.skipped += sorted(passed)
@@ -222,3 +226,8 @@ def _named(path: str, root: str) -> _Found:
 
 def _last(url: str) -> str:
     return url.partition("::")[0].rstrip("/").rpartition("/")[2]
+
+
+def _plain(url: str, name: str) -> str:
+    """Give the name that a web page has in the words of its links: "%40eaDir" is "@eaDir"."""
+    return unquote(name) if url.lower().startswith(("http://", "https://")) else name

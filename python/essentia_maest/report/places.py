@@ -141,5 +141,8 @@ def _moved(
     grown = TSNEEmbedding(begin.astype(np.float64), affinities, n_jobs=threads)
     if early:
         grown = grown.optimize(early, exaggeration=12, momentum=0.5)
+        # It may have drawn tracks that are near to one another (an album, or all of a small
+        # collection) onto one spot, where nothing moves them apart again: a step away from it.
+        grown += begin
     grown = grown.optimize(late, momentum=0.8)
     return np.asarray(grown, np.float32)
