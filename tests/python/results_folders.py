@@ -27,6 +27,7 @@ def write_results(
     labels: Sequence[str] = LABELS,
     sha256: str = "0" * 64,
     kind: str = "float32",
+    silent: Sequence[str] = (),
 ) -> Path:
     """Write a part with a row for each path, and no segments."""
     count = len(paths)
@@ -51,6 +52,7 @@ def write_results(
         "path": [path_text(path) for path in paths],
         "root": [path_text(root)] * count,
         "audio_hash": list(audio or [f"{path_text(path)} of {root}" for path in paths]),
+        "silent": [path in silent for path in paths],
         "top": named,
     }
     vectors = {

@@ -68,6 +68,24 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def test_silent_tracks_are_left_alone(tmp_path, music, capsys):
+    predictions = np.array([[*genres, 1, 0] for genres in GENRES], np.float32)
+    out = write_results(
+        tmp_path / "out",
+        NAMES,
+        root=str(music),
+        predictions=predictions,
+        silent=["a.mp3", "c.ogg"],
+    )
+    code, shown, told = asked(capsys, out, "--write", "genre", "--dry-run")
+    assert code == ALL_DONE
+    assert [line.split(":")[0] for line in shown.splitlines()] == [
+        f"{music}/b.flac",
+        f"{music}/e.mp3",
+    ]
+    assert "2 silent tracks are left alone" in told
+
+
 def test_labels_become_tags_and_go_again(music, out, tmp_path, capsys):
     old = [field(music / name) for name in NAMES]
     hashes = [audio_hash(music / name) for name in NAMES]

@@ -113,6 +113,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _changes(arguments: argparse.Namespace, failed: list[tuple[str, str]]) -> list[Change]:
+    from ..results.parquet import column_values
     from ..tagging.changes import Change, fields_of
 
     library = Library.of(arguments)
@@ -123,8 +124,13 @@ def _changes(arguments: argparse.Namespace, failed: list[tuple[str, str]]) -> li
         complain(line)
     if not fields:
         raise InvalidArgumentError("tag: none of the fields can be written")
+    silent = column_values(results.tracks, "silent")
+    if any(silent):
+        complain(f"{sum(silent)} silent tracks are left alone: labels of silence say nothing")
     changes = []
-    for file, row in zip(library.files, activations, strict=True):
+    for file, row, is_silent in zip(library.files, activations, silent, strict=True):
+        if is_silent:
+            continue
         new = {
             field.name: values
             for field in fields
