@@ -7,6 +7,7 @@ import functools
 import http.server
 import os
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +163,15 @@ def test_a_collection_behind_a_url(kind, music, request, tmp_path, capsys):
         os.remove(url.partition("::")[2])
         assert main([*command, "--quiet"]) == 0
         assert "0 files would be analysed, 2 done before" in capsys.readouterr().out
+
+
+def test_a_server_that_is_not_there_has_no_empty_folder(served):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and listens not
+        with pytest.raises(InvalidArgumentError, match="cannot be listed: .*[Cc]onnect"):
+            list(list_url(f"http://127.0.0.1:{taken.getsockname()[1]}/"))
+    with pytest.raises(InvalidArgumentError, match="nowhere/: no such file or folder"):
+        list(list_url(f"{served}nowhere/"))
 
 
 def test_hidden_folders_behind_links_are_hidden(music, served):

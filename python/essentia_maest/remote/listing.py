@@ -72,6 +72,8 @@ def list_url(url: str) -> Iterator[RemoteFile]:
             found = system.glob(path, detail=True)
             root = root.rpartition("/")[0]
         elif path.endswith("/") if is_web else system.isdir(path):
+            if is_web:
+                system.ls(path, detail=False)  # `find` passes over what cannot be reached
             found, root = system.find(path, detail=True), path.rstrip("/")
         else:
             found, root = {path: system.info(path)}, None
