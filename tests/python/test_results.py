@@ -119,3 +119,23 @@ def test_a_run_removes_them(tmp_path, monkeypatch):
         reporter=SilentReporter(),
     ).run(scan([tmp_path / "in"]))
     assert asked == ["sub/a.wav"]
+
+
+def test_a_run_with_nothing_left_to_do_removes_them_too(tmp_path):
+    """Beside results that another run wrote while the one that was killed wrote the same."""
+    write_audio(tmp_path / "in" / "sub" / "a.wav", 0.1)
+    model = Model(UNTRAINED, num_threads=1)
+    for resume in (False, True):
+        report = CollectionRun(
+            model,
+            AnalysisOptions.of(block=1),
+            ResultFolder(tmp_path / "out"),
+            workers=1,
+            reporter=SilentReporter(),
+            resume=resume,
+        ).run(scan([tmp_path / "in"]))
+        assert (report.analyzed, report.resumed) == ((0, 1) if resume else (1, 0))
+        left = tmp_path / "out" / "sub" / ".maest-0.part"
+        assert not left.exists()
+        left.touch()
+        os.utime(left, (1e9, 1e9))

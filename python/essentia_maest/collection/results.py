@@ -123,6 +123,7 @@ class ResultFolder:
             )
         self.path = made_folder(folder) if writes else place_of(folder)
         self._run: RunFacts | None = None
+        self._asked_for: set[str] = set()
 
     @property
     def hashes(self) -> bool:
@@ -140,11 +141,12 @@ class ResultFolder:
 
     def find(self, tracks: Sequence[Track]) -> list[Earlier | None]:
         """Tell which tracks have results of the same path, size, time, model and options."""
+        self._asked_for.update(track.result for track in tracks)
         return [self._earlier(track) for track in tracks]
 
     def begin(self, waiting: Sequence[Track]) -> None:
-        """Remove what killed runs left behind."""
-        self.remove_scraps(track.result for track in waiting)
+        """Remove what killed runs left behind, beside results that are done, too."""
+        self.remove_scraps(self._asked_for.union(track.result for track in waiting))
 
     def describe(self, analysed: Analysed) -> _Written:
         """Make the JSON of a track."""
