@@ -199,8 +199,11 @@ def _told(points: Sequence[Point], lost: Mapping[str, Interval]) -> str:
             continue
         less, low, high = (100 * one for one in lost[point.name])
         known = "" if low > 0 or high < 0 else ", which is not told apart from none"
+        way = "lower"
+        if less < 0:
+            way, less, low, high = "higher", -less, -high, -low
         sentences.append(
-            f"{times}, its mAP lower by {less:.1f} points ({low:.1f} to {high:.1f}{known})."
+            f"{times}, its mAP {way} by {less:.1f} points ({low:.1f} to {high:.1f}{known})."
         )
     return (
         f"Beside {first.name}, with 95 % intervals of the differences on the same draws: "

@@ -64,6 +64,7 @@ def draw_points(points: Sequence[Point], path: Path) -> None:
             axis.scatter([], [], 30, color=_COLOURS[baseline], label=label)
     axis.set_xlabel("minutes of audio analysed in a second, one thread")
     axis.set_ylabel("mAP, percent")
+    axis.margins(x=0.08)  # room for the name of the fastest
     axis.set_xlim(left=0)
     axis.grid(alpha=0.3)
     axis.legend(title="area: square root of parameters")
