@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +31,8 @@ from essentia_maest.making.metadata import (
     grid_columns,
 )
 from essentia_maest.making.model_writing import write_model
+from essentia_maest.making.precision_check import PrecisionReport, compare, run_model
 from essentia_maest.making.weights import BlockWeights, ModelWeights, random_weights
-
-if TYPE_CHECKING:
-    from essentia_maest.making.precision_check import PrecisionReport
 
 FloatArray = NDArray[np.float32]
 SCALES = (1.0, 10.0, 50.0, 200.0)
@@ -219,16 +216,9 @@ def difference(
     one: maest.Model, other: maest.Model, audio: FloatArray, patchout: str = "F0T0"
 ) -> Difference:
     """Compare two models, segment by segment; all blocks in one pass."""
-    blocks = tuple(range(1, one.depth + 1))
-    (tags, found), (other_tags, other_found) = (
-        model.analyze(audio, block=blocks, patchout=patchout, tail="repeat")
-        for model in (one, other)
-    )
-    shape = (len(tags), one.depth, -1)
-    a, b = (each.reshape(shape).astype(np.float64) for each in (found, other_found))
-    lengths = np.linalg.norm(a, axis=2) * np.linalg.norm(b, axis=2)
-    cosines = ((a * b).sum(axis=2) / lengths).min(axis=0)
-    return Difference(tuple(cosines.tolist()), float(np.abs(tags - other_tags).max()))
+    exact, rounded = ([run_model(model, audio, patchout)] for model in (one, other))
+    report = compare(exact, rounded)
+    return Difference(tuple(block.lowest for block in report.blocks), report.activations)
 
 
 def time_ratio(

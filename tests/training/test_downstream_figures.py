@@ -26,9 +26,12 @@ from essentia_maest.making.model_writing import write_model
 from essentia_maest.making.weights import random_weights
 from training.cli import main
 from training.data.tracks import read_tracks
+from training.downstream.bootstrap import Interval
 from training.downstream.datasets.making import DatasetFacts, _write_facts
 from training.downstream.embeddings import Wanted, compute
 from training.downstream.published import FIGURE_2, TABLE_4, TABLE_5
+from training.downstream.speed_figure import _told
+from training.downstream.speed_picture import Point
 from training.errors import DataError
 
 SECONDS = 1.0
@@ -322,3 +325,11 @@ def test_the_papers_numbers() -> None:
     for name, values in TABLE_5.items():
         if name != "EffNet-B0":
             assert all(values[d][1] >= TABLE_5["EffNet-B0"][d][1] - 0.1 for d in values)
+
+
+def test_a_point_that_is_ahead_is_told_to_be_higher() -> None:
+    points = [Point(name, speed, None, 1.0) for name, speed in (("F0T0", 2.0), ("F3T0", 5.0))]
+    told = _told(points, {"F3T0": Interval(-0.001, -0.021, 0.019)})
+    assert "its mAP higher by 0.1 points (-1.9 to 2.1, which is not told apart from none)" in told
+    told = _told(points, {"F3T0": Interval(0.066, 0.042, 0.091)})
+    assert "2.5 times as fast, its mAP lower by 6.6 points (4.2 to 9.1)" in told

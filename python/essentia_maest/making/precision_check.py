@@ -173,12 +173,13 @@ def results_of(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UntrainedModelWarning)
             model = Model(path)
-        return [_run(model, signal) for signal in signals]
+        return [run_model(model, signal) for signal in signals]
 
 
-def _run(model: Model, signal: npt.NDArray[np.float32]) -> Results:
-    blocks = tuple(range(1, model.depth + 1))
-    tags, embeddings = model.analyze(signal, block=blocks, tail="repeat")
+def run_model(model: Model, signal: npt.NDArray[np.float32], patchout: str = "F0T0") -> Results:
+    """Give what a model that is open makes of a signal, all blocks in one pass."""
+    blocks = range(1, model.depth + 1)
+    tags, embeddings = model.analyze(signal, block=blocks, patchout=patchout, tail="repeat")
     return Results(tags, embeddings.reshape(len(tags), model.depth, -1))
 
 

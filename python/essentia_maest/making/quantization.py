@@ -43,25 +43,26 @@ class EqualisedWeights:
     weights: ModelWeights
     blocks: tuple[EqualisedBlock, ...]
 
-    def by_error(self) -> list[Matrix]:
-        """List all matrices, those that lose most first."""
-        errors = {
+    @property
+    def errors(self) -> dict[Matrix, float]:
+        """What each matrix loses: `RoundedProduct.error`."""
+        return {
             (number, name): block.errors[name]
             for number, block in enumerate(self.blocks, 1)
             for name in MATRICES
         }
+
+    def by_error(self) -> list[Matrix]:
+        """List all matrices, those that lose most first."""
+        errors = self.errors
         # NaN is the worst
         return sorted(errors, key=lambda one: -np.nan_to_num(errors[one], nan=np.inf))
 
     @property
     def lossy(self) -> frozenset[Matrix]:
         """Matrices that lose more than `LARGEST_ERROR`."""
-        return frozenset(
-            (number, name)
-            for number, block in enumerate(self.blocks, 1)
-            for name in MATRICES
-            if not block.errors[name] <= LARGEST_ERROR  # so that NaN does
-        )
+        # not the other way round: NaN is left alone
+        return frozenset(one for one, error in self.errors.items() if not error <= LARGEST_ERROR)
 
     def quantized(self, exact: Collection[Matrix] | None = None) -> QuantizedWeights:
         """Make the weights ready for int8.
@@ -119,8 +120,9 @@ def equalise_model(
 
 def _less(block: BlockWeights, shifts: Mapping[str, FloatArray]) -> BlockWeights:
     """Take from the biases what rounding the weights adds."""
-    biases = {f"{name}_bias": getattr(block, f"{name}_bias") for name in shifts}
-    return replace(block, **{name: bias - shifts[name[:-5]] for name, bias in biases.items()})
+    names = {name: f"{name}_bias" for name in shifts}
+    biases = {names[name]: getattr(block, names[name]) - shift for name, shift in shifts.items()}
+    return replace(block, **biases)
 
 
 def _moved(number: int, divisors: Mapping[str, FloatArray]) -> list[MovedChannels]:
