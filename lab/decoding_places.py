@@ -1,7 +1,8 @@
-"""Where files are decoded, and what it costs: worker processes, or threads of the same process.
+"""Where files are decoded and computed, and what it costs: processes, or threads of one.
 
-`python -m lab.decoding_places AUDIO...` analyses the files in turns: with `analyze_files`, which
-decodes in processes and shares memory with them; with threads that decode and compute by
+`python -m lab.decoding_places AUDIO...` analyses the files in turns: whole, in processes that have
+the model each; decoded in processes that share memory with the one that computes (a run does one of
+these, see `essentia_maest.collection.local_engine`); in threads that decode and compute by
 themselves (`Model.analyze_file`); and with the model alone, on samples that were decoded before.
 """
 
@@ -11,7 +12,7 @@ import argparse
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import essentia_maest as maest
+from essentia_maest.collection.analysing import Analysed, Analysing
+from essentia_maest.collection.options import AnalysisOptions, Shares
+from essentia_maest.collection.outcomes import Failure
+from essentia_maest.collection.scan import Track
+from essentia_maest.collection.whole_tracks import WholeTracks
+from essentia_maest.collection.worker_processes import time_limit
 from essentia_maest.front_end import SAMPLE_RATE
 from essentia_maest.machine import machine, versions
 
@@ -89,7 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     minutes = sum(map(len, audio)) / SAMPLE_RATE / 60
     places: dict[str, Callable[[], None]] = {
-        "worker processes, shared memory": partial(_in_processes, setting),
+        "whole tracks in processes": partial(_whole, setting),
+        "decoded in processes, shared memory": partial(_decoded_there, setting),
         "threads of one process": partial(_in_threads, setting),
         "model alone, nothing decoded": partial(_decoded_before, setting, audio),
     }
@@ -124,17 +132,47 @@ def cost_of(work: Callable[[], None]) -> Cost:
     return Cost(time.perf_counter() - clock, cpu() - before)
 
 
-def _in_processes(setting: Setting) -> None:
-    results = maest.analyze_files(
-        setting.files,
-        model=setting.model,
-        workers=setting.at_once,
-        threads=setting.at_once,
-        patchout=setting.patchout,
+def _whole(setting: Setting) -> None:
+    options = AnalysisOptions.of(patchout=setting.patchout)
+    engine: WholeTracks[None] = WholeTracks(
+        setting.model,
+        options,
+        setting.at_once,
+        _forget,
+        open_audio=maest.AudioFile,
+        limit=time_limit,
+        longest=None,
+        hashed=False,
     )
-    for found in results:
-        if isinstance(found, maest.FileFailure):
-            raise RuntimeError(f"{found.path}: {found.reason}")
+    _require_all(engine.run(_tracks(setting)))
+    if engine.left:
+        raise RuntimeError(f"{len(engine.left)} tracks were not analysed")
+
+
+def _decoded_there(setting: Setting) -> None:
+    engine = Analysing(
+        setting.model,
+        AnalysisOptions.of(patchout=setting.patchout),
+        Shares(setting.at_once, setting.at_once),
+        _forget,
+        open_audio=maest.AudioFile,
+        long_seconds=float("inf"),
+    )
+    _require_all(engine.run(_tracks(setting)))
+
+
+def _tracks(setting: Setting) -> list[Track]:
+    return [Track(str(path.absolute()), path.name) for path in setting.files]
+
+
+def _forget(analysed: Analysed) -> None:
+    """Keep nothing of a track."""
+
+
+def _require_all(outcomes: Iterable[tuple[Track, Failure | None]]) -> None:
+    for track, outcome in outcomes:
+        if isinstance(outcome, Failure):
+            raise RuntimeError(f"{track.path}: {outcome.reason}")
 
 
 def _in_threads(setting: Setting) -> None:

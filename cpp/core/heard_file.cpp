@@ -24,7 +24,7 @@ std::size_t HeardFile::read(float* samples, std::size_t count) {
     const std::size_t got = file_.read(samples + filled, wanted);
     filled += got;
     at_ += static_cast<std::int64_t>(got);
-    if (got == wanted) continue;
+    if (!holds() || got == wanted) continue;
     ended_ = true;
     if (at_ < heard_.needed()) fail();
   }
@@ -33,14 +33,20 @@ std::size_t HeardFile::read(float* samples, std::size_t count) {
 
 // Nobody hears what stands there.
 std::size_t HeardFile::fill_gap(float* samples, std::size_t count) {
-  if (file_.position() < range_.begin && !file_.skip_to(range_.begin, allowed_)) {
-    fail();
-    return 0;
+  if (file_.position() < range_.begin) {
+    skipped_ = true;
+    if (!file_.skip_to(range_.begin, allowed_)) fail();
+    if (!holds()) return 0;
   }
   const std::size_t some = std::min(count, static_cast<std::size_t>(range_.begin - at_));
   std::fill_n(samples, some, 0.0F);
   at_ += static_cast<std::int64_t>(some);
   return some;
+}
+
+bool HeardFile::holds() {
+  if (!failed_ && skipped_ && file_.has_damage()) fail();
+  return !failed_;
 }
 
 void HeardFile::fail() {

@@ -23,18 +23,21 @@ class HeardFile {
   std::size_t read(float* samples, std::size_t count);
 
   // The file is not as long as was taken for granted, or changes its rate: what was read is that of
-  // another plan. The file was begun anew.
+  // another plan. Or it is damaged: what a decoder makes of that depends on what it had before. The
+  // file was begun anew.
   bool failed() const { return failed_; }
 
  private:
   std::size_t fill_gap(float* samples, std::size_t count);
   void fail();
+  bool holds();
 
   AudioFile& file_;
   HeardSamples heard_;
   Skipping allowed_;
   SampleRange range_;
   std::int64_t at_;  // the next sample that read() gives
+  bool skipped_ = false;
   bool failed_ = false;
   bool ended_ = false;
 };

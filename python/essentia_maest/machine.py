@@ -36,6 +36,19 @@ def instructions() -> tuple[str, ...]:
     return tuple(name for name in _FAST_INSTRUCTIONS if name in flags)
 
 
+def memory_left() -> int | None:
+    """Tell how much memory this process and others of its group may still take.
+
+    Returns
+    -------
+    int or None
+        Bytes: what is free or can be freed, of the machine and of its container; None where the
+        system does not tell.
+    """
+    found = [_memory_of_machine(), _memory_of_group()]
+    return min((left for left in found if left is not None), default=None)
+
+
 def versions() -> str:
     """List the versions of Python and of the packages that numbers depend on."""
     found = [f"Python {platform.python_version()}"]
@@ -59,3 +72,37 @@ def _processor() -> tuple[str, set[str]]:
         entries.setdefault(name.strip(), value.strip())
     name = entries.get("model name") or platform.processor() or platform.machine()
     return name, set((entries.get("flags") or entries.get("Features") or "").split())
+
+
+def _memory_of_machine() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        try:  # all that there is, where nothing tells what is free
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, ValueError):
+            return None
+    told = dict(line.split(":", 1) for line in lines if ":" in line)
+    words = told.get("MemAvailable", "").split()
+    return int(words[0]) << 10 if words else None
+
+
+def _memory_of_group() -> int | None:
+    """Give what is left of the limit that a container has, in either form of control groups."""
+    root = Path("/sys/fs/cgroup")
+    for most, used, what in (
+        ("memory.max", "memory.current", "memory.stat"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
+    ):
+        try:
+            limit = (root / most).read_text(encoding="ascii").strip()
+            taken = int((root / used).read_text(encoding="ascii"))
+            lines = (root / what).read_text(encoding="ascii").splitlines()
+        except (OSError, ValueError):
+            continue
+        if limit == "max":
+            return None
+        told = dict(line.split(" ", 1) for line in lines if " " in line)
+        # Pages of files that were read count as taken, and are given back when they are wanted.
+        return max(0, int(limit) - taken + int(told.get("inactive_file", 0)))
+    return None

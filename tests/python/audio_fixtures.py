@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from essentia_maest.collection.analysis import TrackAnalysis
 from essentia_maest.decoding.audio import load_audio
 from essentia_maest.decoding.audio_file import AudioFile
 
@@ -170,6 +171,32 @@ def open_or_misbehave(path: str):
     if "at-once" in path:
         misbehave(os.path.basename(path))
     return Misbehaving(path)
+
+
+class SlowlyRead:
+    """An audio file, each piece of which takes 0.4 seconds to read."""
+
+    def __init__(self, path: str) -> None:
+        self._file = AudioFile(path)
+
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
+
+    def read(self, samples: int) -> np.ndarray:
+        time.sleep(0.4)
+        return self._file.read(min(samples, 30_000))
+
+
+def open_for_slow_analysis(path: str) -> AudioFile:
+    """Open a file; whatever analyses it in this process takes 1.5 seconds for each piece."""
+    push = TrackAnalysis.push
+
+    def slowly(self, samples) -> None:
+        time.sleep(1.5)
+        push(self, samples)
+
+    TrackAnalysis.push = slowly  # type: ignore[method-assign]
+    return AudioFile(path)
 
 
 class Endless:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 import soundfile
 
 import essentia_maest as maest
-from audio_fixtures import FORMATS, wav_header
+from audio_fixtures import FORMATS, wav_header, write_audio
 from essentia_maest import _core
 from essentia_maest.decoding.libraries import use_libraries
 from ffmpeg_files import convert, decoded, opened, parts, write
@@ -355,3 +357,39 @@ def test_threads_decode_beside_essentia(tmp_path):
         for song, samples in zip(songs, wanted, strict=True):
             np.testing.assert_array_equal(mono_loader(song, 44100), samples)
     assert wrong == []
+
+
+_MEMORY = """
+import sys
+from pathlib import Path
+from essentia_maest import AudioFile
+
+def peak():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+
+before = None
+for path in sys.argv[1:]:
+    with AudioFile(path) as file:
+        samples = sum(map(len, file))
+    growth, before = peak() - (before or 0), peak()
+print(samples, growth)
+"""
+
+
+def test_a_size_that_a_file_claims_takes_no_memory(tmp_path):
+    whole = convert(write_audio(tmp_path / "a.wav", 20.0), tmp_path / "a.mka", "-c:a", "libmp3lame")
+    data = bytearray(whole.read_bytes())
+    blocks = [
+        at
+        for at in range(len(data) - 4)
+        if data[at] == 0xA3 and data[at + 1] >> 6 == 1 and data[at + 3] == 0x81
+    ]
+    middle = blocks[len(blocks) // 2]
+    data[middle : middle + 5] = b"\xa3" + (0x10000000 | 200 << 20).to_bytes(4, "big")
+    damaged = tmp_path / "damaged.mka"
+    damaged.write_bytes(data)
+    command = [sys.executable, "-c", _MEMORY, whole, damaged]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    samples, kilobytes = map(int, done.stdout.split())
+    assert samples > 10 * 16000
+    assert kilobytes < 20_000

@@ -139,6 +139,25 @@ def test_most_of_a_file_is_left_out(tmp_path, model, ending):
     assert 0.3 < np.count_nonzero(there) / len(whole) < 0.5
 
 
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.8])
+def test_damaged_flac_is_decoded_whole(tmp_path, model, at):
+    """What a decoder makes of a damaged frame depends on what it had before."""
+    path = write_audio(tmp_path / "a.flac", 60.0)
+    data = bytearray(path.read_bytes())
+    middle = int(at * len(data))
+    data[middle : middle + 40] = bytes(range(1, 41))
+    path.write_bytes(data)
+    hearing = model.hearing(model.plan(Request(patchout="F3T5")))
+    with AudioFile(path) as file:
+        heard = _core.hear_whole(engine_file(file), hearing.engine, False)
+        assert list(pieces(heard.read))
+        assert heard.failed
+    found = model.analyze_file(path, outputs=["embeddings"], patchout="F3T5", block=1)
+    assert found.damage
+    wanted = model.embed(load_audio(path), patchout="F3T5", block=1)
+    np.testing.assert_array_equal(found.embeddings, wanted)
+
+
 @pytest.mark.parametrize("ending", ["ogg", "opus"])
 def test_what_depends_on_what_was_before_is_decoded(tmp_path, model, ending):
     assert heard_of(write_audio(tmp_path / f"a.{ending}", 25.0, 48000), model) is None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import mutagen
@@ -20,6 +22,7 @@ from essentia_maest.collection.runner import CollectionRun
 from essentia_maest.collection.scan import scan
 from essentia_maest.commands.cli import BAD_USAGE, main
 from essentia_maest.errors import InvalidArgumentError
+from essentia_maest.results.parts import PartsFolder
 from essentia_maest.results.path_text import path_text
 from table_runs import names, rows, run, table, write_music
 from untrained import UNTRAINED
@@ -280,3 +283,46 @@ def test_the_command_writes_tables_and_says_so(tmp_path, music, capfd):
     for more in ([], ["--resume"]):
         assert main([*one, "--model", str(UNTRAINED), "--top-k", "3", *more]) == 0
         assert len(capfd.readouterr().out.splitlines()) == 3  # the strongest labels
+
+
+def test_rows_come_while_a_part_is_written(tmp_path, music, model, monkeypatch):
+    write, told = PartsFolder.write, threading.Event()
+
+    def once_told(self, *arguments, **more):
+        assert told.wait(30)  # that the track whose part it is was taken
+        return write(self, *arguments, **more)
+
+    class Telling(SilentReporter):
+        def done(self) -> None:
+            told.set()
+
+    monkeypatch.setattr(PartsFolder, "write", once_told)
+    report = run(model, music, tmp_path / "out", sink={"most_tracks": 1}, reporter=Telling())
+    assert (report.analyzed, report.stopped) == (4, None)
+    assert len(list((tmp_path / "out" / "tracks").iterdir())) == 4
+
+
+def test_a_part_that_could_not_be_written_is_written_with_the_next(
+    tmp_path, music, model, monkeypatch
+):
+    write, errors = PartsFolder.write, [OSError(errno.EIO, "not now")]
+
+    def once_refused(self, *arguments, **more):
+        if errors:
+            raise errors.pop()
+        return write(self, *arguments, **more)
+
+    monkeypatch.setattr(PartsFolder, "write", once_refused)
+    report = run(model, music, tmp_path / "out", sink={"most_tracks": 4})
+    assert (report.analyzed, report.failures, report.stopped) == (4, [], None)
+    assert len(table(tmp_path / "out")["id"]) == 4
+
+
+def test_what_killed_runs_left_is_removed(tmp_path, music, model):
+    out = tmp_path / "out"
+    run(model, music, out)
+    folders = [out, *(out / name for name in ("tracks", "segments"))]
+    for folder in folders:
+        (folder / ".maest-0123456789abcdef.part").write_bytes(b"half a file")
+    assert run(model, music, out, resume=True).resumed == 4
+    assert [name for name in names(out) if name.startswith(".maest-")] == []

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import essentia_maest as maest
-from essentia_maest.collection.track_rows import held_seconds
+from essentia_maest.collection.track_summary import held_seconds
 from essentia_maest.front_end import SAMPLE_RATE
 from essentia_maest.request import Request
 

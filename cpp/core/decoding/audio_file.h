@@ -62,6 +62,9 @@ class AudioFile {
   // Whether the source can leave anything out.
   bool can_skip(Skipping allowed) const { return source_->can_skip(allowed); }
 
+  // Whether anything was wrong with the file so far.
+  bool has_damage() const { return !source_->damage().empty(); }
+
   // Begins anew, as if it had just been opened.
   void restart() { begin(); }
 

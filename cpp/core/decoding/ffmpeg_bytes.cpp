@@ -49,6 +49,7 @@ FfmpegBytes::~FfmpegBytes() {
 }
 
 void FfmpegBytes::make_context() {
+  memory_limit_.emplace(library_, size_);
   auto* const buffer = static_cast<unsigned char*>(library_.av_malloc(kBufferSize));
   if (buffer != nullptr) {
     context_ = library_.avio_alloc_context(buffer, kBufferSize, 0, this, read, nullptr, seek);

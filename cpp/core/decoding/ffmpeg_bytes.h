@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "ffmpeg_library.h"
+#include "ffmpeg_memory.h"
 
 namespace maest {
 
@@ -32,6 +34,7 @@ class FfmpegBytes {
   std::int64_t read_some(std::uint8_t* buffer, std::size_t size);
 
   const FfmpegLibrary& library_;
+  std::optional<FfmpegMemory> memory_limit_;
   int file_ = -1;
   const std::uint8_t* memory_ = nullptr;
   std::int64_t size_ = 0;

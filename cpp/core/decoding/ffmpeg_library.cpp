@@ -72,6 +72,8 @@ FfmpegLibrary open_library(const std::string& path) {
     library.av_register_all();
   }
 #undef MAEST_FFMPEG_FIND
+  library.av_max_alloc =
+      reinterpret_cast<decltype(library.av_max_alloc)>(dlsym(handle, "av_max_alloc"));
   const std::string fault = find_fault(library);
   if (!fault.empty()) unavailable(message("the FFmpeg in '", path, "' is not as known: ", fault));
   return library;

@@ -1,6 +1,7 @@
 // The FFmpeg inside Essentia's extension library, found at run time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -73,6 +74,7 @@ struct FfmpegLibrary {
   MAEST_FFMPEG_OLDER(MAEST_FFMPEG_MEMBER)
   MAEST_FFMPEG_NEWER(MAEST_FFMPEG_MEMBER)
 #undef MAEST_FFMPEG_MEMBER
+  void (*av_max_alloc)(std::size_t) = nullptr;  // null where it is not exported
 
   // FFmpeg's words for one of its errors.
   std::string words(int error) const;

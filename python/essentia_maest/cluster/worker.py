@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import log
 from ..collection.analysing import Analysed
+from ..collection.messages import Long
 from ..collection.one_track import OneTrack
 from ..collection.options import AnalysisOptions
 from ..collection.outcomes import Failure
@@ -117,4 +118,5 @@ class TrackWorker:
         assert self._asked is not None
         with log.kept(self._asked.log_level) as kept:
             outcome = self._tracks.analyse(track)
+        assert not isinstance(outcome, Long)  # none was said to be
         return Told(outcome, kept)

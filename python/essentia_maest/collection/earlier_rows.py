@@ -19,7 +19,8 @@ from .audio_status import size_and_mtime
 from .flags import flags_of_columns
 from .scan import Track
 from .sinks import Earlier, RunFacts
-from .track_rows import hash_of, names_of, place_of, top_labels
+from .track_rows import hash_of, names_of, place_of
+from .track_summary import top_labels
 
 _PLACE = ("path", "root", "size", "mtime")
 # What is not looked at: of 100,000 rows it would be most of the memory.
@@ -294,7 +295,10 @@ class EarlierRows:
             for name, value in moved.get(number, {}).items():
                 rows.values[name][place] = value
         if rows.told.get("options", {}).get("top_k") != top_k:
-            rows.values["top"] = [top_labels(row, self._run) for row in rows.vectors["predictions"]]
+            rows.values["top"] = [
+                top_labels(row, self._run.model, self._run.options)
+                for row in rows.vectors["predictions"]
+            ]
             rows.told = {**rows.told, "options": {**rows.told["options"], "top_k": top_k}}
         if all(kept):
             return self._parts.write_tracks(part.tracks, rows, self._vectors, part.segments.name)

@@ -16,7 +16,8 @@ from ..hearing import Mp3Error
 from ..model import Model
 from ..patchout import Patchout
 from ..request import Output, Request, Tail
-from .analysing import Analysed, Analysing
+from .analysing import Analysed
+from .local_engine import LocalEngine
 from .options import AnalysisOptions, Shares
 from .outcomes import Failure
 from .scan import Track
@@ -69,7 +70,7 @@ def analyze_files(
     segments: int | None = None,
     mp3_error: Mp3Error = "none",
 ) -> FileAnalyses:
-    """Analyse many files: decoded in processes of their own, computed in this one.
+    """Analyse many files: decoded in processes of their own, computed there or in this one.
 
     Results are, bit for bit, those of `Model.analyze` on `load_audio`. A file that cannot be
     decoded, crashes its decoder or hangs it costs a `FileFailure`, and nothing else. No result is
@@ -89,7 +90,8 @@ def analyze_files(
     workers : int, optional
         Processes that decode; None is one per CPU that this process may use.
     threads : int, default 0
-        Files, or segments of one, that are computed at once; 0 is one per CPU.
+        Files, or segments of one, that are computed at once; 0 is one per CPU. With as many as
+        `workers`, and 8 files or more for each, processes open the model's file, too, and do both.
     outputs, block, tokens, patchout, hop, tail
         See `Request`.
     segments : int, optional
@@ -136,12 +138,12 @@ def analyze_files(
         if isinstance(model, Model)
         else Model(model, num_threads=shares.threads if len(tracks) == 1 else 1)
     )
-    analysing = Analysing(opened, options, shares, _as_result, open_audio=AudioFile)
+    analysing = LocalEngine(opened, options, shares, _as_result, open_audio=AudioFile, quick=True)
     return FileAnalyses(_results(analysing, tracks))
 
 
 def _results(
-    analysing: Analysing[FileAnalysis], tracks: list[Track]
+    analysing: LocalEngine[FileAnalysis], tracks: list[Track]
 ) -> Generator[FileAnalysis | FileFailure, None, None]:
     with contextlib.closing(analysing.run(tracks)) as outcomes:
         for track, outcome in outcomes:

@@ -1,4 +1,4 @@
-"""A track from file to results in the thread that asks: what each process of a cluster does."""
+"""A track from file to results in the thread that asks: what processes do that do all of it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from ..results.audio_hash import audio_hash
 from ..spread import Chosen
 from .analysing import Analysed
 from .analysis import GuardedAnalysis, TrackAnalysis
-from .messages import OpenAudio
+from .messages import Long, OpenAudio
 from .opening import open_track
 from .options import AnalysisOptions
 from .outcomes import Failure
 from .scan import Track
 from .track_decoding import decode_into, peak_of, seconds_allowed
+from .track_summary import TrackSummary
 from .worker_main import Clock
 from .worker_processes import time_limit
 
@@ -40,7 +41,7 @@ class OneTrack:
     options : AnalysisOptions
         What is asked.
     hashed : bool
-        Whether the audio is hashed, too.
+        Whether the audio is hashed, too, and the track summed up, as tables want it.
     open_audio, limit : callable
         See `DecodingPool`.
 
@@ -68,24 +69,33 @@ class OneTrack:
         self._open_audio = open_audio
         self._limit = limit
 
-    def analyse(self, track: Track) -> Analysed | Failure:
+    def analyse(
+        self, track: Track, *, clock: Clock | None = None, longest: float | None = None
+    ) -> Analysed | Failure | Long:
         """Analyse a track.
 
         Parameters
         ----------
         track : Track
             Which.
+        clock : Clock, optional
+            Runs while the track is decoded; None makes one.
+        longest : float, optional
+            See `Job`.
 
         Returns
         -------
-        Analysed or Failure
+        Analysed, Failure or Long
         """
         started = time.thread_time()
-        clock = Clock(seconds_allowed(track, self._limit))
+        if clock is None:
+            clock = Clock(seconds_allowed(track, self._limit))
         outlet = _Heard(partial(TrackAnalysis, self._model, self._options, 1), clock)
         try:
             source = self._open_audio(track.path)
             try:
+                if longest is not None and (source.seconds or 0.0) >= longest:
+                    return Long()
                 facts = decode_into(outlet, source, self._spread, self._hearing)
                 if self._hashed:
                     facts = dataclasses.replace(facts, audio_hash=audio_hash(source.path))
@@ -104,7 +114,10 @@ class OneTrack:
             return Failure.of(track.path, "analyze", error)
         seconds = outlet.analysis.seconds
         seconds.decode = decoding
-        return Analysed(track, analysis, facts, seconds)
+        summary = None
+        if self._hashed:
+            summary = TrackSummary.of(analysis, facts, self._model, self._options)
+        return Analysed(track, analysis, facts, seconds, summary=summary)
 
 
 class _Heard:

@@ -131,6 +131,11 @@ class ResultFolder:
         return False
 
     @property
+    def quick(self) -> bool:
+        """No: files of each track are written."""
+        return False
+
+    @property
     def unwritten(self) -> int:
         """None: each track is written at once."""
         return 0

@@ -1,4 +1,4 @@
-"""Analyse a collection: decode in workers, infer in this process, keep the results."""
+"""Analyse a collection and keep the results, whatever becomes of single files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..origin import provenance
 from . import sinks
-from .analysing import LONG_SECONDS, Analysed, Analysing
+from .analysing import LONG_SECONDS, Analysed
 from .describe import describe_model, describe_versions, untrained_warning
 from .flags import flags_of, why_failed
+from .interrupts import Interrupts
+from .local_engine import LocalEngine
 from .messages import OpenAudio
 from .opening import open_track
 from .options import KEEP, AnalysisOptions, Shares
@@ -45,7 +47,7 @@ class Ending:
 
 
 class Engine(Protocol):
-    """What analyses tracks, in whatever processes; see `Analysing`, which is one."""
+    """What analyses tracks, in whatever processes; see `LocalEngine`, which is one."""
 
     def run(self, tracks: Iterable[Track]) -> Generator[tuple[Track, Ending | Failure], None, None]:
         """Give each track, and what became of it, as they get done; closing it ends all work."""
@@ -93,6 +95,7 @@ class CollectionRun:
     threads : int
         That infer, at least 1: tracks side by side, or segments where there are not enough tracks.
         Of ``workers + threads + 1`` tracks there are samples in memory, 25 MB each at the most.
+        With as many as `workers`, and tracks enough, processes do both; see `LocalEngine`.
     reporter : Reporter
         Who is told.
     resume : bool
@@ -138,6 +141,7 @@ class CollectionRun:
         # Seconds of each track whose results the sink has, in whatever thread: a signal may come
         # between that and what the main thread counts.
         self._kept: list[float] = []
+        self._interrupts = Interrupts()
         self._reporter = reporter
         self._resume = resume
         self._strict = strict
@@ -145,7 +149,7 @@ class CollectionRun:
         if make_engine is not None:
             self._engine = make_engine(self._keep)
         else:
-            self._engine = Analysing(
+            self._engine = LocalEngine(
                 model,
                 options,
                 Shares(workers, threads),
@@ -154,6 +158,7 @@ class CollectionRun:
                 limit=limit,
                 long_seconds=long_seconds,
                 hashed=sink.hashes,
+                quick=sink.quick,
             )
         self._common: dict[str, Any] = {
             "trained": model.trained,
@@ -190,7 +195,7 @@ class CollectionRun:
         """
         started, clock = datetime.now(timezone.utc), time.monotonic()
         report = _report_of(scan)
-        with self._reporter, contextlib.closing(self._sink):
+        with self._interrupts, self._reporter, contextlib.closing(self._sink):
             try:
                 self._sink.open(
                     RunFacts(self._model, self._options, self._common), resume=self._resume
@@ -277,7 +282,11 @@ class CollectionRun:
             self._reporter.done()
 
     def _keep(self, analysed: Analysed) -> Ending:
-        """Write the results of a track."""
+        """Write the results of a track, and count it."""
+        with self._interrupts.put_off():
+            return self._kept_or_not(analysed)
+
+    def _kept_or_not(self, analysed: Analysed) -> Ending:
         track, facts, seconds = analysed.track, analysed.facts, analysed.seconds
         flags = flags_of(facts)
         if self._strict and (reason := why_failed(flags)) is not None:
@@ -285,7 +294,15 @@ class CollectionRun:
             return Ending(failure, flags=flags, seconds=seconds)
         try:
             described = self._sink.describe(
-                sinks.Analysed(track, facts, analysed.analysis, flags, seconds, analysed.provenance)
+                sinks.Analysed(
+                    track,
+                    facts,
+                    analysed.analysis,
+                    flags,
+                    seconds,
+                    analysed.provenance,
+                    analysed.summary,
+                )
             )
         except Exception as error:
             return Ending(Failure.of(track.path, "analyze", error), seconds=seconds)

@@ -15,6 +15,7 @@ from .messages import Facts
 from .options import CSV, FILES, FORMATS, AnalysisOptions
 from .outcomes import Failure, StageSeconds
 from .scan import Track
+from .track_summary import TrackSummary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Analysed:
         What it took, but for writing.
     provenance : dict or None
         What computed it, where that is not what the run tells.
+    summary : TrackSummary or None
+        Where it was summed up already.
     """
 
     track: Track
@@ -62,6 +65,7 @@ class Analysed:
     flags: dict[str, Any]
     seconds: StageSeconds = dataclasses.field(default_factory=StageSeconds)
     provenance: dict[str, Any] | None = None
+    summary: TrackSummary | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +87,8 @@ class Earlier:
 class ResultSink(Protocol):
     """Where results go.
 
-    `describe` and `track` are called in the threads that analyse; all else in the caller's own.
+    `describe` and `track` are called in the threads that analyse, or, where `quick`, perhaps in the
+    caller's own, as all else is.
     """
 
     @property
@@ -93,6 +98,10 @@ class ResultSink(Protocol):
     @property
     def hashes(self) -> bool:
         """Whether it keeps hashes of audio: workers that decode make them."""
+
+    @property
+    def quick(self) -> bool:
+        """Whether `track` takes next to no time: one thread may do it for all tracks."""
 
     @property
     def unwritten(self) -> int:

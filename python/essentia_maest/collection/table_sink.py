@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -110,7 +112,10 @@ class TableSink:
         self._most = (most_bytes, most_tracks, most_seconds)
         self._waiting = _Waiting()
         self._lock = threading.Lock()  # of what waits
-        self._writing = threading.Lock()  # one part at a time
+        # One part is written at a time, while rows of the next come.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="tables")
+        self._handing = threading.Lock()
+        self._part: Future[None] | None = None
         self._run: RunFacts | None = None
         self._vectors = Vectors()
         self._earlier: EarlierRows | None = None
@@ -120,6 +125,11 @@ class TableSink:
     @property
     def hashes(self) -> bool:
         """Yes: a track is known by its audio."""
+        return True
+
+    @property
+    def quick(self) -> bool:
+        """Yes: rows are made, and parts written, elsewhere."""
         return True
 
     @property
@@ -175,10 +185,10 @@ class TableSink:
                 self._waiting.since = time.monotonic()
             self._waiting.tracks.append(described)
             self._waiting.bytes += described.bytes
-            due = self._is_due()
-        if due:
+            taken = self._take() if self._is_due() else None
+        if taken is not None:
             try:
-                self.flush()
+                self._hand_over(taken)
             except OSError:
                 with self._lock:  # whoever gave it tells that it failed
                     self._waiting.tracks = [
@@ -193,25 +203,18 @@ class TableSink:
                 self._waiting.failures.append(row_of_failure(failure, track))
 
     def flush(self) -> None:
-        """Write what waits as a part.
+        """Write what waits as a part, after the one that is being written.
 
         Raises
         ------
         OSError
             It could not be written, and waits on.
         """
-        with self._writing:
-            with self._lock:
-                taken, self._waiting = self._waiting, _Waiting()
-            try:
-                self._write(taken)
-            except BaseException:
-                with self._lock:
-                    self._waiting.tracks[:0] = taken.tracks
-                    self._waiting.failures[:0] = taken.failures
-                    self._waiting.bytes += taken.bytes
-                    self._waiting.since = taken.since
-                raise
+        with self._handing, contextlib.suppress(OSError):
+            self._wait_for_part()  # what could not be written waits, and is tried again
+        with self._lock:
+            taken = self._take()
+        self._write_or_keep(taken)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the account of a run, and sheets if they are wanted."""
@@ -228,6 +231,7 @@ class TableSink:
 
     def close(self) -> None:
         """Let other runs write there."""
+        self._writer.shutdown()
         if self._one_writer is not None:
             self._one_writer.end()
 
@@ -268,6 +272,46 @@ class TableSink:
                 f"{path_text(self.path)}: has files for each track, and no tables; wanted: "
                 "--format files to go on with them, or another folder"
             )
+
+    def _take(self) -> _Waiting:
+        taken, self._waiting = self._waiting, _Waiting()
+        return taken
+
+    def _hand_over(self, taken: _Waiting) -> None:
+        """Have a part written when the one before is, whose errors are met here."""
+        with self._handing:
+            try:
+                self._wait_for_part()
+            except BaseException:
+                self._put_back(taken)
+                raise
+            try:
+                self._part = self._writer.submit(self._write_or_keep, taken)
+            except RuntimeError:  # no thread is to be had
+                self._write_or_keep(taken)
+
+    def _wait_for_part(self) -> None:
+        part = self._part
+        if part is not None:
+            try:
+                part.result()
+            finally:
+                if part.done():
+                    self._part = None
+
+    def _write_or_keep(self, taken: _Waiting) -> None:
+        try:
+            self._write(taken)
+        except BaseException:
+            self._put_back(taken)
+            raise
+
+    def _put_back(self, taken: _Waiting) -> None:
+        with self._lock:
+            self._waiting.tracks[:0] = taken.tracks
+            self._waiting.failures[:0] = taken.failures
+            self._waiting.bytes += taken.bytes
+            self._waiting.since = taken.since
 
     def _is_due(self) -> bool:
         most_bytes, most_tracks, most_seconds = self._most

@@ -6,34 +6,25 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ..errors import InvalidArgumentError
 from ..front_end import SAMPLE_RATE
-from ..model import Model
-from ..reading.families import SEPARATOR, strongest_by_family
+from ..reading.families import SEPARATOR
 from ..remote.copies import fetched
 from ..remote.urls import folder_of, is_url
 from ..results.audio_hash import audio_hash
 from ..results.path_text import path_text
 from .audio_status import size_and_mtime
-from .describe import strongest
 from .flags import columns_of_flags
-from .options import AnalysisOptions
 from .outcomes import Failure
 from .scan import Track
 from .sinks import Analysed, RunFacts
-
-_DIGITS = 6
+from .track_summary import COLUMN_OF, TrackSummary
 
 Array = npt.NDArray[Any]
-
-#: In `essentia_maest.results.columns` a vector is called by one, in `Analysis` by many.
-COLUMN_OF = {"embeddings": "embedding", "predictions": "predictions"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,14 +128,14 @@ def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = No
         The file is gone.
     """
     facts, analysis, flags = analysed.facts, analysed.analysis, analysed.flags
-    duration = facts.samples / SAMPLE_RATE
-    held = held_seconds(analysis.starts, analysis.segment_seconds, duration)
-    means = means_of(analysis.arrays, held)
+    summary = analysed.summary
+    if summary is None:
+        summary = TrackSummary.of(analysis, facts, run.model, run.options)
     values: dict[str, Any] = {
         **place_of(analysed.track),
         "audio_hash": known_hash or facts.audio_hash or hash_of(analysed.track.path),
-        "seconds": round(duration, 3),
-        "segments": len(held),
+        "seconds": round(facts.samples / SAMPLE_RATE, 3),
+        "segments": len(summary.held),
         "decoder": facts.decoder,
         "container": facts.container,
         "codec": facts.codec,
@@ -152,103 +143,18 @@ def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = No
         "decode_seconds": round(analysed.seconds.decode, 4),
         "model_seconds": round(analysed.seconds.front_end + analysed.seconds.model, 4),
     }
-    if "predictions" in means:
-        values["top"] = top_labels(means["predictions"], run)
+    if summary.top is not None:
+        values["top"] = summary.top
     return TrackRows(
         values,
-        means,
+        summary.means,
         {
             "start": [round(start, 3) for start in analysis.starts.tolist()],
-            "seconds": [round(seconds, 3) for seconds in held.tolist()],
+            "seconds": [round(seconds, 3) for seconds in summary.held.tolist()],
         },
         {COLUMN_OF[name]: values for name, values in analysis.arrays.items()},
         analysed.provenance,
     )
-
-
-def held_seconds(
-    starts: npt.NDArray[np.float64], segment_seconds: float, duration: float
-) -> npt.NDArray[np.float64]:
-    """Tell how many seconds of a track each of its segments holds, shape [segments]."""
-    held: npt.NDArray[np.float64] = np.clip(duration - starts, 0.0, segment_seconds)
-    return held
-
-
-def means_of(arrays: Mapping[str, Array], held: npt.NDArray[np.float64]) -> dict[str, Array]:
-    """Give a track's vectors: means over its segments, each weighed by what it holds of the track.
-
-    Parameters
-    ----------
-    arrays : mapping of str to numpy.ndarray
-        Output -> shape [segments, values].
-    held : numpy.ndarray
-        As `held_seconds` gives it.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        Column -> float32, shape [values].
-    """
-    weights = (held if held.sum() > 0 else np.ones_like(held))[:, None]
-    # As np.average, without what it checks, which takes longer than this.
-    return {
-        COLUMN_OF[name]: ((values * weights).sum(axis=0) / weights.sum()).astype(np.float32)
-        for name, values in arrays.items()
-    }
-
-
-def means_of_file(model: Model, options: AnalysisOptions, path: str) -> dict[str, Array]:
-    """Analyse a file that is in no table, and give the vectors of its row.
-
-    Parameters
-    ----------
-    model : Model
-        What analyses it.
-    options : AnalysisOptions
-        How.
-    path : str
-        The file.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        As `means_of`.
-
-    Raises
-    ------
-    essentia_maest.errors.AudioFileError
-        It cannot be decoded.
-    """
-    found = model.run_file(options.request, path, options.segments)
-    held = held_seconds(found.start_seconds, found.segment_seconds, found.seconds)
-    return means_of(found.outputs, held)
-
-
-def top_labels(activations: npt.NDArray[np.float32], run: RunFacts) -> list[dict[str, Any]]:
-    """Name the strongest labels, of each family where the model has families.
-
-    Parameters
-    ----------
-    activations : numpy.ndarray
-        Shape [classes].
-    run : RunFacts
-        Whose model and ``top_k``.
-
-    Returns
-    -------
-    list of dict
-        ``family`` (None without families), ``label``, ``activation``.
-    """
-    model, count = run.model, run.options.top_k
-    if not model.label_families:
-        named = strongest(activations, model.labels, count)
-        return [{"family": None, **label} for label in named]
-    found = strongest_by_family(activations, model.labels, model.label_families, count, _DIGITS)
-    return [
-        {"family": family, "label": family + SEPARATOR + name, "activation": activation}
-        for family, names in found.items()
-        for name, activation in names.items()
-    ]
 
 
 def told_by_top(top: list[dict[str, Any]]) -> dict[str, Any]:

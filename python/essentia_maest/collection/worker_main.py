@@ -5,7 +5,6 @@ A worker imports nothing of the program that started it, and ends when that does
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 from collections.abc import Callable
@@ -15,7 +14,9 @@ from typing import Any
 
 # Seconds beyond its limit after which a worker ends by itself: whoever started it has not done so,
 # and may be gone.
-_GRACE_SECONDS = 60
+_GRACE_SECONDS = 60.0
+# A timer of zero would never end.
+_LEAST_SECONDS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Begun:
 
 
 class Clock:
-    """Ends this process if it works on one thing for too long.
+    """Ends this process, by SIGALRM, if it works on one thing for too long.
 
     Parameters
     ----------
@@ -38,16 +39,26 @@ class Clock:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = math.ceil(seconds) + _GRACE_SECONDS
+        self._left = seconds + _GRACE_SECONDS
+        self._runs = False
         self.start()
 
     def start(self) -> None:
         """Let time run."""
-        signal.alarm(self._seconds)
+        self._runs = True
+        signal.setitimer(signal.ITIMER_REAL, max(self._left, _LEAST_SECONDS))
 
     def stop(self) -> None:
         """Let time stand still."""
-        signal.alarm(0)
+        if self._runs:
+            self._left = signal.setitimer(signal.ITIMER_REAL, 0)[0]
+            self._runs = False
+
+    def alone(self) -> None:
+        """Learn that nobody else looks at the time: no more of it goes by than was said."""
+        self.stop()
+        self._left -= _GRACE_SECONDS
+        self.start()
 
 
 Answer = Callable[[Any, Connection, Clock], Any]

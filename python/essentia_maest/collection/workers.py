@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,8 @@ _START_SECONDS = 120.0
 # Starts that fail one after the other: what ends by itself ends again, what is killed may be lucky.
 _MOST_FAILED_STARTS = 3
 _MOST_KILLED_STARTS = 12
+# How a worker ends whose own clock ran out.
+_CLOCK = signal.SIGALRM.name
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Workers:
         How many.
     start : callable
         Starts one.
+    keeps_time : bool
+        Whether one that is too slow is ended from here. If not, by its own clock.
 
     Notes
     -----
@@ -73,9 +78,12 @@ class Workers:
     that dies while it waits costs nothing.
     """
 
-    def __init__(self, count: int, start: Callable[[], WorkerProcess]) -> None:
+    def __init__(
+        self, count: int, start: Callable[[], WorkerProcess], *, keeps_time: bool = True
+    ) -> None:
         self._count = count
         self._start = start
+        self._keeps_time = keeps_time
         self._selector = selectors.DefaultSelector()
         self._starting: dict[WorkerProcess, float] = {}
         self._idle: list[WorkerProcess] = []
@@ -222,6 +230,8 @@ class Workers:
         worker = asked.worker = self._idle.pop()
         self._busy[worker] = asked
         worker.ask(asked.question, asked.limit)
+        if not self._keeps_time:
+            worker.stop_clock()
 
     def _end_late(self) -> list[tuple[Asked, Any]]:
         now = time.monotonic()
@@ -232,9 +242,7 @@ class Workers:
         for worker, _ in late:
             self._end(worker, kill=True)
             del self._busy[worker]
-        return [
-            (asked, Gone(f"decoding took longer than {asked.limit:.0f} s")) for _, asked in late
-        ]
+        return [(asked, _too_late(asked)) for _, asked in late]
 
     def _end(self, worker: WorkerProcess, *, kill: bool = False) -> str:
         self._selector.unregister(worker.connection)
@@ -255,7 +263,13 @@ class Workers:
         if not asked.begun:
             self._again.append(asked)
             return []
+        if how == _CLOCK:
+            return [(asked, _too_late(asked))]
         return [(asked, Gone(f"the decoder crashed ({how})"))]
+
+
+def _too_late(asked: Asked) -> Gone:
+    return Gone(f"decoding took longer than {asked.limit:.0f} s")
 
 
 def _none(reason: str) -> StoppedEarlyError:

@@ -168,7 +168,7 @@ def _asked(library: Library, track: str, model: str | None) -> _Asked:
 
 def _analysed(library: Library, file: str, name: str | None) -> _Asked:
     from ..collection.options import AnalysisOptions
-    from ..collection.track_rows import means_of_file
+    from ..collection.track_summary import means_of_file
 
     options = AnalysisOptions.from_json(library.results.info["options"])
     means = means_of_file(_same_model(library, name), options, file)

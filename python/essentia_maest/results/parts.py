@@ -212,8 +212,8 @@ class PartsFolder:
         parts : list of Part
             All that there are.
         """
-        for table in TABLES:
-            remove_scraps(self.path / table)
+        for folder in (self.path, *(self.path / table for table in TABLES)):
+            remove_scraps(folder)  # beside the tables there is the summary
         named = {part.segments.name for part in parts}
         unnamed = [path for path in self.files("segments") if path.name not in named]
         for path in (*unnamed, *self._torn):

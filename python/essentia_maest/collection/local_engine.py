@@ -1,0 +1,118 @@
+"""What analyses tracks on this machine: whole in processes, or decoded there and computed here."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Generic, TypeVar
+
+from ..model import Model
+from .analysing import LONG_SECONDS, Analysed, Analysing
+from .messages import OpenAudio
+from .options import AnalysisOptions, Shares
+from .outcomes import Failure
+from .scan import Track
+from .whole_tracks import WholeTracks, whole_tracks_pay
+from .worker_processes import time_limit
+
+Result = TypeVar("Result")
+
+
+class LocalEngine(Generic[Result]):
+    """Many tracks, decoded and analysed: an `Engine`.
+
+    Results are the same to the bit, whichever way they are computed: whole tracks in processes
+    where that pays (`whole_tracks_pay`) and `conclude` is quick; long tracks, and all others,
+    decoded in processes and computed in threads of this one.
+
+    Parameters
+    ----------
+    model, options, shares, conclude, open_audio, limit, long_seconds, hashed
+        See `Analysing`.
+    quick : bool
+        Whether `conclude` takes next to no time; otherwise it is called in many threads.
+
+    Raises
+    ------
+    essentia_maest.errors.InvalidArgumentError
+        The model cannot do what the options ask.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        options: AnalysisOptions,
+        shares: Shares,
+        conclude: Callable[[Analysed], Result],
+        *,
+        open_audio: OpenAudio,
+        limit: Callable[[str], float] = time_limit,
+        long_seconds: float = LONG_SECONDS,
+        hashed: bool = False,
+        quick: bool = False,
+    ) -> None:
+        self._model = model
+        self._options = options
+        self._shares = shares
+        self._conclude = conclude
+        self._open_audio = open_audio
+        self._limit = limit
+        self._longest = None if options.segments is not None else long_seconds
+        self._hashed = hashed
+        self._quick = quick
+        self._here = Analysing(
+            model,
+            options,
+            shares,
+            conclude,
+            open_audio=open_audio,
+            limit=limit,
+            long_seconds=long_seconds,
+            hashed=hashed,
+        )
+        self._whole: WholeTracks[Result] | None = None
+
+    def run(self, tracks: Iterable[Track]) -> Generator[tuple[Track, Result | Failure], None, None]:
+        """Analyse tracks.
+
+        Closing the iterator ends all work, and all processes, as soon as a segment is computed.
+
+        Parameters
+        ----------
+        tracks : iterable of Track
+            Which.
+
+        Yields
+        ------
+        tuple
+            Each track, and what `conclude` made of it, or why nothing came of it, in the order in
+            which they get done.
+
+        Raises
+        ------
+        StoppedEarlyError
+            No process, or no thread, can be started.
+        """
+        waiting = list(tracks)
+        if self._quick and whole_tracks_pay(waiting, self._model, self._shares):
+            self._whole = WholeTracks(
+                self._model,
+                self._options,
+                self._shares.workers,
+                self._conclude,
+                open_audio=self._open_audio,
+                limit=self._limit,
+                longest=self._longest,
+                hashed=self._hashed,
+            )
+            with contextlib.closing(self._whole.run(waiting)) as outcomes:
+                yield from outcomes
+            waiting = self._whole.left
+        with contextlib.closing(self._here.run(waiting)) as outcomes:
+            yield from outcomes
+
+    def leftovers(self) -> Iterator[tuple[Track, Result | Failure]]:
+        """Give what was concluded, but not given, before the iterator was closed."""
+        if self._whole is not None:
+            yield from self._whole.leftovers()
+        yield from self._here.leftovers()
