@@ -6,12 +6,14 @@ weights, so that what goes with a track is seen and not the model; then it goes 
 done. The parent's time is its CPU time without what the engine computes in it, which needs none of
 Python's lock; so it is at least as much as the lock is held. Then tracks of four minutes, beyond
 the first quarter of them; how much faster two workers and two threads are than one of each; and
-what decoding and the model alone take, one track after the other in one thread.
+what decoding and the model alone take, one track after the other, in two processes at once, as
+CPUs share caches and memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import resource
 import tempfile
@@ -19,9 +21,11 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -133,13 +137,22 @@ def cpu_seconds() -> tuple[float, float]:
     return times.user + times.system, times.children_user + times.children_system
 
 
-def alone(model: maest.Model, music: Path) -> float:
-    """Decode and compute one track after the other; give the seconds of CPU."""
+def alone(paths: Sequence[str]) -> float:
+    """Decode and compute one file after the other; give the seconds of CPU."""
+    model = maest.Model("default", num_threads=1)
     request = AnalysisOptions.of(patchout="F3T5").request
     before = time.process_time()
-    for track in scan([music]).tracks:
-        model.run_file(request, track.path)
+    for path in paths:
+        model.run_file(request, path)
     return time.process_time() - before
+
+
+def alone_at_once(music: Path, processes: int = 2) -> float:
+    """Do so in several processes, a share of the files in each; give the seconds of all."""
+    paths = [track.path for track in scan([music]).tracks]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        return sum(pool.map(alone, [paths[number::processes] for number in range(processes)]))
 
 
 def _handles() -> int:
@@ -163,6 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tracks", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--long", type=int, default=150, help="tracks of four minutes")
+    parser.add_argument("--rounds", type=int, default=3, help="of one worker beside two")
     asked = parser.parse_args(arguments)
     count_engine()
     print(f"{machine()}\n")
@@ -206,17 +220,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"| {(cost.parent - first.parent) / more:.2f} |",
                 flush=True,
             )
-        one = run(default, music, folder / "one", at_once=1)
-        two = run(default, music, folder / "two", at_once=2)
-        print("\n| at once | clock, s | CPU, s |\n|-|-|-|")
-        print(f"| 1 worker, 1 thread | {one.clock:.1f} | {one.all:.1f} |")
-        print(f"| 2 workers, 2 threads | {two.clock:.1f} | {two.all:.1f} |")
-        print(f"\nTwo are {one.clock / two.clock:.2f} times as fast as one.")
-        best = alone(default, music)
-        print(
-            f"Decoding and model alone take {best:.1f} s of CPU: {best / two.all:.0%} of what the "
-            f"run with two takes, and {best / 2 / two.clock:.0%} of its clock on two CPUs."
-        )
+        _tell_scaling(default, music, folder, asked.rounds)
+
+
+def _tell_scaling(model: maest.Model, music: Path, folder: Path, rounds: int) -> None:
+    """Measure in turns, as other work on the machine changes, and print medians of ratios."""
+    ones, twos, bests = [], [], []
+    for number in range(rounds):
+        ones.append(run(model, music, folder / f"one {number}", at_once=1))
+        twos.append(run(model, music, folder / f"two {number}", at_once=2))
+        bests.append(alone_at_once(music))
+    print("\n| at once | clock, s | CPU, s |\n|-|-|-|")
+    for name, costs in (("1 worker, 1 thread", ones), ("2 workers, 2 threads", twos)):
+        clock, cpu = (median(getattr(cost, of) for cost in costs) for of in ("clock", "all"))
+        print(f"| {name} | {clock:.1f} | {cpu:.1f} |")
+    print(f"| 2 processes, decoding and model alone | | {median(bests):.1f} |")
+    faster = median(one.clock / two.clock for one, two in zip(ones, twos, strict=True))
+    of_cpu = median(best / two.all for best, two in zip(bests, twos, strict=True))
+    of_clock = median(best / 2 / two.clock for best, two in zip(bests, twos, strict=True))
+    print(
+        f"\nMedians of {rounds} rounds. Two are {faster:.2f} times as fast as one; decoding and "
+        f"model alone are {of_cpu:.0%} of the CPU time that a run with two takes, and "
+        f"{of_clock:.0%} of its clock on two CPUs."
+    )
 
 
 if __name__ == "__main__":
