@@ -16,6 +16,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from . import moved as _moved
+from . import starting as _starting  # noqa: F401 - before all that takes its time
 from .decoding.audio import load_audio
 from .decoding.audio_file import AudioFile
 from .errors import (

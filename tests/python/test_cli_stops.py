@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -80,6 +81,38 @@ def test_stopped_run_ends_cleanly_and_can_be_resumed(tmp_path, model_file, numbe
     assert rest.returncode == 0, rest.stderr
     assert f"{60 - len(done)} analysed" in rest.stderr
     assert f"{len(done)} done before" in rest.stderr
+
+
+_INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == "essentia_maest.model":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+"""
+_SCRIPT = "import sys; from essentia_maest.commands.cli import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize("way", ["module", "script", "library"])
+def test_ctrl_c_while_the_command_is_imported_is_quiet(tmp_path, way):
+    (tmp_path / "sitecustomize.py").write_text(_INTERRUPTED_IMPORT)
+    (tmp_path / "maest").write_text(_SCRIPT)
+    # What imports the package for itself has what Python does.
+    command = {
+        "module": ["-m", "essentia_maest", "--version"],
+        "script": [str(tmp_path / "maest"), "--version"],
+        "library": ["-c", "import essentia_maest"],
+    }[way]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == -signal.SIGINT
+    assert ("KeyboardInterrupt" in done.stderr) == (way == "library")
+    assert done.stdout == ""
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from .. import log
 from ..errors import MaestError, ends_all_work, in_words
 from ..progress import json_lines
+from ..starting import let_interrupts_come
 from .arguments import make_parser
 from .saying import (
     ALL_DONE,
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_standard_files()
     with contextlib.ExitStack() as told:
         try:
+            let_interrupts_come()
             parsed = _parsed(arguments)
             told.enter_context(json_lines(getattr(parsed, "log", None) == "json"))
             require_working_directory()

@@ -19,6 +19,7 @@ async function start() {
     found = findTracks(data, query);
     showFound(data, found, open);
     recolour();
+    byId("found").dataset.query = query; // for those who test it
   };
   const search = (query) => {
     byId("search").value = query;
