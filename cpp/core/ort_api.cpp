@@ -101,6 +101,9 @@ OrtLibrary ort_library() { return {ort_api().library_path, ort_api().version}; }
 const OrtEnv* ort_environment() {
   static const OrtEnv* const environment = [] {
     const OrtApi& api = ort_api();
+    // Before it is there: from 1.32 on it names this machine in a file of the home folder, and
+    // tells of the process, in the very moment in which it is made. Whoever wants that says so.
+    setenv("ORT_DISABLE_TELEMETRY", "1", 0);
     OrtEnv* created = nullptr;
     api.check(api.CreateEnv(kOrtLoggingError, "essentia-maest", &created),
               "creating the environment");

@@ -47,7 +47,17 @@ def find_library() -> Path:
     )
 
 
+def refuse_telemetry() -> None:
+    """Have ONNX Runtimes of this process and its children tell nobody of themselves.
+
+    To be called before one is imported or opened. Whoever has set the variable otherwise is left
+    with that.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
 @cache
 def use_library() -> None:
     """Tell the engine which ONNX Runtime to open; it opens it with the first model."""
+    refuse_telemetry()
     _core.set_ort_library(os.fsencode(find_library()))

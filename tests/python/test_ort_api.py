@@ -58,6 +58,19 @@ def test_onnxruntime_is_not_imported() -> None:
     assert done.stdout.startswith("<Model")
 
 
+def test_onnxruntime_tells_nobody(tmp_path: Path) -> None:
+    """No identifier of this machine in a file, no session of whoever gathers what is told."""
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    places = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "TMPDIR": str(temporary)}
+    told = {"ORT_DISABLE_TELEMETRY": "", "CI": "", "GITHUB_ACTIONS": ""}
+    program = "import os\nfor name in " + repr(list(told)) + ": os.environ.pop(name, None)\n"
+    done = run_python(program + OPEN_DEFAULT, **places, **told)
+    assert done.stdout.startswith("<Model"), done.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 def test_both_runtimes_live_in_one_process() -> None:
     done = run_python("import onnxruntime\n" + OPEN_DEFAULT)
     assert done.stdout.startswith("<Model"), done.stderr

@@ -35,6 +35,9 @@ class BaselineSystem:
     """
 
     def __init__(self, path: Path, name: str, frames: int) -> None:
+        from essentia_maest.ort_library import refuse_telemetry
+
+        refuse_telemetry()
         import onnxruntime
 
         self.name = name

@@ -140,6 +140,9 @@ def compare_plain_onnx(
     description : ModelDescription
     segments : sequence of ndarray of float32 [samples]
     """
+    from essentia_maest.ort_library import refuse_telemetry
+
+    refuse_telemetry()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
