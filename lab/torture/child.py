@@ -55,6 +55,16 @@ class Ended:
         )
 
     @property
+    def before_the_product(self) -> bool:
+        """Whether Ctrl-C came while Python itself started, which tells of it by a traceback.
+
+        The first thing of ours that is imported has it end the process; to find that is Python's.
+        """
+        ours = [line for line in self.words.splitlines() if "essentia_maest" in line]
+        found = all("__init__.py" in line for line in ours) and "import starting" in self.words
+        return "KeyboardInterrupt" in self.words and (not ours or found)
+
+    @property
     def last_words(self) -> str:
         """The end of what it said, in one line."""
         return " ".join(self.words.split())[-LAST_WORDS:]

@@ -117,6 +117,8 @@ def _judge(
             words = f"{label}: {hit} killed, {lost} tracks lost; {ended.last_words}"
             figures.fault("losses", words, lost - hit)
         return
+    if sent == signal.SIGINT and not ended.hung and ended.before_the_product:
+        return
     # A signal may come before the command is there to take it, or after all is done.
     told = {signal.SIGKILL: -sent, signal.SIGTERM: 143, signal.SIGINT: 130}[sent]
     check_end(figures, label, ended, [0, told, -sent])

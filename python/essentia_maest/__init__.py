@@ -11,12 +11,14 @@ Examples
 
 from __future__ import annotations
 
+from . import starting as _starting  # noqa: F401 - before all that takes its time
+
+# isort: split
 from importlib import import_module as _import_module
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from . import moved as _moved
-from . import starting as _starting  # noqa: F401 - before all that takes its time
 from .decoding.audio import load_audio
 from .decoding.audio_file import AudioFile
 from .errors import (

@@ -1,6 +1,7 @@
 """Ctrl-C while the command `maest` is still being imported: it ends, without a traceback.
 
-To import this module is enough.
+To import this module is enough. It comes first, and imports next to nothing: what is before it is
+Python's own start, which tells of Ctrl-C by a traceback.
 """
 
 from __future__ import annotations
@@ -8,18 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 
 _state = {"held": False}
 
 
 def _hold_interrupts() -> None:
-    if (
-        _is_command()
-        and threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ):
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if _is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        except ValueError:  # not in the main thread
+            return
         _state["held"] = True
 
 

@@ -179,3 +179,26 @@ def test_no_summary(tmp_path):
 )
 def test_ends_that_may_not_be(ended, kinds):
     assert set(found_by(check_end, ended, [0, -9])) == kinds
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ('File "<frozen site>", line 73, in <module>\nKeyboardInterrupt', True),
+        (
+            'File "/x/essentia_maest/__init__.py", line 14\n    from . import starting\n'
+            "KeyboardInterrupt",
+            True,
+        ),
+        ('File "/x/essentia_maest/head.py", line 3\nKeyboardInterrupt', False),
+        (
+            'File "/x/essentia_maest/__init__.py", line 30\n    import model\nKeyboardInterrupt',
+            False,
+        ),
+        ('File "<frozen site>", line 73, in <module>\nImportError', False),
+    ],
+)
+def test_what_python_says_in_its_own_start_is_no_fault_of_ours(words, told):
+    assert (
+        Ended(1, f"Traceback (most recent call last)\n{words}", (), 1.0).before_the_product == told
+    )
