@@ -12,6 +12,7 @@
 #include "arrays.h"
 #include "decoding/container.h"
 #include "decoding/ffmpeg_library.h"
+#include "decoding/ffmpeg_memory.h"
 #include "decoding/open_audio_file.h"
 #include "decoding/routes.h"
 #include "decoding/sndfile_library.h"
@@ -240,6 +241,7 @@ void register_routes(py::module_& module) {
 void register_libraries(py::module_& module) {
   module.def("set_ffmpeg_library", &set_ffmpeg_library, py::arg("path"));
   module.def("set_sndfile_library", &set_sndfile_library, py::arg("path"));
+  module.def("ffmpeg_memory_limit", &FfmpegMemory::limit, py::arg("file_bytes"));
   module.def("ffmpeg_version", [] {
     const Unlocked unlocked;
     return ffmpeg_version();

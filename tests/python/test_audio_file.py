@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import logging
 import signal
 import subprocess
@@ -17,6 +19,7 @@ from audio_fixtures import FORMATS, promise_more_flac_samples, wav_header, write
 from essentia_maest import AudioFile, AudioFileError, InvalidArgumentError, _core, load_audio
 from essentia_maest.decoding import opening, pyav
 from essentia_maest.decoding.libraries import essentia_library, sndfile_library
+from essentia_maest.decoding.pyav_memory import MemoryLimit
 
 MORE_FORMATS = [
     ("opus", None, 48000, 2),
@@ -352,3 +355,28 @@ def test_who_decodes_is_logged(tmp_path, caplog):
     with caplog.at_level(logging.DEBUG, "essentia_maest"):
         decoder = AudioFile(path).decoder
     assert caplog.messages == [f"{path}: flac in flac, decoded by {decoder}"]
+
+
+def test_pyav_takes_no_more_than_a_file_could_need(tmp_path):
+    av_core = pytest.importorskip("av._core")
+    library = ctypes.CDLL(av_core.__file__)
+    library.av_malloc.argtypes, library.av_malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+    library.av_free.argtypes, library.av_free.restype = [ctypes.c_void_p], None
+
+    def takes(megabytes: int) -> bool:
+        found = library.av_malloc(megabytes << 20)
+        library.av_free(found)
+        return found is not None
+
+    path = write_audio(tmp_path / "a.wav", 2.0)
+    reader = pyav.PyAvReader(str(path), _core.identify(str(path).encode()))
+    assert takes(32)
+    assert not takes(100)
+    larger = MemoryLimit(str(write_audio(tmp_path / "b.wav", 60.0)))
+    assert takes(100)
+    del larger
+    assert not takes(100)
+    del reader
+    gc.collect()
+    assert takes(100)
+    assert _core.ffmpeg_memory_limit(1 << 20) == 80 << 20

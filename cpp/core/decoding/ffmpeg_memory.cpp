@@ -25,9 +25,12 @@ void apply(const FfmpegLibrary& library) {
 
 }  // namespace
 
+std::int64_t FfmpegMemory::limit(std::int64_t file_bytes) {
+  return std::min(kMost, kLeast + kBytesPerByte * std::min(file_bytes, kMost));
+}
+
 FfmpegMemory::FfmpegMemory(const FfmpegLibrary& library, std::int64_t file_bytes)
-    : library_(library),
-      bytes_(std::min(kMost, kLeast + kBytesPerByte * std::min(file_bytes, kMost))) {
+    : library_(library), bytes_(limit(file_bytes)) {
   if (library_.av_max_alloc == nullptr) return;
   const std::lock_guard<std::mutex> lock(mutex);
   limits.insert(bytes_);

@@ -12,6 +12,9 @@ namespace maest {
 // The limit is one of the whole process; without a file, it is as it was.
 class FfmpegMemory {
  public:
+  // Bytes that a file of so many could need at once.
+  static std::int64_t limit(std::int64_t file_bytes);
+
   FfmpegMemory(const FfmpegLibrary& library, std::int64_t file_bytes);
   FfmpegMemory(const FfmpegMemory&) = delete;
   FfmpegMemory& operator=(const FfmpegMemory&) = delete;

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from .. import _core
 from ..errors import DecodeError, InvalidArgumentError
 from ..front_end import SAMPLE_RATE
+from .pyav_memory import MemoryLimit
 
 _PIECE = 10 * SAMPLE_RATE
 # Less than this may be missing of what a file promises: codecs' delay and padding.
@@ -38,6 +39,7 @@ class PyAvReader:
     def __init__(self, file: str, known: _core.Container) -> None:
         self._file = file
         self.container = known.container
+        self._limit = MemoryLimit(file)
         self.found = 0
         self.ending = "unknown"
         self.damage = ""
