@@ -9,8 +9,6 @@ Examples
 >>> embeddings = model.embed(audio, patchout="F3T5")
 """
 
-from __future__ import annotations
-
 from . import starting as _starting  # noqa: F401 - before all that takes its time
 
 # isort: split

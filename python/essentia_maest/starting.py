@@ -4,8 +4,6 @@ To import this module is enough. It comes first, and imports next to nothing: wh
 Python's own start, which tells of Ctrl-C by a traceback.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
