@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from ..model import Model
 from .analysing import LONG_SECONDS, Analysed, Analysing
@@ -52,59 +53,24 @@ class LocalEngine(Generic[Result]):
         quick: bool = False,
     ) -> None:
         self._model = model
-        self._options = options
         self._shares = shares
-        self._conclude = conclude
-        self._open_audio = open_audio
-        self._limit = limit
-        self._longest = None if options.segments is not None else long_seconds
-        self._hashed = hashed
-        self._quick = quick
+        shared: dict[str, Any] = {"open_audio": open_audio, "limit": limit, "hashed": hashed}
         self._here = Analysing(
-            model,
-            options,
-            shares,
-            conclude,
-            open_audio=open_audio,
-            limit=limit,
-            long_seconds=long_seconds,
-            hashed=hashed,
+            model, options, shares, conclude, long_seconds=long_seconds, **shared
         )
+        longest = None if options.segments is not None else long_seconds
+        self._make_whole: Callable[[], WholeTracks[Result]] | None = None
+        if quick:
+            self._make_whole = partial(
+                WholeTracks, model, options, shares.workers, conclude, longest=longest, **shared
+            )
         self._whole: WholeTracks[Result] | None = None
 
     def run(self, tracks: Iterable[Track]) -> Generator[tuple[Track, Result | Failure], None, None]:
-        """Analyse tracks.
-
-        Closing the iterator ends all work, and all processes, as soon as a segment is computed.
-
-        Parameters
-        ----------
-        tracks : iterable of Track
-            Which.
-
-        Yields
-        ------
-        tuple
-            Each track, and what `conclude` made of it, or why nothing came of it, in the order in
-            which they get done.
-
-        Raises
-        ------
-        StoppedEarlyError
-            No process, or no thread, can be started.
-        """
+        """Analyse tracks; see `Analysing.run`."""
         waiting = list(tracks)
-        if self._quick and whole_tracks_pay(waiting, self._model, self._shares):
-            self._whole = WholeTracks(
-                self._model,
-                self._options,
-                self._shares.workers,
-                self._conclude,
-                open_audio=self._open_audio,
-                limit=self._limit,
-                longest=self._longest,
-                hashed=self._hashed,
-            )
+        if self._make_whole is not None and whole_tracks_pay(waiting, self._model, self._shares):
+            self._whole = self._make_whole()
             with contextlib.closing(self._whole.run(waiting)) as outcomes:
                 yield from outcomes
             waiting = self._whole.left
