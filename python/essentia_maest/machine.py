@@ -10,6 +10,7 @@ from pathlib import Path
 from . import _core
 
 _PACKAGES = ("essentia-maest", "essentia", "numpy", "onnxruntime", "scikit-learn", "torch")
+_GROUP = Path("/sys/fs/cgroup")
 # By these ONNX Runtime chooses its kernels.
 _FAST_INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 
@@ -89,15 +90,14 @@ def _memory_of_machine() -> int | None:
 
 def _memory_of_group() -> int | None:
     """Give what is left of the limit that a container has, in either form of control groups."""
-    root = Path("/sys/fs/cgroup")
     for most, used, what in (
         ("memory.max", "memory.current", "memory.stat"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
     ):
         try:
-            limit = (root / most).read_text(encoding="ascii").strip()
-            taken = int((root / used).read_text(encoding="ascii"))
-            lines = (root / what).read_text(encoding="ascii").splitlines()
+            limit = (_GROUP / most).read_text(encoding="ascii").strip()
+            taken = int((_GROUP / used).read_text(encoding="ascii"))
+            lines = (_GROUP / what).read_text(encoding="ascii").splitlines()
         except (OSError, ValueError):
             continue
         if limit == "max":

@@ -19,7 +19,7 @@ from audio_fixtures import (
     short_limit,
     write_audio,
 )
-from essentia_maest import Model
+from essentia_maest import Model, machine
 from essentia_maest.collection import local_engine, whole_tracks
 from essentia_maest.collection.analysing import Analysed
 from essentia_maest.collection.interrupts import Interrupts
@@ -271,6 +271,32 @@ def test_when_it_pays(music, model, monkeypatch):
     for left in (2 * wanted - 2, None):
         monkeypatch.setattr(whole_tracks, "memory_left", lambda left=left: left)
         assert not whole_tracks_pay(tracks, model, Shares(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("files", "left"),
+    [
+        ({"memory.max": "max"}, None),
+        ({"memory.max": "1000000"}, 1_000_000 - 600_000 + 250_000),
+        ({"memory.max": "500000"}, 150_000),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("older", [False, True])
+def test_memory_that_a_container_leaves(tmp_path, monkeypatch, files, left, older):
+    names = {
+        "memory.max": "memory/memory.limit_in_bytes",
+        "memory.current": "memory/memory.usage_in_bytes",
+        "memory.stat": "memory/memory.stat",
+    }
+    told = {**files, "memory.current": "600000", "memory.stat": "anon 1\ninactive_file 250000\n"}
+    for name, text in told.items():
+        path = tmp_path / (names[name] if older else name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text + "\n")
+    monkeypatch.setattr(machine, "_GROUP", tmp_path)
+    monkeypatch.setattr(machine, "_memory_of_machine", lambda: 10**9)
+    assert machine.memory_left() == (10**9 if left is None else left)
 
 
 def test_what_is_not_quick_is_concluded_in_threads(music, model, monkeypatch):
