@@ -134,11 +134,11 @@ def cost_of(work: Callable[[], None]) -> Cost:
 
 def _whole(setting: Setting) -> None:
     options = AnalysisOptions.of(patchout=setting.patchout)
-    engine: WholeTracks[None] = WholeTracks(
+    engine: WholeTracks[bool] = WholeTracks(
         setting.model,
         options,
         setting.at_once,
-        _forget,
+        _done,
         open_audio=maest.AudioFile,
         limit=time_limit,
         longest=None,
@@ -154,7 +154,7 @@ def _decoded_there(setting: Setting) -> None:
         setting.model,
         AnalysisOptions.of(patchout=setting.patchout),
         Shares(setting.at_once, setting.at_once),
-        _forget,
+        _done,
         open_audio=maest.AudioFile,
         long_seconds=float("inf"),
     )
@@ -165,8 +165,9 @@ def _tracks(setting: Setting) -> list[Track]:
     return [Track(str(path.absolute()), path.name) for path in setting.files]
 
 
-def _forget(analysed: Analysed) -> None:
-    """Keep nothing of a track."""
+def _done(analysed: Analysed) -> bool:
+    """Keep nothing of a track but that it is done."""
+    return True
 
 
 def _require_all(outcomes: Iterable[tuple[Track, Failure | None]]) -> None:
