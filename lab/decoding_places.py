@@ -170,7 +170,7 @@ def _done(analysed: Analysed) -> bool:
     return True
 
 
-def _require_all(outcomes: Iterable[tuple[Track, Failure | None]]) -> None:
+def _require_all(outcomes: Iterable[tuple[Track, bool | Failure]]) -> None:
     for track, outcome in outcomes:
         if isinstance(outcome, Failure):
             raise RuntimeError(f"{track.path}: {outcome.reason}")
