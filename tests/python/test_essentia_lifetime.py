@@ -63,10 +63,10 @@ def cycle(index):
 
 @pytest.mark.parametrize(
     ("cycle", "lives"),
-    [(STANDARD, 500), (FAILURES, 200), (STREAMING, 500), (HEAD, 500)],
+    [(STANDARD, 1000), (FAILURES, 400), (STREAMING, 1000), (HEAD, 1000)],
     ids=["standard", "failures", "streaming", "2d"],
 )
-def test_hundreds_of_lives_leak_nothing(cycle: str, lives: int, tmp_path: Path) -> None:
+def test_a_thousand_lives_leak_nothing(cycle: str, lives: int, tmp_path: Path) -> None:
     """Each opens the model and closes it again: nothing else holds it."""
     from audio_fixtures import write_audio
 
@@ -78,7 +78,7 @@ def test_hundreds_of_lives_leak_nothing(cycle: str, lives: int, tmp_path: Path) 
         + """
 for index in range(int(sys.argv[3])):
     cycle(index)
-    if index == 50:
+    if index == 100:
         before = megabytes(), handles()
 print(megabytes() - before[0], handles() - before[1])
 """,
@@ -87,7 +87,7 @@ print(megabytes() - before[0], handles() - before[1])
         lives,
     )
     grown, opened = (float(word) for word in done.stdout.split())
-    assert grown < 4
+    assert grown < 8
     assert opened == 0
 
 
