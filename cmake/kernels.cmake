@@ -1,7 +1,6 @@
 # The kernels are compiled once per instruction set and chosen at run time (cpp/core/cpu.h).
 target_sources(maest_core PRIVATE
   cpp/core/attention_kernels_avx512vnni.cpp
-  cpp/core/float_attention_kernels_avx2.cpp
   cpp/core/float_attention_kernels_neon.cpp
   cpp/core/gelu.cpp
   cpp/core/gelu_kernel_avx2.cpp
@@ -16,11 +15,12 @@ target_sources(maest_core PRIVATE
   cpp/core/row_kernels_avx2.cpp
   cpp/core/row_kernels_avx512.cpp
   cpp/core/row_kernels_neon.cpp
+  cpp/core/word_attention_kernels_avx2.cpp
 )
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(avx512_options -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma)
-  set_source_files_properties(cpp/core/float_attention_kernels_avx2.cpp
-    cpp/core/gelu_kernel_avx2.cpp cpp/core/mel_kernels_avx2.cpp cpp/core/row_kernels_avx2.cpp
+  set_source_files_properties(cpp/core/gelu_kernel_avx2.cpp cpp/core/mel_kernels_avx2.cpp
+    cpp/core/row_kernels_avx2.cpp cpp/core/word_attention_kernels_avx2.cpp
     PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
   set_source_files_properties(cpp/core/gelu_kernel_avx512.cpp cpp/core/mel_kernels_avx512.cpp
     cpp/core/row_kernels_avx512.cpp

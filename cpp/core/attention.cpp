@@ -8,13 +8,14 @@
 #include "attention_kernels.h"
 #include "error.h"
 #include "float_attention_kernels.h"
+#include "word_attention_kernels.h"
 
 namespace maest {
 namespace {
 
 int rounded_up(int count, int multiple) { return (count + multiple - 1) / multiple * multiple; }
 
-// What the two kinds of kernels differ in, for the function below.
+// What the kinds of kernels differ in, for the function below.
 struct Integers {
   using Head = PackedHead;
   static constexpr int kQueriesPerBlock = kQueryBlock;
@@ -69,6 +70,51 @@ struct Integers {
   }
 
   const AttentionKernels& kernels;
+};
+
+struct Words {
+  using Head = WordHead;
+  static constexpr int kQueriesPerBlock = kWordQueryBlock;
+  static constexpr int kQueriesAtOnce = 4 * kWordQueryBlock;
+
+  static Head sizes(const AttentionShape& shape) {
+    Head head{};
+    head.tokens = shape.keys;
+    head.padded_tokens = rounded_up(shape.keys, kWordPanel);
+    head.size = shape.head_size;
+    head.width = rounded_up(shape.head_size, kWordPanel);
+    return head;
+  }
+
+  static std::size_t words(const Head& head) {
+    return static_cast<std::size_t>(head.padded_tokens) * head.width;
+  }
+
+  static std::size_t bytes(const Head& head) {
+    return 2 * Arena::bytes<std::int16_t>(words(head)) +
+           2 * Arena::bytes<float>(head.padded_tokens) + Arena::bytes<float>(head.width);
+  }
+
+  static void take(Arena& arena, Head& head) {
+    head.keys = arena.take<std::int16_t>(words(head));
+    head.key_scale = arena.take<float>(head.padded_tokens);
+    head.key_offset = arena.take<float>(head.padded_tokens);
+    head.values = arena.take<std::int16_t>(words(head));
+    head.value_scale = arena.take<float>(head.width);
+  }
+
+  void pack(TokenRows keys, TokenRows values, Head& head) const {
+    kernels.pack(keys, values, head);
+  }
+
+  template <typename Work>
+  static void with_scratch(const Head& head, const Work& work) {
+    const auto values = static_cast<std::size_t>(kWordQueryBlock) * head.width;
+    Arena own(Arena::bytes<std::int16_t>(values) + Arena::bytes<float>(values));
+    work(WordAttentionScratch{own.take<std::int16_t>(values), own.take<float>(values)});
+  }
+
+  const WordAttentionKernels& kernels;
 };
 
 struct Floats {
@@ -153,7 +199,7 @@ void attend(const Kind& kind, const AttentionShape& shape, AttentionInput query,
 AttentionKind attention_kind(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::kAvx512Vnni) return AttentionKind::kIntegers;
-  if (isa == Isa::kAvx2) return AttentionKind::kFloat;
+  if (isa == Isa::kAvx2) return AttentionKind::kWords;
 #elif defined(__aarch64__)
   if (isa == Isa::kNeon) return AttentionKind::kFloat;
 #else
@@ -170,8 +216,8 @@ void attention(Isa isa, const AttentionShape& shape, AttentionInput query, Atten
     attend(Integers{attention_kernels_avx512vnni}, shape, query, key, value, output, for_each);
     return;
   }
-  if (attention_kind(isa) == AttentionKind::kFloat) {
-    attend(Floats{float_attention_kernels_avx2}, shape, query, key, value, output, for_each);
+  if (attention_kind(isa) == AttentionKind::kWords) {
+    attend(Words{word_attention_kernels_avx2}, shape, query, key, value, output, for_each);
     return;
   }
 #elif defined(__aarch64__)

@@ -1,6 +1,7 @@
 // Attention of several heads: queries, keys and values in float32 in, the mixed values in float32
 // out. In 8-bit integers where the CPU is fast at them (what is approximated, and why, is said in
-// attention_kernels.h), else in float32 (float_attention_kernels.h).
+// attention_kernels.h), in 16-bit integers (word_attention_kernels.h) or in float32
+// (float_attention_kernels.h).
 #pragma once
 
 #include <cstddef>
@@ -30,10 +31,10 @@ using ForEach =
     std::function<void(std::size_t count, const std::function<void(std::size_t)>& work)>;
 
 // What the kernels for `isa` compute in.
-enum class AttentionKind { kNone, kFloat, kIntegers };
+enum class AttentionKind { kNone, kFloat, kWords, kIntegers };
 
-// AVX-512 with VNNI has integers, AVX2 and NEON have float32. With AVX-512 alone ONNX Runtime's own
-// is taken.
+// AVX-512 with VNNI has integers of 8 bits, AVX2 of 16, NEON float32. With AVX-512 alone ONNX
+// Runtime's own is taken.
 AttentionKind attention_kind(Isa isa);
 
 // Writes softmax(query * key / sqrt(head_size)) * value to output

@@ -41,8 +41,7 @@ struct FloatAttentionKernels {
                  const FloatAttentionScratch& scratch, float* output, std::size_t output_stride);
 };
 
-// One table per instruction set; only attention.cpp may use them.
-extern const FloatAttentionKernels float_attention_kernels_avx2;
+// Only attention.cpp may use it.
 extern const FloatAttentionKernels float_attention_kernels_neon;
 
 }  // namespace maest

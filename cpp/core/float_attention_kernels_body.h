@@ -1,6 +1,6 @@
 // The kernels themselves, for float_attention_kernels_<isa>.cpp only: these define
-// MAEST_KERNEL_NAMESPACE, MAEST_LANES and MAEST_KERNELS (the name of the table that they define)
-// and include this.
+// MAEST_KERNEL_NAMESPACE, MAEST_LANES (4) and MAEST_KERNELS (the name of the table that they
+// define) and include this.
 #pragma once
 
 #include "float_attention_kernels.h"
@@ -33,33 +33,21 @@ static MAEST_INLINE Lanes exp2_of(Lanes x) {
 
 // One row of a tile. Rows have a variable each, since the compiler keeps an array of them in
 // memory.
-#if MAEST_LANES == 4
 struct Row {
   Lanes v0, v1, v2, v3;
 };
-#else
-struct Row {
-  Lanes v0, v1;
-};
-#endif
 static_assert(sizeof(Row) == kFloatPanel * sizeof(float) && kFloatQueryTile == 6);
 
 static MAEST_INLINE Row load_row(const float* from) {
-#if MAEST_LANES == 4
   return {load(from), load(from + kLanes), load(from + 2 * kLanes), load(from + 3 * kLanes)};
-#else
-  return {load(from), load(from + kLanes)};
-#endif
 }
 
 static MAEST_INLINE void add_products(const float* row, Row columns, Row& sums) {
   const Lanes spread = broadcast(*row);
   sums.v0 += spread * columns.v0;
   sums.v1 += spread * columns.v1;
-#if MAEST_LANES == 4
   sums.v2 += spread * columns.v2;
   sums.v3 += spread * columns.v3;
-#endif
 }
 
 static MAEST_INLINE Row kept(const float* sums, const float* keep, int row) {
@@ -71,10 +59,8 @@ static MAEST_INLINE Row kept(const float* sums, const float* keep, int row) {
 static MAEST_INLINE void store(float* to, Row row) {
   MAEST_KERNEL_NAMESPACE::store(to, row.v0);
   MAEST_KERNEL_NAMESPACE::store(to + kLanes, row.v1);
-#if MAEST_LANES == 4
   MAEST_KERNEL_NAMESPACE::store(to + 2 * kLanes, row.v2);
   MAEST_KERNEL_NAMESPACE::store(to + 3 * kLanes, row.v3);
-#endif
 }
 
 // A tile: for each of six rows and each column of the panel the sum of `steps` products, and of
