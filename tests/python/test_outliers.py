@@ -9,24 +9,25 @@ import numpy as np
 import onnx
 import pytest
 import soundfile
+from onnx import numpy_helper
 
 import essentia_maest as maest
-from dequantised import dequantised
 from essentia_maest import _core
-from essentia_maest.errors import InvalidArgumentError
+from essentia_maest.errors import InvalidArgumentError, ModelError
 from essentia_maest.example import example_audio
 from essentia_maest.making import holding, quantization
 from essentia_maest.making.calibration import BlockInputs, gelu
+from essentia_maest.making.checkpoints import read_checkpoint
 from essentia_maest.making.conversion import convert
 from essentia_maest.making.equalisation import divisors_of, equalise
 from essentia_maest.making.graph import build_model
-from essentia_maest.making.graph_quantization import quantize_columns
 from essentia_maest.making.metadata import ModelDescription
+from essentia_maest.making.model_writing import write_model
 from essentia_maest.making.precision_check import BlockCosine, PrecisionReport
 from essentia_maest.making.quantization import EqualisedWeights
 from essentia_maest.making.quantization_plan import MATRICES, QuantizationPlan
 from essentia_maest.making.weights import random_weights
-from essentia_maest.reading.store import resolve
+from lab.as_floats import as_floats
 from lab.outliers import KINDS, SCALES, difference, outlier_weights, written
 from test_graph import random_input, run, session_of
 
@@ -139,9 +140,8 @@ def test_what_rounding_weights_adds_is_taken_from_biases():
         assert np.array_equal(getattr(exact, f"{name}_bias"), before)
         weight = getattr(less, f"{name}_weight")
         fed = inputs.kept(name) / found.blocks[0].divisors[name]
-        values = quantize_columns(weight)
         wanted = fed @ weight + before
-        rounded = fed @ (values.values * values.scale)
+        rounded = fed @ found.blocks[0].rounded[name].weight
         off = (rounded + before - wanted).mean(axis=0)
         left = (rounded + getattr(less, f"{name}_bias") - wanted).mean(axis=0)
         assert np.linalg.norm(left) < 0.1 * np.linalg.norm(off)
@@ -153,8 +153,22 @@ def test_one_token_is_not_the_mean():
     _, inputs = block_and_inputs(rows)
     np.testing.assert_allclose(inputs.mean("qkv"), np.ones(8), atol=1e-3)
     assert (inputs.kept("qkv") == -1000).any()  # though it is none of every so many
+    assert np.abs(inputs.covariance("qkv")).max() < 0.01 * np.cov(rows.T).max()
     _, nothing = block_and_inputs(np.zeros((5, 8), np.float32))
     assert np.array_equal(nothing.mean("fc1"), np.zeros(8))
+    assert np.array_equal(nothing.covariance("fc1"), np.zeros((8, 8)))
+
+
+def test_the_covariance_is_that_of_rows_each_weighed_by_its_length():
+    rows = np.random.default_rng(4).standard_normal((60, 8)).astype(np.float32)
+    rows[:, 2] += 500  # its variance is a millionth of its square
+    rows[:, 3] = 2 * rows[:, 1]
+    inputs = BlockInputs({}, {})
+    for part in np.split(rows, 3):
+        inputs.add("fc1", part)
+    weights = 1 / np.square(rows.astype(np.float64)).sum(axis=1)
+    wanted = np.cov(rows.T.astype(np.float64), aweights=weights, bias=True)
+    np.testing.assert_allclose(inputs.covariance("fc1"), wanted, atol=1e-4)
 
 
 @pytest.mark.slow
@@ -275,12 +289,60 @@ def test_gelu_is_that_of_the_error_function():
 @pytest.mark.filterwarnings("ignore::essentia_maest.UntrainedModelWarning")
 def test_trained_weights(music, tmp_path):
     """The default's own weights, as its file of 0.1 has rounded them."""
-    file = resolve("default")
-    weights, normalisation = dequantised(file)
-    exact = written(weights, tmp_path / "fp32.onnx", normalisation)
+    # with VNNI attention is in integers, too
+    file = Path(__file__).parents[1] / "data" / "maest-open-10s-0.1.onnx"
+    exact = as_floats(file, tmp_path / "fp32.onnx")
     convert(exact, tmp_path / "int8.onnx", precision="int8")
     found = difference(maest.Model(exact), maest.Model(tmp_path / "int8.onnx"), music)
-    assert min(found.cosines) >= (0.9998 if "avx512vnni" in _core.instruction_sets() else 0.9995)
+    assert min(found.cosines) >= (0.9998 if "avx512vnni" in _core.instruction_sets() else 0.9999)
     assert found.activations <= 0.02
     # what opens the old file is what opens the new one
     assert min(difference(maest.Model(exact), maest.Model(file), music).cosines) > 0.999
+
+
+@pytest.mark.filterwarnings("ignore::essentia_maest.UntrainedModelWarning")
+def test_a_file_in_int8_is_read_for_what_it_stands_for(music, tmp_path):
+    """Scaled channels, matrices that stay, queries apart from keys: as floats the same function."""
+    weights = outlier_weights("tiny", "inputs of fc2", 50)
+    exact = written(weights, tmp_path / "fp32.onnx")
+    checkpoint = read_checkpoint(exact)
+    description = ModelDescription(
+        name="a", description="b", labels=tuple(checkpoint.labels), trained=False, license="c",
+        source="d", source_sha256="", mean=checkpoint.normalisation[0],
+        standard_deviation=checkpoint.normalisation[1],
+    )  # fmt: skip
+    left = {(1, "fc1"), (2, "fc2"), (3, "qkv"), (4, "fc1"), (4, "fc2"), (12, "qkv")}
+    found = quantization.equalise_model(weights, description, [music]).quantized(left)
+    assert any((gain != 1).any() for gain in found.plan.gains)
+    write_model(found.weights, description, "int8", tmp_path / "int8.onnx", found.plan)
+    restored = maest.Model(as_floats(tmp_path / "int8.onnx", tmp_path / "restored.onnx"))
+    assert restored.precision == "fp32"
+    rounded = difference(restored, maest.Model(tmp_path / "int8.onnx"), music, "F3T2")
+    assert min(rounded.cosines) >= 0.999
+    # its matrices are the integers of the file, not those that it was made from
+    integers = found.plan.rounded[5]["fc1"]
+    back = read_checkpoint(tmp_path / "restored.onnx").weights.blocks[5]
+    assert np.array_equal(back.fc1_weight, integers.weight)
+    assert not np.array_equal(back.fc1_weight, found.weights.blocks[5].fc1_weight)
+    with pytest.raises(ModelError, match="rounding cannot be undone"):
+        convert(tmp_path / "int8.onnx", tmp_path / "other.onnx")
+
+
+def test_tables_that_do_not_fit_are_refused(tmp_path):
+    weights = random_weights(dim=64, heads=2, hidden=96, classes=3, columns=12, depth=2)
+    for name, array in (("block_1/fc1/columns", np.ones(5)), ("block_1/norm1/scale_bias", 3.0)):
+        written_as_integers(weights, tmp_path / "a.onnx")
+        model = onnx.load(tmp_path / "a.onnx")
+        tensor = next(one for one in model.graph.initializer if one.name == name)
+        tensor.CopyFrom(numpy_helper.from_array(np.asarray(array, np.float32), name))
+        onnx.save(model, tmp_path / "a.onnx")
+        with pytest.raises(ModelError, match="block_1/(fc1/|norm1/scale_bias)"):
+            read_checkpoint(tmp_path / "a.onnx", rounded=True)
+
+
+def written_as_integers(weights, path: Path) -> None:
+    description = ModelDescription(
+        name="a", description="b", labels=("c", "d", "e"), trained=False, license="f",
+        source="g", source_sha256="", mean=0.0, standard_deviation=1.0,
+    )  # fmt: skip
+    write_model(weights, description, "int8", path)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from essentia_maest.errors import InvalidArgumentError
 from essentia_maest.making.metadata import ModelDescription, segment_frames
+from essentia_maest.making.quantization_plan import MATRICES
 from essentia_maest.making.weights import PATCH_SIZE, PATCH_STRIDE, BlockWeights, ModelWeights
 from essentia_maest.spectrogram import mel_spectrogram
 
@@ -41,12 +42,17 @@ class BlockInputs:
         power of -2: a token that is far larger than the rest would be the mean.
     weights : dict of str to float
         The sum of what rows are weighed by.
+    pivots, squares : dict of str to ndarray of float32 [inputs] and [inputs, inputs]
+        For each of `MATRICES` a point near the mean, and the products of every two inputs, less
+        that point, over all rows, weighed as in `sums`.
     """
 
     rows: dict[str, list[FloatArray]]
     largest: dict[str, FloatArray]
     sums: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
+    pivots: dict[str, FloatArray] = field(default_factory=dict)
+    squares: dict[str, FloatArray] = field(default_factory=dict)
 
     def add(self, matrix: str, values: FloatArray) -> None:
         """Look at the rows that enter a matrix."""
@@ -57,6 +63,11 @@ class BlockInputs:
         weights = np.reciprocal(squares, where=squares > 0, out=np.zeros_like(squares))
         self.sums[matrix] = self.sums.get(matrix, 0) + weights @ values
         self.weights[matrix] = self.weights.get(matrix, 0.0) + float(weights.sum())
+        if matrix in MATRICES:
+            # squares of what is far from zero would lose what they differ by
+            pivot = self.pivots.setdefault(matrix, self.mean(matrix))
+            weighed = (values - pivot) * np.sqrt(weights)[:, np.newaxis].astype(np.float32)
+            self.squares[matrix] = self.squares.get(matrix, 0) + weighed.T @ weighed
         step = max(1, len(values) // _ROWS_KEPT)
         extreme = np.argsort(-np.abs(values).max(axis=1), kind="stable")[:_EXTREME_ROWS_KEPT]
         kept = np.union1d(np.arange(0, len(values), step), extreme)
@@ -72,11 +83,19 @@ class BlockInputs:
         mean: FloatArray = (self.sums[matrix] / (weight if weight > 0 else 1)).astype(np.float32)
         return mean
 
+    def covariance(self, matrix: str) -> FloatArray:
+        """Give the covariance of the inputs of a matrix, each row weighed as in `sums`."""
+        weight = self.weights[matrix]
+        away = self.mean(matrix) - self.pivots[matrix]
+        squares = self.squares[matrix] / np.float32(weight if weight > 0 else 1)
+        covariance: FloatArray = squares - np.multiply.outer(away, away)
+        return covariance
+
 
 def watch(
     weights: ModelWeights, description: ModelDescription, signals: Iterable[FloatArray]
-) -> list[BlockInputs]:
-    """Run a model over music, and keep what its matrices are fed.
+) -> Iterator[BlockInputs]:
+    """Run a model over music, and keep what its matrices are fed, block by block.
 
     Parameters
     ----------
@@ -86,33 +105,36 @@ def watch(
     signals : iterable of ndarray of float32 [samples]
         16 kHz mono; `SEGMENTS` segments spread over them are looked at.
 
-    Returns
-    -------
-    list of BlockInputs
-        One for each block.
+    Yields
+    ------
+    BlockInputs
+        Of each block in turn: a wide model's covariances take a gigabyte together.
 
     Raises
     ------
     InvalidArgumentError
         If there is no music, or what the model computes of it is not finite.
     """
-    seen = [BlockInputs({}, {}) for _ in weights.blocks]
     segments = _segments(weights, description, list(signals))
     if not segments:
         raise InvalidArgumentError("no music to look at the model's activations with")
     chosen = np.unique(np.linspace(0, len(segments) - 1, SEGMENTS).round().astype(int))
-    with np.errstate(over="ignore", invalid="ignore"):
-        for place in chosen:
-            patches = _patches(segments[place], weights) @ weights.patch_weight
-            tokens = np.concatenate([weights.class_tokens, patches + weights.positions])
-            for number, (block, inputs) in enumerate(zip(weights.blocks, seen, strict=True), 1):
-                tokens = _run_block(tokens, block, weights, inputs)
-                if not np.isfinite(tokens).all():
-                    raise InvalidArgumentError(
-                        f"block {number} of the model computes values that are not finite of the "
-                        "sample audio; int8 cannot be made of it"
-                    )
-    return seen
+    tokens = [_first_tokens(segments[place], weights) for place in chosen]
+    for number, block in enumerate(weights.blocks, 1):
+        inputs = BlockInputs({}, {})
+        with np.errstate(over="ignore", invalid="ignore"):
+            tokens = [_run_block(one, block, weights, inputs) for one in tokens]
+        if not all(np.isfinite(one).all() for one in tokens):
+            raise InvalidArgumentError(
+                f"block {number} of the model computes values that are not finite of the "
+                "sample audio; int8 cannot be made of it"
+            )
+        yield inputs
+
+
+def _first_tokens(mel: FloatArray, weights: ModelWeights) -> FloatArray:
+    patches = _patches(mel, weights) @ weights.patch_weight
+    return np.concatenate([weights.class_tokens, patches + weights.positions])
 
 
 def _segments(

@@ -10,9 +10,10 @@ costs nothing: it goes into the norm before query, key, value and fc1, into the 
 before the projection, and into a factor behind GELU before fc2. Factors are powers of two, so that
 fp32 computes the same bits as before.
 
-What rounding the weights adds to a result in the mean of all tokens is the same for each token:
-it adds up from block to block and does not average out. It is known beforehand, and taken from the
-bias (Nagel et al., *Data-Free Quantization*, ICCV 2019).
+Weights are then rounded so that they make up for each other (`essentia_maest.making.rounding`).
+What that adds to a result in the mean of all tokens is the same for each token: it adds up from
+block to block and does not average out. It is known beforehand, and taken from the bias (Nagel et
+al., *Data-Free Quantization*, ICCV 2019).
 """
 
 from __future__ import annotations
@@ -23,8 +24,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from essentia_maest.making.calibration import BlockInputs
-from essentia_maest.making.graph_quantization import quantize_columns, row_levels
+from essentia_maest.making.graph_quantization import (
+    QuantizedMatrix,
+    quantize_columns,
+    row_levels,
+)
 from essentia_maest.making.quantization_plan import MATRICES
+from essentia_maest.making.rounding import quantize_compensating
 from essentia_maest.making.weights import BlockWeights, FloatArray
 
 _LARGEST_EXPONENT = 30
@@ -50,12 +56,15 @@ class EqualisedBlock:
         For each matrix how far its result in int8 is off: `RoundedProduct.error`.
     shifts : dict of str to ndarray of float32
         For each matrix what rounding its weights adds to its result, in the mean of all rows.
+    rounded : dict of str to QuantizedMatrix
+        The matrices as integers.
     """
 
     weights: BlockWeights
     divisors: dict[str, FloatArray]
     errors: dict[str, float]
     shifts: dict[str, FloatArray]
+    rounded: dict[str, QuantizedMatrix]
 
 
 def equalise(block: BlockWeights, inputs: BlockInputs) -> EqualisedBlock:
@@ -68,25 +77,39 @@ def equalise(block: BlockWeights, inputs: BlockInputs) -> EqualisedBlock:
         What it was fed (`essentia_maest.making.calibration.watch`).
     """
     divisors: dict[str, FloatArray] = {}
-    errors: dict[str, float] = {}
-    shifts: dict[str, FloatArray] = {}
+    products: dict[str, RoundedProduct] = {}
     for name in MATRICES:
         weight: FloatArray = getattr(block, f"{name}_weight")
-        rows, largest = inputs.kept(name), np.abs(weight).max(axis=1)
-        for least in _LEAST_EXPONENTS:
-            tried = divisors_of(inputs.largest[name], largest, least)
-            if name in divisors and np.array_equal(tried, divisors[name]):
-                continue
-            found = rounded_product(
-                rows / tried, inputs.mean(name) / tried, weight * tried[:, np.newaxis]
-            )
-            if name not in divisors or found.error < errors[name]:
-                divisors[name], errors[name], shifts[name] = tried, found.error, found.shift
+        divisors[name], products[name] = _best(weight, inputs, name)
     divisors["query_key"] = divisors_of(
         inputs.largest["query"], inputs.largest["key"], _LEAST_OF_QUERIES
     )
-    shifts["qkv"] = shifts["qkv"] * _columns(divisors)
-    return EqualisedBlock(_scaled(block, divisors), divisors, errors, shifts)
+    columns = _columns(divisors)
+    shifts = {name: product.shift for name, product in products.items()}
+    rounded = {name: product.matrix for name, product in products.items()}
+    shifts["qkv"] = shifts["qkv"] * columns
+    rounded["qkv"] = rounded["qkv"].times(columns)
+    errors = {name: product.error for name, product in products.items()}
+    return EqualisedBlock(_scaled(block, divisors), divisors, errors, shifts, rounded)
+
+
+def _best(weight: FloatArray, inputs: BlockInputs, name: str) -> tuple[FloatArray, RoundedProduct]:
+    """Choose what the inputs of a matrix are divided by, and round it."""
+    rows, mean, largest = inputs.kept(name), inputs.mean(name), np.abs(weight).max(axis=1)
+    choices: dict[bytes, tuple[FloatArray, RoundedProduct]] = {}
+    for least in _LEAST_EXPONENTS:
+        tried = divisors_of(inputs.largest[name], largest, least)
+        if tried.tobytes() not in choices:
+            scaled = weight * tried[:, np.newaxis]
+            found = rounded_product(rows / tried, mean / tried, scaled, quantize_columns(scaled))
+            choices[tried.tobytes()] = tried, found
+    divisors, plain = min(choices.values(), key=lambda choice: choice[1].error)
+    covariance = inputs.covariance(name) / np.multiply.outer(divisors, divisors)
+    scaled = weight * divisors[:, np.newaxis]
+    found = rounded_product(
+        rows / divisors, mean / divisors, scaled, quantize_compensating(scaled, covariance)
+    )
+    return divisors, found if found.error < plain.error else plain
 
 
 def divisors_of(inputs: FloatArray, weights: FloatArray, least: float) -> FloatArray:
@@ -120,6 +143,7 @@ class RoundedProduct:
 
     Parameters
     ----------
+    matrix : QuantizedMatrix
     error : float
         How far it is off without `shift`, relative to its length: the mean of rows, each by its
         own length, and of all rows as one, where large tokens count for what they are; halved.
@@ -127,12 +151,15 @@ class RoundedProduct:
         What rounding the weights adds in the mean of rows.
     """
 
+    matrix: QuantizedMatrix
     error: float
     shift: FloatArray
 
 
-def rounded_product(rows: FloatArray, mean: FloatArray, weight: FloatArray) -> RoundedProduct:
-    """Compute a product in int8 as it is without VNNI, where the rows have fewer levels.
+def rounded_product(
+    rows: FloatArray, mean: FloatArray, weight: FloatArray, matrix: QuantizedMatrix
+) -> RoundedProduct:
+    """Compute a product in int8 as it is without VNNI, where the rows may have fewer levels.
 
     Parameters
     ----------
@@ -140,17 +167,17 @@ def rounded_product(rows: FloatArray, mean: FloatArray, weight: FloatArray) -> R
     mean : ndarray of float32 [inputs]
         Of all rows, which may be more.
     weight : ndarray of float32 [inputs, outputs]
+    matrix : QuantizedMatrix
+        The weight, rounded.
     """
-    quantized = quantize_columns(weight)
-    values: FloatArray = quantized.values * quantized.scale
-    shift: FloatArray = mean @ (values - weight)
+    shift: FloatArray = mean @ (matrix.weight - weight)
     wanted = rows @ weight
-    rounded = round_rows(rows, row_levels(quantized.values)) @ values - shift
+    rounded = round_rows(rows, row_levels(matrix.values)) @ matrix.weight - shift
     lengths = np.linalg.norm(wanted, axis=1)
     off = np.linalg.norm(rounded - wanted, axis=1)
     of_each = np.mean(off / np.where(lengths > 0, lengths, 1))
     of_all = np.linalg.norm(off) / max(np.linalg.norm(lengths), np.finfo(np.float32).tiny)
-    return RoundedProduct(float(of_each + of_all) / 2, shift)
+    return RoundedProduct(matrix, float(of_each + of_all) / 2, shift)
 
 
 def round_rows(rows: FloatArray, levels: int) -> FloatArray:

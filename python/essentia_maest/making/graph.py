@@ -237,7 +237,7 @@ class _Builder:
     ) -> str:
         """Give the tokens after a block: all of them, or those before `end` where one is given."""
         matrices = {name: getattr(block, f"{name}_weight") for name in MATRICES}
-        layers = Layers(scope, self.plan.integers(number), matrices)
+        layers = Layers(scope, self.plan.quantized(number, matrices))
         epsilon = self.weights.norm_epsilon
         norm1 = Norm(block.norm1_scale, block.norm1_bias, epsilon)
         norm2 = Norm(block.norm2_scale, block.norm2_bias, epsilon)
@@ -268,8 +268,10 @@ class _Builder:
         """Attend with the queries of the tokens before `end`, and keys and values of all."""
         dim = self.weights.dim
         asking = layers.first(normed, end, self.first_token, self.token_axis)
-        query = Linear("query", "qkv", block.qkv_weight[:, :dim], block.qkv_bias[:dim])
-        both = Linear("key_value", "qkv", block.qkv_weight[:, dim:], block.qkv_bias[dim:])
+        query, both = (
+            Linear(name, "qkv", block.qkv_weight[:, columns], block.qkv_bias[columns], columns)
+            for name, columns in (("query", slice(dim)), ("key_value", slice(dim, None)))
+        )
         return self._attention(
             layers.scope, layers.apply(asking, query), layers.apply(normed, both)
         )

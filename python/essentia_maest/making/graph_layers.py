@@ -7,13 +7,13 @@ residual) is part of those nodes, so that no tensor goes through memory for the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from essentia_maest.making.graph_operators import BIAS_GELU, DOMAIN
-from essentia_maest.making.graph_quantization import QuantizedMatrix, quantize_columns, row_levels
+from essentia_maest.making.graph_quantization import QuantizedMatrix, row_levels
 from essentia_maest.making.graph_scope import Scope
 from essentia_maest.making.row_functions import (
     ADD,
@@ -37,12 +37,13 @@ class Norm:
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear layer, and which of the four matrices of a block it is or is part of."""
+    """A linear layer, and which of the four matrices of a block it is, or which columns of it."""
 
     name: str
     matrix: str
     weight: FloatArray
     bias: FloatArray
+    columns: slice = field(default_factory=lambda: slice(None))
 
 
 @dataclass(frozen=True)
@@ -63,21 +64,14 @@ class Layers:
     Parameters
     ----------
     scope : Scope
-    integers : collection of str
-        The matrices that are quantised, of ``qkv``, ``projection``, ``fc1`` and ``fc2``.
-    weights : mapping of str to ndarray of float32 [inputs, outputs]
-        The block's four matrices.
+    integers : mapping of str to QuantizedMatrix
+        Of ``qkv``, ``projection``, ``fc1`` and ``fc2`` those that are quantised.
     """
 
-    def __init__(
-        self, scope: Scope, integers: Collection[str], weights: Mapping[str, FloatArray]
-    ) -> None:
+    def __init__(self, scope: Scope, integers: Mapping[str, QuantizedMatrix]) -> None:
         self.scope = scope
-        self.integers = frozenset(integers)
-        self._quantized = {name: quantize_columns(weights[name]) for name in self.integers}
-        self._levels = {
-            name: float(row_levels(matrix.values)) for name, matrix in self._quantized.items()
-        }
+        self.integers = integers
+        self._levels = {name: float(row_levels(matrix.values)) for name, matrix in integers.items()}
 
     def norm(self, tokens: str, name: str, norm: Norm, matrix: str) -> Rows:
         """Normalise tokens for a matrix."""
@@ -162,19 +156,14 @@ class Layers:
             product = self.scope.node("MatMul", [*rows.tensors, weight], f"{name}/product")
             return (product,)
         integers, ranges = rows.tensors
-        weight = self.scope.constant(f"{name}/weight", self._quantize(layer).values)
+        quantized = self.integers[layer.matrix].columns(layer.columns)
+        weight = self.scope.constant(f"{name}/weight", quantized.values)
         return self.scope.node("MatMulInteger", [integers, weight], f"{name}/sums"), ranges
 
     def _columns(self, layer: Linear, gain: FloatArray | None = None) -> str:
-        quantized = self._quantize(layer)
+        quantized = self.integers[layer.matrix].columns(layer.columns)
         table = [quantized.scale, quantized.sums, layer.bias, *([] if gain is None else [gain])]
         return self.scope.constant(f"{layer.name}/columns", np.stack(table))
-
-    def _quantize(self, layer: Linear) -> QuantizedMatrix:
-        """Quantise a matrix or some of its columns, once."""
-        if layer.name not in self._quantized:
-            self._quantized[layer.name] = quantize_columns(layer.weight)
-        return self._quantized[layer.name]
 
     def _norm_table(self, name: str, norm: Norm) -> str:
         return self.scope.constant(f"{name}/scale_bias", np.stack([norm.scale, norm.bias]))

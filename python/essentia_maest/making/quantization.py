@@ -88,6 +88,7 @@ class EqualisedWeights:
                 for number, block in enumerate(self.blocks, 1)
                 for moved in _moved(number, block.divisors)
             ),
+            rounded=tuple(block.rounded for block in self.blocks),
         )
         return QuantizedWeights(replace(self.weights, blocks=tuple(blocks)), plan)
 

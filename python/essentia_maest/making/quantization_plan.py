@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from essentia_maest.making.graph_quantization import QuantizedMatrix, quantize_columns
 from essentia_maest.making.weights import FloatArray
 
 MATRICES = ("qkv", "projection", "fc1", "fc2")
@@ -48,16 +50,29 @@ class QuantizationPlan:
         quantised; the rows of fc2 are divided by it already. Empty: by nothing.
     moved : tuple of MovedChannels
         What was done to the weights already, and by `gains`.
+    rounded : tuple of mapping of str to QuantizedMatrix
+        For each block its matrices as integers; empty: each weight is rounded.
     """
 
     exact: tuple[tuple[str, ...], ...] = ()
     gains: tuple[FloatArray, ...] = ()
     moved: tuple[MovedChannels, ...] = ()
+    rounded: tuple[Mapping[str, QuantizedMatrix], ...] = ()
 
     def integers(self, number: int) -> tuple[str, ...]:
         """Give the matrices of a block, counted from 1, that are quantised."""
         exact = self.exact[number - 1] if self.exact else ()
         return tuple(matrix for matrix in MATRICES if matrix not in exact)
+
+    def quantized(
+        self, number: int, weights: Mapping[str, FloatArray]
+    ) -> dict[str, QuantizedMatrix]:
+        """Give those matrices of a block as integers, of its weights where `rounded` is empty."""
+        rounded = self.rounded[number - 1] if self.rounded else {}
+        return {
+            name: rounded[name] if name in rounded else quantize_columns(weights[name])
+            for name in self.integers(number)
+        }
 
     def gain(self, number: int, hidden: int) -> FloatArray:
         """Give the factors of a block's hidden values."""

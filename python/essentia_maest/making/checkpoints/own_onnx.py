@@ -168,17 +168,32 @@ def _weights(model: ModelProto, path: Path, properties: _Properties, heads: int)
 
 
 def _unpacked(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
-    """Give 8-bit matrices as the floats that they stand for; see `graph_quantization`."""
+    """Give 8-bit matrices as the floats that they stand for, and tables row by row.
+
+    Both of the files of 0.1, where scale, zero point and bias lie apart, and of those whose rows
+    have each a range of its own (`essentia_maest.making.graph_layers`).
+    """
     found = dict(arrays)
     for name, values in arrays.items():
-        if values.dtype != np.int8 or not name.endswith("/weight"):
-            continue
-        layer = name.removesuffix("weight")
-        try:
-            scale, zero = found.pop(layer + "scale"), found.pop(layer + "zero_point")
-            found[name] = (values.astype(np.float32) - zero) * scale
-        except (KeyError, ValueError) as error:
-            raise ModelError(f"{path}: {name!r} has no scale that fits ({error})") from error
+        if values.dtype == np.int8 and name.endswith("/weight"):
+            layer = name.removesuffix("weight")
+            try:
+                if f"{layer}columns" in arrays:
+                    scale, _, found[f"{layer}bias"], *gain = found.pop(f"{layer}columns")
+                    found[name] = values * scale
+                    if gain:
+                        found[f"{layer}gain"] = gain[0]
+                else:
+                    scale, zero = found.pop(layer + "scale"), found.pop(layer + "zero_point")
+                    found[name] = (values.astype(np.float32) - zero) * scale
+            except (KeyError, TypeError, ValueError) as error:
+                raise ModelError(f"{path}: {name!r} has no scale that fits ({error})") from error
+        elif name.endswith("/scale_bias"):
+            norm = name.removesuffix("scale_bias")
+            try:
+                found[f"{norm}scale"], found[f"{norm}bias"] = found.pop(name)
+            except (TypeError, ValueError) as error:
+                raise ModelError(f"{path}: {name!r}: found {values.shape} ({error})") from error
     return found
 
 
@@ -192,6 +207,10 @@ def _block(tensors: Tensors, prefix: str, dim: int, *, last: bool) -> BlockWeigh
     else:
         qkv_weight, qkv_bias = take("qkv/weight", dim, 3 * dim), take("qkv/bias", 3 * dim)
     hidden = take("fc1/bias", None).shape[0]
+    fc2_weight = take("fc2/weight", hidden, dim)
+    for gain in ("fc1/gain", "gelu/gain"):  # what fc2 is fed was multiplied with
+        if prefix + gain in tensors:
+            fc2_weight = fc2_weight * take(gain, hidden)[:, np.newaxis]
     return BlockWeights(
         norm1_scale=take("norm1/scale", dim),
         norm1_bias=take("norm1/bias", dim),
@@ -203,7 +222,7 @@ def _block(tensors: Tensors, prefix: str, dim: int, *, last: bool) -> BlockWeigh
         norm2_bias=take("norm2/bias", dim),
         fc1_weight=take("fc1/weight", dim, hidden),
         fc1_bias=take("fc1/bias", hidden),
-        fc2_weight=take("fc2/weight", hidden, dim),
+        fc2_weight=fc2_weight,
         fc2_bias=take("fc2/bias", dim),
     )
 
