@@ -30,7 +30,7 @@ from lab.peers.resuming import (
     with_peers_of,
 )
 from lab.peers.rounds import run_study
-from lab.peers.sizes import SIZES
+from lab.peers.sizes import PATCHOUTS, SIZES
 from lab.peers.studies import studies
 from lab.peers.tables import report
 
@@ -151,6 +151,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "another machine, software or number of rounds; peers that failed are not tried again",
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="name the studies and their peers")
+    parser.add_argument(
+        "--patchouts", nargs="+", choices=PATCHOUTS, metavar="PATCHOUT",
+        help=f"only these of {', '.join(PATCHOUTS)}, and {WHOLE}, which all is compared with",
+    )  # fmt: skip
     parser.add_argument("--rounds", type=int, help=f"({_ROUNDS}, quick {_QUICK_ROUNDS})")
     parser.add_argument("--threads", type=int, nargs="+", help="CPUs of a peer (1 2)")
     parser.add_argument(
@@ -172,9 +176,14 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _plan(chosen: argparse.Namespace) -> Plan:
     plan = Plan(SIZES[chosen.size], threads=tuple(chosen.threads))
-    if not chosen.quick:
-        return replace(plan, durations=(*plan.durations, _TEN_HOURS))
-    return replace(plan, patchouts=(WHOLE, "F3T2", FASTEST), few_tracks=2, many_tracks=12)
+    if chosen.quick:
+        plan = replace(plan, patchouts=(WHOLE, "F3T2", FASTEST), few_tracks=2, many_tracks=12)
+    else:
+        plan = replace(plan, durations=(*plan.durations, _TEN_HOURS))
+    if chosen.patchouts:
+        wanted = {WHOLE, *chosen.patchouts}
+        plan = replace(plan, patchouts=tuple(name for name in PATCHOUTS if name in wanted))
+    return plan
 
 
 def _narrowed(study: Study, only: Sequence[str]) -> Study | None:

@@ -49,9 +49,10 @@ ITEMS = {
     "reference": Item(),
     "engine": Item(
         needs=("reference",),
-        sources=("graph*.py", "convert.py", "weights.py", "metadata.py", "checkpoints/*.py"),
+        sources=("making/*.py", "making/checkpoints/*.py"),
     ),
     "exported": Item(needs=("reference",)),
+    "quantized": Item(environment="nncf", needs=("exported", "sound")),
     "baselines": Item(),
     "tensorflow_graph": Item(environment="tensorflow", needs=("reference",)),
 }

@@ -98,7 +98,8 @@ def model_peers(plan: Plan, threads: int, *, whole: bool, single: bool = False) 
 
     common = {"size": size.as_json(), "mel": "{sound}/normalised.npy"}
     torch = {**common, "weights": "{reference}/weights.ckpt"}
-    exported = {**common, "model": f"{{exported}}/{'full' if whole else 'embedding'}.onnx"}
+    graph = "full" if whole else "embedding"
+    exported = {**common, "model": f"{{exported}}/{graph}.onnx"}
     sound, audio = "sound", "{sound}/audio.npy"
     tensorflow = {
         "graph": "{tensorflow_graph}/maest.pb",
@@ -126,6 +127,13 @@ def model_peers(plan: Plan, threads: int, *, whole: bool, single: bool = False) 
             material=(sound, "reference"),
         ),
         Peer(
+            "torch int8",
+            "maest_torch",
+            cases(wanted),
+            {**torch, "precision": "int8"},
+            material=(sound, "reference"),
+        ),
+        Peer(
             "transformers AST",
             "ast_transformers",
             cases([WHOLE]),
@@ -149,6 +157,14 @@ def model_peers(plan: Plan, threads: int, *, whole: bool, single: bool = False) 
                 (sound, "exported"),
             )
             for precision in ("f32", "bf16")
+        ),
+        Peer(
+            "exported graph, OpenVINO int8",
+            "openvino_graph",
+            cases(few, kept=True),
+            {**exported, "model": f"{{quantized}}/{graph}.xml", "precision": "f32"},
+            "openvino",
+            (sound, "quantized"),
         ),
         Peer(
             "TensorflowPredictMAEST",

@@ -9,7 +9,7 @@ from lab.peers.serve import Work, serve
 
 
 def open_peer(options: Mapping[str, Any]) -> Work:
-    """Load `weights` in `precision`, float32 or bfloat16."""
+    """Load `weights` in `precision`: float32, bfloat16, or int8 as `quantize_dynamic` makes it."""
     import numpy as np
     import torch
 
@@ -21,8 +21,14 @@ def open_peer(options: Mapping[str, Any]) -> Work:
         require_bfloat16()
     torch.set_num_threads(options["threads"])
     model = load_maest(options["weights"], Size(**options["size"]))
-    precision = getattr(torch, options["precision"])
-    model = model.to(precision).eval()
+    if options["precision"] == "int8":
+        precision = torch.float32
+        model = torch.ao.quantization.quantize_dynamic(
+            model.eval(), {torch.nn.Linear}, dtype=torch.qint8
+        )
+    else:
+        precision = getattr(torch, options["precision"])
+        model = model.to(precision).eval()
     mel = torch.from_numpy(np.load(options["mel"])).to(precision)[None, None]
 
     @torch.inference_mode()
