@@ -30,7 +30,10 @@ def loop_rates() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "loops"
         try:
-            for command in ([compiler, "-O2", "-std=c++17", _SOURCE, "-o", program], [program]):
+            for command in (
+                [compiler, "-O2", "-std=c++17", str(_SOURCE), "-o", str(program)],
+                [str(program)],
+            ):
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError) as error:
             words = getattr(error, "stderr", None) or error
