@@ -1,6 +1,8 @@
 # The kernels are compiled once per instruction set and chosen at run time (cpp/core/cpu.h).
 target_sources(maest_core PRIVATE
   cpp/core/attention_kernels_avx512vnni.cpp
+  cpp/core/attention_kernels_dotprod.cpp
+  cpp/core/attention_kernels_i8mm.cpp
   cpp/core/float_attention_kernels_neon.cpp
   cpp/core/gelu.cpp
   cpp/core/gelu_kernel_avx2.cpp
@@ -29,4 +31,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set_source_files_properties(cpp/core/attention_kernels_avx512vnni.cpp
     PROPERTIES COMPILE_OPTIONS
     "${avx512_options};-mavx512vnni;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  set_source_files_properties(cpp/core/attention_kernels_dotprod.cpp
+    PROPERTIES COMPILE_OPTIONS -march=armv8.2-a+dotprod)
+  set_source_files_properties(cpp/core/attention_kernels_i8mm.cpp
+    PROPERTIES COMPILE_OPTIONS -march=armv8.2-a+dotprod+i8mm)
 endif()

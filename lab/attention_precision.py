@@ -22,8 +22,9 @@ from essentia_maest.machine import machine, versions
 from essentia_maest.making.graph_operators import ATTENTION
 
 _SWITCH = "ESSENTIA_MAEST_ISA"
-_WITHOUT = "avx512"
-"""The widest instruction set whose attention is ONNX Runtime's."""
+_WITHOUT = {"avx512vnni": "avx512", "dotprod": "neon", "i8mm": "neon"}
+"""For kernels in 8-bit integers: the widest instruction set that is the same with attention in
+fp32."""
 PATCHOUTS = ("F0T0", "F3T0", "F3T2", "F3T3", "F3T5", "F4T10")
 SECONDS = 60
 """Of each file, from its middle."""
@@ -69,9 +70,10 @@ def _models(name: str) -> tuple[maest.Model, maest.Model]:
     before = os.environ.pop(_SWITCH, None)
     try:
         best = maest.Model(name)
-        if best._engine.operators[ATTENTION] != "avx512vnni":
+        kernel = best._engine.operators[ATTENTION]
+        if kernel not in _WITHOUT:
             raise maest.MaestError("attention is in fp32 here: no VNNI, or no model in int8")
-        os.environ[_SWITCH] = _WITHOUT
+        os.environ[_SWITCH] = _WITHOUT[kernel]
         return best, maest.Model(name)
     finally:
         os.environ.pop(_SWITCH, None)

@@ -27,7 +27,7 @@ struct Integers {
     head.tokens = shape.keys;
     head.padded_tokens = rounded_up(shape.keys, kKeyPanel);
     head.size = shape.head_size;
-    head.depth = rounded_up(shape.head_size, 4);
+    head.depth = rounded_up(shape.head_size, kDepthStep);
     head.width = rounded_up(shape.head_size, kKeyPanel);
     return head;
   }
@@ -194,42 +194,59 @@ void attend(const Kind& kind, const AttentionShape& shape, AttentionInput query,
   });
 }
 
-}  // namespace
-
-AttentionKind attention_kind(Isa isa) {
+// Null where there are none.
+const AttentionKernels* integer_kernels(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512Vnni) return AttentionKind::kIntegers;
-  if (isa == Isa::kAvx2) return AttentionKind::kWords;
+  if (isa == Isa::kAvx512Vnni) return &attention_kernels_avx512vnni;
 #elif defined(__aarch64__)
-  if (isa == Isa::kNeon) return AttentionKind::kFloat;
+  if (isa == Isa::kDotprod) return &attention_kernels_dotprod;
+  if (isa == Isa::kI8mm) return &attention_kernels_i8mm;
 #else
   (void)isa;
 #endif
-  return AttentionKind::kNone;
+  return nullptr;
+}
+
+const WordAttentionKernels* word_kernels(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx2) return &word_attention_kernels_avx2;
+#else
+  (void)isa;
+#endif
+  return nullptr;
+}
+
+const FloatAttentionKernels* float_kernels(Isa isa) {
+#if defined(__aarch64__)
+  if (isa == Isa::kNeon) return &float_attention_kernels_neon;
+#else
+  (void)isa;
+#endif
+  return nullptr;
+}
+
+}  // namespace
+
+AttentionKind attention_kind(Isa isa) {
+  if (integer_kernels(isa) != nullptr) return AttentionKind::kIntegers;
+  if (word_kernels(isa) != nullptr) return AttentionKind::kWords;
+  return float_kernels(isa) != nullptr ? AttentionKind::kFloat : AttentionKind::kNone;
 }
 
 void attention(Isa isa, const AttentionShape& shape, AttentionInput query, AttentionInput key,
                AttentionInput value, float* output, const ForEach& for_each) {
   require_runnable(isa);
-#if defined(__x86_64__)
-  if (attention_kind(isa) == AttentionKind::kIntegers) {
-    attend(Integers{attention_kernels_avx512vnni}, shape, query, key, value, output, for_each);
-    return;
+  if (const AttentionKernels* const kernels = integer_kernels(isa)) {
+    attend(Integers{*kernels}, shape, query, key, value, output, for_each);
+  } else if (const WordAttentionKernels* const words = word_kernels(isa)) {
+    attend(Words{*words}, shape, query, key, value, output, for_each);
+  } else if (const FloatAttentionKernels* const floats = float_kernels(isa)) {
+    attend(Floats{*floats}, shape, query, key, value, output, for_each);
+  } else {
+    throw InvalidArgument(
+        message("there are no kernels of attention for '", isa_name(isa),
+                "'; wanted is 'neon', 'dotprod', 'i8mm', 'avx2' or 'avx512vnni'"));
   }
-  if (attention_kind(isa) == AttentionKind::kWords) {
-    attend(Words{word_attention_kernels_avx2}, shape, query, key, value, output, for_each);
-    return;
-  }
-#elif defined(__aarch64__)
-  if (attention_kind(isa) == AttentionKind::kFloat) {
-    attend(Floats{float_attention_kernels_neon}, shape, query, key, value, output, for_each);
-    return;
-  }
-#else
-  (void)shape, (void)query, (void)key, (void)value, (void)output, (void)for_each;
-#endif
-  throw InvalidArgument(message("there are no kernels of attention for '", isa_name(isa),
-                                "'; wanted is 'neon', 'avx2' or 'avx512vnni'"));
 }
 
 }  // namespace maest

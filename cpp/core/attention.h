@@ -33,8 +33,8 @@ using ForEach =
 // What the kernels for `isa` compute in.
 enum class AttentionKind { kNone, kFloat, kWords, kIntegers };
 
-// AVX-512 with VNNI has integers of 8 bits, AVX2 of 16, NEON float32. With AVX-512 alone ONNX
-// Runtime's own is taken.
+// AVX-512 with VNNI and NEON with products of bytes have integers of 8 bits, AVX2 of 16, NEON alone
+// float32. With AVX-512 alone ONNX Runtime's own is taken.
 AttentionKind attention_kind(Isa isa);
 
 // Writes softmax(query * key / sqrt(head_size)) * value to output

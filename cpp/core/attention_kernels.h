@@ -15,6 +15,7 @@ namespace maest {
 
 inline constexpr int kKeyPanel = 64;    // keys, or channels, that one tile is wide
 inline constexpr int kKeyBlock = 128;   // keys whose weights share a scale
+inline constexpr int kDepthStep = 8;    // channels that one instruction may take at once
 inline constexpr int kQueryTile = 6;    // queries of one tile
 inline constexpr int kQueryBlock = 24;  // queries that a block of keys is kept at hand for
 
@@ -24,15 +25,16 @@ struct TokenRows {
   std::size_t stride;
 };
 
-// One head's keys and values; the memory is the caller's, aligned to 64 bytes.
+// One head's keys and values; the memory is the caller's, aligned to 64 bytes. The order of bytes
+// is that of AVX-512; NEON has its own (attention_kernels_neon_body.h).
 struct PackedHead {
   int tokens;               // keys
   int padded_tokens;        // the next multiple of kKeyPanel
   int size;                 // channels of a head
-  int depth;                // the next multiple of 4
+  int depth;                // the next multiple of kDepthStep
   int width;                // the next multiple of kKeyPanel
   std::int8_t* keys;        // [padded_tokens / kKeyPanel][depth / 4][kKeyPanel][4]
-  std::int32_t* key_start;  // [padded_tokens]: what makes up for queries being unsigned
+  std::int32_t* key_start;  // [padded_tokens]: what makes up for queries that are unsigned
   float* key_scale;         // [padded_tokens]
   float* key_offset;        // [padded_tokens]: 0, or far below any score where there is no key
   std::int8_t* values;      // [width / kKeyPanel][padded_tokens / 4][kKeyPanel][4]
@@ -57,5 +59,7 @@ struct AttentionKernels {
 
 // One table per instruction set; only attention.cpp may use them.
 extern const AttentionKernels attention_kernels_avx512vnni;
+extern const AttentionKernels attention_kernels_dotprod;
+extern const AttentionKernels attention_kernels_i8mm;
 
 }  // namespace maest

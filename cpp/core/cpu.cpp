@@ -1,13 +1,17 @@
 #include "cpu.h"
 
 #include <cstdlib>
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 #include "error.h"
 
 namespace maest {
 namespace {
 
-constexpr Isa kAll[] = {Isa::kBaseline, Isa::kNeon, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni};
+constexpr Isa kAll[] = {Isa::kBaseline, Isa::kNeon,   Isa::kDotprod,   Isa::kI8mm,
+                        Isa::kAvx2,     Isa::kAvx512, Isa::kAvx512Vnni};
 
 std::string runnable_names() {
   std::string names;
@@ -18,6 +22,28 @@ std::string runnable_names() {
   return names;
 }
 
+#if defined(__aarch64__)
+// What Linux tells of the CPUs of a machine. The numbers are of its interface and never change
+// (its documentation, arm64/elf_hwcaps); headers may be older than them.
+bool has_dot_products() {
+#if defined(__linux__)
+  constexpr unsigned long kAsimdDp = 1UL << 20;
+  return (getauxval(AT_HWCAP) & kAsimdDp) != 0;
+#else
+  return false;
+#endif
+}
+
+bool has_matrix_products() {
+#if defined(__linux__)
+  constexpr unsigned long kI8mm = 1UL << 13;
+  return has_dot_products() && (getauxval(AT_HWCAP2) & kI8mm) != 0;
+#else
+  return false;
+#endif
+}
+#endif
+
 }  // namespace
 
 const char* isa_name(Isa isa) {
@@ -26,6 +52,10 @@ const char* isa_name(Isa isa) {
       return "baseline";
     case Isa::kNeon:
       return "neon";
+    case Isa::kDotprod:
+      return "dotprod";
+    case Isa::kI8mm:
+      return "i8mm";
     case Isa::kAvx2:
       return "avx2";
     case Isa::kAvx512:
@@ -37,11 +67,18 @@ const char* isa_name(Isa isa) {
 }
 
 Isa isa_from_name(const std::string& name) {
+  std::string known;
   for (const Isa isa : kAll) {
     if (name == isa_name(isa)) return isa;
+    if (!known.empty()) known += ", ";
+    known += isa_name(isa);
   }
-  throw InvalidArgument(message("unknown instruction set '", name,
-                                "', wanted one of: baseline, neon, avx2, avx512, avx512vnni"));
+  throw InvalidArgument(message("unknown instruction set '", name, "', wanted one of: ", known));
+}
+
+Isa without_byte_products(Isa isa) {
+  if (isa == Isa::kDotprod || isa == Isa::kI8mm) return Isa::kNeon;
+  return isa == Isa::kAvx512Vnni ? Isa::kAvx512 : isa;
 }
 
 bool cpu_can_run(Isa isa) {
@@ -50,6 +87,8 @@ bool cpu_can_run(Isa isa) {
     case Isa::kBaseline:
       return true;
     case Isa::kNeon:
+    case Isa::kDotprod:
+    case Isa::kI8mm:
       return false;
     case Isa::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -62,7 +101,20 @@ bool cpu_can_run(Isa isa) {
   }
   return false;
 #elif defined(__aarch64__)
-  return isa == Isa::kBaseline || isa == Isa::kNeon;
+  switch (isa) {
+    case Isa::kBaseline:
+    case Isa::kNeon:
+      return true;
+    case Isa::kDotprod:
+      return has_dot_products();
+    case Isa::kI8mm:
+      return has_matrix_products();
+    case Isa::kAvx2:
+    case Isa::kAvx512:
+    case Isa::kAvx512Vnni:
+      return false;
+  }
+  return false;
 #else
   return isa == Isa::kBaseline;
 #endif

@@ -16,7 +16,7 @@ struct KernelNames {
   std::string isa;        // the one chosen
   std::string mel;        // the one that each kernel was compiled for: the chosen one, or the best
   std::string gelu;       // below it
-  std::string attention;  // of int8 models: integers with VNNI, else float32
+  std::string attention;  // of int8 models: attention_kind()
   std::string rows;       // of 8-bit integers
 };
 

@@ -35,7 +35,7 @@ const MelTables& mel_tables() {
   return tables;
 }
 
-Isa mel_kernels_isa(Isa isa) { return isa == Isa::kAvx512Vnni ? Isa::kAvx512 : isa; }
+Isa mel_kernels_isa(Isa isa) { return without_byte_products(isa); }
 
 const MelKernels& mel_kernels(Isa isa) {
   require_runnable(isa);

@@ -49,12 +49,17 @@ const RowKernels* row_kernels(Isa isa);
 
 inline constexpr float kMostLevels = 255.0F;
 
-// What suits any matrix without VNNI: 2 * 127 * 127 fits into 16 bits.
+// What suits any matrix on x86 without VNNI: 2 * 127 * 127 fits into 16 bits.
 inline constexpr float kSafeLevels = 127.0F;
 
-// The largest integer of a row. With VNNI products are summed up exactly. Without, ONNX Runtime
-// adds two products in saturating 16 bits: a model file says what its matrix leaves room for.
-float row_levels(Isa isa, float without_vnni);
+// The instruction set whose name the kernels for `isa` go by: two that differ in kernels or in
+// levels have two.
+Isa row_kernels_isa(Isa isa);
+
+// The largest integer of a row. With VNNI, and on aarch64, ONNX Runtime sums products up exactly.
+// On x86 without VNNI it adds two products in saturating 16 bits: a model file says what its matrix
+// leaves room for.
+float row_levels(Isa isa, float saturating);
 
 // One per instruction set; only row_kernels() may use them.
 extern const RowKernels row_kernels_avx2;

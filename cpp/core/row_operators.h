@@ -20,7 +20,7 @@ namespace maest {
 class RowOperator {
  public:
   static bool usable(Isa isa) { return row_kernels(isa) != nullptr; }
-  static Isa kernel_isa(Isa isa) { return isa; }
+  static Isa kernel_isa(Isa isa) { return row_kernels_isa(isa); }
 
  protected:
   // Those that give integers read how many levels these may have.

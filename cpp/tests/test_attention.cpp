@@ -139,6 +139,8 @@ TEST(Attention, integers_need_a_cpu_that_multiplies_bytes) {
   EXPECT_EQ(maest::attention_kind(Isa::kAvx512), AttentionKind::kNone);
   if (maest::cpu_can_run(Isa::kNeon)) {
     EXPECT_EQ(maest::attention_kind(Isa::kNeon), AttentionKind::kFloat);
+    EXPECT_EQ(maest::attention_kind(Isa::kDotprod), AttentionKind::kIntegers);
+    EXPECT_EQ(maest::attention_kind(Isa::kI8mm), AttentionKind::kIntegers);
   }
   if (!maest::cpu_can_run(Isa::kAvx2)) GTEST_SKIP() << "not a CPU with AVX2";
   EXPECT_EQ(maest::attention_kind(Isa::kAvx2), AttentionKind::kWords);
@@ -148,8 +150,10 @@ TEST(Attention, integers_need_a_cpu_that_multiplies_bytes) {
 TEST(Attention, attention_is_refused_where_there_are_no_kernels) {
   Problem problem = random_problem({1, 3, 3, 1, 16});
   EXPECT_THROWS(problem.solve(Isa::kBaseline), maest::InvalidArgument, "avx512vnni");
-  if (maest::cpu_can_run(Isa::kAvx512Vnni)) GTEST_SKIP() << "this CPU multiplies bytes";
-  EXPECT_THROWS(problem.solve(Isa::kAvx512Vnni), maest::InvalidArgument, "avx512vnni");
+  for (const Isa isa : {Isa::kDotprod, Isa::kI8mm, Isa::kAvx512Vnni}) {
+    if (maest::cpu_can_run(isa)) continue;
+    EXPECT_THROWS(problem.solve(isa), maest::InvalidArgument, maest::isa_name(isa));
+  }
 }
 
 // The tests below try what this CPU has: where that is no integers, this one says so.
@@ -173,6 +177,16 @@ TEST(Attention, attention_is_softmax_of_products_times_values) {
       }
     }
   });
+}
+
+TEST(Attention, products_of_four_bytes_and_of_matrices_give_the_same) {
+  if (!maest::cpu_can_run(Isa::kI8mm)) GTEST_SKIP() << "not a CPU with I8MM";
+  for (const int keys : {1, 17, 150}) {
+    for (const int head_size : {20, 64, 80}) {
+      const Problem problem = random_problem({1, keys, keys, 2, head_size});
+      EXPECT_TRUE(problem.solve(Isa::kDotprod) == problem.solve(Isa::kI8mm));
+    }
+  }
 }
 
 TEST(Attention, attention_of_fewer_queries_is_that_of_the_first) {

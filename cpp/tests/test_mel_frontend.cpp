@@ -310,7 +310,8 @@ TEST(MelFrontend, isa_that_does_not_exist_or_run_is_refused) {
     EXPECT_THROWS(maest::default_isa(), maest::InvalidArgument, "ESSENTIA_MAEST_ISA");
     EXPECT_THROWS(MelFrontend(), maest::InvalidArgument, "sse9");
   }
-  for (const Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni}) {
+  for (const Isa isa : {Isa::kBaseline, Isa::kNeon, Isa::kDotprod, Isa::kI8mm, Isa::kAvx2,
+                        Isa::kAvx512, Isa::kAvx512Vnni}) {
     EXPECT_TRUE(maest::isa_from_name(maest::isa_name(isa)) == isa);
     if (maest::cpu_can_run(isa)) {
       EXPECT_TRUE(maest::require_runnable(isa) == isa);

@@ -27,7 +27,7 @@ def provenance(model: Model | None = None) -> dict[str, Any]:
     """Tell what is at work here: kernels, ONNX Runtime and decoders, with their versions.
 
     Two runs whose provenance is equal give equal results. Models in 8-bit integers depend on the
-    kernels most: their products saturate on CPUs without VNNI.
+    kernels most: their products saturate on x86 CPUs without VNNI.
 
     Parameters
     ----------
@@ -54,7 +54,8 @@ def provenance(model: Model | None = None) -> dict[str, Any]:
     Examples
     --------
     >>> import essentia_maest as maest
-    >>> maest.provenance()["kernels"]["isa"] in ("baseline", "avx2", "avx512", "avx512vnni")
+    >>> isa = maest.provenance()["kernels"]["isa"]
+    >>> isa in ("baseline", "avx2", "avx512", "avx512vnni", "neon", "dotprod", "i8mm")
     True
     """
     kernels: dict[str, Any] = _core.kernels()
