@@ -42,8 +42,9 @@ class ModelConfig:
     input_frames : int, optional
         Mel frames of an input, where they are fewer than the segment's: in training its place in
         the time encoding is then drawn, as in the authors' code.
-    head : {"mean", "separated"}
-        One head on the mean of cls and dist, or one head each (teacher and student).
+    head : {"mean", "separated", "embedding"}
+        One head on the mean of cls and dist, one head each (teacher and student), or one on the
+        embedding of the last block: cls, dist and the mean of the patches' tokens, stacked.
     patchout : PatchoutConfig
     narrow_stream : bool
         In mixed precision, carry tokens from block to block in 16 bits too, not in float32 as the
@@ -60,7 +61,7 @@ class ModelConfig:
     depth: int | None = None
     seconds: float = 30.0
     input_frames: int | None = None
-    head: Literal["mean", "separated"] = "mean"
+    head: Literal["mean", "separated", "embedding"] = "mean"
     patchout: PatchoutConfig = field(default_factory=PatchoutConfig)
     narrow_stream: bool = False
     recompute: bool = False
@@ -265,7 +266,8 @@ class RecipeConfig:
         Largest norm of all gradients together; None clips nothing.
     patience : int, optional
         Epochs after the best validation mAP at which training ends before the last epoch;
-        final.ckpt is then best.ckpt. None always trains to the last.
+        final.ckpt is then best.ckpt. The first weights are validated, too, as epoch 0. None always
+        trains to the last.
     layers : LayersConfig
     masking : MaskingConfig
     schedule : ScheduleConfig
@@ -318,6 +320,9 @@ class RunConfig:
         Compile the network with `torch.compile`: a slow start, then faster steps on a GPU.
     validate_every : int
         Epochs from one validation to the next; the last epoch always has one.
+    validation_windows : {"centre", "all"}
+        What is heard of each validation track: its central segment, or all of them, as the model
+        file does, whose activations are averaged.
     evaluation_batch : int
         Segments of one forward pass in validation.
     checkpoint_minutes : float
@@ -337,6 +342,7 @@ class RunConfig:
     nodes: int = 1
     compile: bool = False
     validate_every: int = 1
+    validation_windows: Literal["centre", "all"] = "centre"
     evaluation_batch: int = 20
     checkpoint_minutes: float = 10.0
     log_every: int = 50

@@ -348,11 +348,47 @@ def test_initialisers_are_what_was_given():
     assert np.array_equal(arrays["head/bias"], weights.head_bias)
 
 
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_head_on_the_embedding_reads_all_tokens_of_the_last_block(depth):
+    classes, dim = 6, 64
+    drawn = random_weights(dim=dim, heads=2, depth=depth, classes=classes, columns=9)
+    generator = np.random.default_rng(5)
+
+    def normal(*shape):
+        return generator.standard_normal(shape).astype(np.float32)
+
+    head = {
+        "norm_scale": None,
+        "norm_bias": None,
+        "head_norm_scale": normal(3 * dim),
+        "head_norm_bias": normal(3 * dim),
+        "head_weight": normal(3 * dim, classes) / 14,
+    }
+    weights = dataclasses.replace(drawn, **head)
+    assert (weights.reads_embedding, weights.classes) == (True, classes)
+    session = session_of(build_model(weights))
+    patches = normal(2, 40, 256)
+    kept = np.sort(generator.choice(81, 40, replace=False)).astype(np.int64)
+    tokens, logits, _ = run(session, (patches, kept), depth, depth)
+    embedding = np.concatenate([tokens[:, 0], tokens[:, 1], tokens[:, 2:].mean(1)], 1)
+    inputs = embedding * head["head_norm_scale"] + head["head_norm_bias"]
+    wanted = inputs @ head["head_weight"] + weights.head_bias
+    assert np.abs(logits - wanted).max() <= TOLERANCE * np.abs(wanted).max()
+    untapped = run(session, (patches, kept), depth, 0)[1]
+    assert np.abs(untapped - logits).max() <= 1e-5 * np.abs(logits).max()
+    # Of a block before it, nothing more is computed.
+    assert run(session, (patches, kept), 1, 1)[0].shape == (2, 42, dim)
+    with pytest.raises(ModelError, match="no norm before it"):
+        dataclasses.replace(weights, norm_bias=drawn.norm_bias)
+    with pytest.raises(ModelError, match="head_weight"):
+        dataclasses.replace(weights, head_weight=drawn.head_weight)
+
+
 def test_separated_heads_give_the_mean_of_their_logits():
     maest = make_maest(166, 7)
     maest.distilled_type = "separated"
     tensors = Tensors(numpy_arrays(maest), "test")
-    weights = weights_from_maest(tensors, heads=4, separated=True)
+    weights = weights_from_maest(tensors, heads=4, head="separated")
     session = session_of(build_model(weights))
     mel = random_mel(166)
     kept = kept_of(columns_of(166))
@@ -371,4 +407,4 @@ def test_separated_heads_give_the_mean_of_their_logits():
     arrays = numpy_arrays(maest)
     del arrays["head_dist.weight"]
     with pytest.raises(ModelError, match=r"head_dist\.weight"):
-        weights_from_maest(Tensors(arrays, "test"), heads=4, separated=True)
+        weights_from_maest(Tensors(arrays, "test"), heads=4, head="separated")

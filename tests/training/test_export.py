@@ -118,7 +118,7 @@ def engine_activations(model: maest.Model, path: Path) -> np.ndarray:
     return model.predict(maest.load_audio(path))[0]
 
 
-@pytest.mark.parametrize("head", ["mean", "separated"])
+@pytest.mark.parametrize("head", ["mean", "separated", "embedding"])
 @pytest.mark.parametrize("averaged", [True, False])
 def test_the_model_file_gives_what_the_network_gives(tmp_path, audio, head, averaged):
     run = save_run(tmp_path / "run", head=head, **SMALL)
@@ -142,7 +142,7 @@ def test_the_model_file_gives_what_the_network_gives(tmp_path, audio, head, aver
     assert tuple(info["dataset"]["metrics"].values()) == metrics
 
 
-@pytest.mark.parametrize("head", ["mean", "separated"])
+@pytest.mark.parametrize("head", ["mean", "separated", "embedding"])
 def test_maest_convert_makes_the_same_model_of_a_checkpoint(tmp_path, audio, head):
     run = save_run(tmp_path / "run", head=head, **SMALL)
     exported = export(run, tmp_path / "exported.onnx", audio=audio[:1])
@@ -151,6 +151,20 @@ def test_maest_convert_makes_the_same_model_of_a_checkpoint(tmp_path, audio, hea
     assert list(models[1].labels) == CLASSES
     found, wanted = (engine_activations(model, audio[0]) for model in models)
     np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_head_on_the_embedding_is_read_back_as_a_start(tmp_path, audio):
+    run = save_run(tmp_path / "run", head="embedding", averaged=False, **SMALL)
+    export(run, tmp_path / "model.onnx", audio=audio, averaged=False)
+    network = build_network(ModelConfig(**SMALL, head="embedding"), len(CLASSES), 7)
+    start = initialise(network, "maest", tmp_path / "model.onnx", CLASSES)
+    assert "head: kept, of 3 classes: the data set's, by name" in start.notes
+    wanted = engine_activations(maest.Model(tmp_path / "model.onnx"), audio[0])
+    mel = (maest.mel_spectrogram(maest.load_audio(audio[0])) - MEAN) / (2 * STD)
+    frames = mel[: network.segment_frames].T
+    with torch.no_grad():
+        logits = network.eval()(torch.from_numpy(np.ascontiguousarray(frames))[None].float()).logits
+    np.testing.assert_allclose(logits[0].sigmoid(), wanted, atol=1e-5)
 
 
 def test_int8_is_compared_and_told(tmp_path, audio, caplog):
@@ -175,8 +189,8 @@ def nothing_written(folder: Path) -> bool:
 def test_a_model_that_differs_is_refused(tmp_path, audio, monkeypatch, precision):
     run = save_run(tmp_path / "run")
 
-    def damaged(tensors, heads, *, separated=False):
-        weights = maest_naming.weights_from_maest(tensors, heads, separated=separated)
+    def damaged(tensors, heads, *, head="mean"):
+        weights = maest_naming.weights_from_maest(tensors, heads, head=head)
         weights.blocks[1].fc1_weight[3] *= 1.05
         return weights
 

@@ -119,7 +119,7 @@ def test_when_patience_is_lost() -> None:
 
 @pytest.mark.slow
 def test_a_run_that_gets_no_better_ends_with_its_best(tmp_path: Path) -> None:
-    """A rate of nearly nothing: the first epoch stays the best."""
+    """A rate of nearly nothing: the start stays the best."""
     dataset = make_dataset(tmp_path / "dataset", families=False)
     experiment = make_experiment(dataset, tmp_path / "run", epochs=9, patience=2)
     schedule = replace(
@@ -132,7 +132,7 @@ def test_a_run_that_gets_no_better_ends_with_its_best(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     assert len(read_rows(folder.path / "epochs.csv")) == 3
     assert folder.final.read_bytes() == folder.best.read_bytes()
-    assert load_checkpoint(folder.final).progress["epoch"] == 1
+    assert load_checkpoint(folder.final).progress["epoch"] == 0
     # Asked to go on, it has nothing to do.
     fit(experiment, resume=True)
     assert len(read_rows(folder.path / "epochs.csv")) == 3

@@ -105,13 +105,13 @@ def test_the_mean_is_validated_only_where_it_has_changed(
     """Its first set of weights are the last ones themselves; then it waits for the next."""
     caplog.set_level(logging.INFO, "training")
     counts: list[int] = []
-    predict = scoring.predict_centres
+    predict = scoring.predict_tracks
 
     def counted(fabric: object, networks: list[object], *rest: object, **options: object) -> object:
         counts.append(len(networks))
         return predict(fabric, networks, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scoring, "predict_centres", counted)
+    monkeypatch.setattr(scoring, "predict_tracks", counted)
     monkeypatch.setattr(loop, "ProgressDisplay", partial(ProgressDisplay, every=0.0))
     experiment = make_experiment(make_dataset(tmp_path / "dataset"), tmp_path / "run", epochs=5)
     averaging = replace(experiment.recipe.averaging, start=2, every=2)

@@ -127,7 +127,7 @@ def test_a_run_that_a_signal_ends_goes_on_as_if_it_had_not(
 def test_stopped_while_validating(
     dataset: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = training.run.scoring.predict_centres
+    original = training.run.scoring.predict_tracks
     calls = []
 
     def stop_the_second(*arguments: Any, **options: Any) -> Any:
@@ -136,7 +136,7 @@ def test_stopped_while_validating(
             signal.raise_signal(signal.SIGTERM)
         return original(*arguments, **options)
 
-    monkeypatch.setattr(training.run.scoring, "predict_centres", stop_the_second)
+    monkeypatch.setattr(training.run.scoring, "predict_tracks", stop_the_second)
     experiment = experiment_in(dataset, tmp_path / "run")
     with pytest.raises(StoppedError, match="--resume goes on") as stopped:
         fit(experiment)

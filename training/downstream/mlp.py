@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from training.config import ScheduleConfig
-from training.downstream.threads import one_thread
 from training.errors import ConfigError, DataError
 from training.recipe.loss import known_cross_entropy
 from training.recipe.metrics import score
 from training.recipe.randomness import Purpose, torch_generator
 from training.recipe.schedule import learning_rate
+from training.recipe.threads import one_thread
 
 HIDDEN = 512
 WEIGHT_DECAY = 1e-3

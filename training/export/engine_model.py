@@ -43,7 +43,7 @@ def write_engine_model(
     weights = weights_from_maest(
         Tensors(arrays, description.source),
         network.heads,
-        separated=network.head_type == "separated",
+        head=network.head_type,
     )
     write_model(weights, description, precision, target)
 

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Literal
 from essentia_maest.reading.store import DEFAULT
 from training.command_line import DONE, REFUSALS
 from training.errors import ConfigError
-from training.finetuning.own_tracks import SHORTEST_SECONDS, TRACKS, make_own_table
-from training.finetuning.plan import CONFIG, plan_finetuning
+from training.finetuning.own_tracks import (
+    SHORTEST_SECONDS,
+    TRACKS,
+    groups_of_tracks,
+    make_own_table,
+)
+from training.finetuning.plan import CONFIG, check_block, plan_finetuning
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -43,12 +48,18 @@ class Finetuned:
         On the test split; None where that is empty.
     refused : int
         Tracks that could not be used; the reports in the work folder name them.
+    block : int
+        The block of the start that the head reads: the model's last.
+    epoch : int
+        Whose weights these are; 0 is the head alone, with the start's blocks.
     """
 
     model: Path
     checkpoint: Path
     scores: Scores | None
     refused: int
+    block: int
+    epoch: int
 
 
 def finetune(
@@ -62,6 +73,7 @@ def finetune(
     validation_share: float = 0.15,
     test_share: float = 0.15,
     seed: int = 0,
+    block: int | None = None,
     precision: Literal["fp32", "int8"] = "fp32",
     name: str | None = None,
     license: str = "not stated",
@@ -87,6 +99,8 @@ def finetune(
         Of the tracks, where the table does not say.
     seed : int
         Of the splits.
+    block : int, optional
+        As `head_alone.make_head_alone`.
     precision, name, license
         As `training.export.export`.
 
@@ -106,6 +120,7 @@ def finetune(
     from training.data.spectrograms import make_spectrograms
     from training.data.store import SpectrogramStore
     from training.export import export
+    from training.finetuning.head_alone import HEAD_ALONE, make_head_alone
     from training.run.checkpoint import load_checkpoint
     from training.run.evaluate import evaluate
     from training.run.fit import fit
@@ -115,14 +130,13 @@ def finetune(
     work = target.with_suffix(".training") if work is None else work
     plan = partial(
         plan_finetuning,
-        start,
-        work / "dataset",
-        work / "run",
+        dataset=work / "dataset",
+        run=work / "run",
         config=config,
         overrides=overrides,
     )
     # What is wrong with it comes up before hours are spent on spectrograms.
-    seconds = _checked(plan(tracks=1)).model.seconds
+    seconds = _checked(plan(start, tracks=1), block).model.seconds
     work.mkdir(parents=True, exist_ok=True)
     table = make_own_table(
         labels, work, validation_share=validation_share, test_share=test_share, seed=seed
@@ -136,10 +150,21 @@ def finetune(
     for report in (table, made):
         _log.info(report.summary())
     store = SpectrogramStore(work / "dataset")
-    experiment = plan(tracks=len(store.indices("train")))
+    tracks = len(store.indices("train"))
+    begun = work / HEAD_ALONE
+    groups = groups_of_tracks(store, work / TRACKS)
+    block = make_head_alone(plan(start, tracks=tracks), store, groups, begun, block=block)
+    experiment = plan(begun, tracks=tracks)
     fit(experiment, resume=(work / "run").exists())
     final = work / "run" / "final.ckpt"
-    averaged = load_checkpoint(final).averaged is not None
+    trained = load_checkpoint(final)
+    averaged = trained.averaged is not None
+    epoch = int(trained.progress["epoch"])
+    if epoch == 0:
+        _log.info(
+            "no epoch was better on the validation split than the head alone: that is the model, "
+            "with blocks as they were"
+        )
     computing = Computing(workers=0, accelerator=experiment.run.accelerator)
     scores = None
     if len(store.indices("test")):
@@ -156,10 +181,11 @@ def finetune(
         families=families,
     )
     refused = sum(table.refused.values()) + sum(made.refused.values())
-    return Finetuned(model, final, scores, refused)
+    return Finetuned(model, final, scores, refused, block, epoch)
 
 
-def _checked(experiment: Experiment) -> Experiment:
+def _checked(experiment: Experiment, block: int | None) -> Experiment:
+    check_block(experiment, block)
     if experiment.run.devices * experiment.run.nodes > 1:
         raise ConfigError(
             "finetune trains on one device; for several, make the data set with `table` and "
@@ -191,6 +217,7 @@ def finetune_command(
         validation_share=chosen.validation_share,
         test_share=chosen.test_share,
         seed=chosen.seed,
+        block=chosen.block,
         precision=chosen.precision,
         name=chosen.name,
         license=chosen.license,
@@ -257,6 +284,11 @@ def _parser(program: str, about: str | None) -> _Parser:
             help="of the tracks, where the table has no split; default: %(default)s",
         )
     parser.add_argument("--seed", type=int, default=0, help="of the splits")
+    parser.add_argument(
+        "--block",
+        type=int,
+        help="of the start, from 1, that the head reads; default: the best by cross-validation",
+    )
     parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32")
     parser.add_argument("--name", help="title of the model; default: the file's name")
     parser.add_argument("--license", default="not stated", help="of the weights")

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from essentia_maest.collection.scan import scan
 from essentia_maest.files import written_whole
 from training.data.report import Report
 from training.data.table import make_table
+from training.data.tracks import read_tracks
 from training.errors import DataError
+
+if TYPE_CHECKING:
+    from training.data.store import SpectrogramStore
 
 SHORTEST_SECONDS = 3.0
 COLLECTION, TRACKS = "collection.csv", "tracks.parquet"
@@ -87,3 +95,12 @@ def _group(track: Path, folder: Path) -> str:
     """Name what stays in one split: the first folder below the class's, else the track itself."""
     below = track.relative_to(folder.absolute()).parts
     return f"{folder.name}/{below[0]}"
+
+
+def groups_of_tracks(store: SpectrogramStore, tracks: Path) -> NDArray[np.int64]:
+    """Give the group of each track of a data set, as a number, [tracks]."""
+    table = read_tracks(tracks).table
+    group_of = dict(zip(table["id"].to_pylist(), table["group"].to_pylist(), strict=True))
+    names = store.ids(np.arange(len(store), dtype=np.int64))
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(group_of[name], len(numbers)) for name in names], np.int64)

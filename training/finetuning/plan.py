@@ -9,7 +9,7 @@ from pathlib import Path
 from essentia_maest.making.metadata import segment_seconds
 from essentia_maest.making.weights import HEAD_DIM, PATCH_SIZE, PATCH_STRIDE
 from training.config import Experiment
-from training.errors import CheckpointError
+from training.errors import CheckpointError, ConfigError
 from training.model.pretrained import read_pretrained
 from training.run.config_file import parse_experiment
 
@@ -105,7 +105,6 @@ def plan_finetuning(
     derived = {
         "model.dim": shape.dim,
         "model.heads": shape.heads,
-        "model.depth": shape.depth,
         "model.seconds": shape.seconds,
         "model.patchout.frequency": _FREQUENCY_ROWS,
         "model.patchout.time": shape.columns // 2,
@@ -116,6 +115,8 @@ def plan_finetuning(
         "recipe.schedule.peak": float(f"{_PEAK * _PEAK_WIDTH / shape.dim:.2g}"),
     }
     fixed = {
+        "model.depth": shape.depth,
+        "model.head": "embedding",
         "data.dataset": dataset,
         "run.folder": run,
         "initialisation.source": "maest",
@@ -129,3 +130,22 @@ def plan_finetuning(
         *(f"--{key}={value}" for key, value in fixed.items()),
     ]
     return parse_experiment(arguments, str(config))
+
+
+def depth_of(experiment: Experiment) -> int:
+    """Give the blocks of a fine-tuning's network."""
+    assert experiment.model.depth is not None
+    return experiment.model.depth
+
+
+def check_block(experiment: Experiment, block: int | None) -> None:
+    """Check that a start has a block.
+
+    Raises
+    ------
+    ConfigError
+        It has not.
+    """
+    depth = depth_of(experiment)
+    if block is not None and not 1 <= block <= depth:
+        raise ConfigError(f"--block {block}: the start has blocks 1 to {depth}")

@@ -104,6 +104,7 @@ def initialise(
         notes += _split_image_encodings(arrays, network.columns, origin)
     else:
         notes += _resize_encodings(arrays, network.columns, origin)
+    notes += _cut(arrays, network.depth)
     notes += _adapt_kernel(arrays)
     anew = _leave_heads(arrays, network, notes)
     if "head.1.weight" in arrays:
@@ -130,10 +131,33 @@ def _check_kind(arrays: Arrays, source: str, origin: str) -> None:
             )
 
 
+def _depth(arrays: Arrays) -> int:
+    return 1 + max((_block(name) for name in arrays), default=-1)
+
+
+def _block(name: str) -> int:
+    """Give the block that an array belongs to, counted from 0; -1 for none."""
+    match = re.match(r"blocks\.(\d+)\.", name)
+    return int(match[1]) if match else -1
+
+
+def _cut(arrays: Arrays, depth: int) -> list[str]:
+    """Leave out the blocks above the network's, and what heads had learnt of them."""
+    found = _depth(arrays)
+    if found <= depth:
+        return []
+    for name in [name for name in arrays if _block(name) >= depth]:
+        del arrays[name]
+    for name in [name for name in arrays if name.startswith(("head.1.", "head_dist."))]:
+        del arrays[name]
+    return [f"blocks: the first {depth} of {found}"]
+
+
 def _check_size(pretrained: Pretrained, network: MAEST, origin: str) -> None:
-    matches = [re.match(r"blocks\.(\d+)\.", name) for name in pretrained.arrays]
-    depth = 1 + max((int(match[1]) for match in matches if match), default=-1)
+    depth = _depth(pretrained.arrays)
     width = _take(pretrained.arrays, "cls_token", origin).shape[-1]
+    # Of a deeper one, the first blocks are taken.
+    depth = min(depth, network.depth) if width == network.dim else depth
     found, wanted = [f"width {width}, {depth} blocks"], [f"width {network.dim}, "]
     wanted[0] += f"{network.depth} blocks"
     if pretrained.heads is not None:
@@ -202,18 +226,38 @@ def _leave_heads(arrays: Arrays, network: MAEST, notes: list[str]) -> tuple[str,
     """Leave out heads of other classes; give how the names begin that stay random instead."""
     anew: tuple[str, ...] = ("head_dist.",)  # nothing reads it in most models
     head = arrays.get("head.1.weight")
+    if network.head_type == "embedding" or "head.0.mean" in arrays:
+        return _leave_heads_on_embeddings(arrays, network, notes)
     if "head.weight" in arrays:  # DeiT's has no LayerNorm
         anew = ("head.", "head_dist.")
         notes.append(f"heads: made anew for {network.classes} classes")
     elif head is not None and len(head) != network.classes:
         anew = ("head.1.", "head_dist.")
         notes.append(f"heads: {len(head)} classes, made anew for {network.classes}")
-    elif head is not None:
+    elif head is None:
+        anew = ("head.1.", "head_dist.")
+        notes.append(f"heads: made anew for {network.classes} classes")
+    else:
         notes.append(f"head: kept, of {network.classes} classes")
         if "head_dist.weight" not in arrays:
             notes.append("head_dist: made anew, for there was none")
             return anew
         return ()
+    for name in [name for name in arrays if name.startswith(anew)]:
+        del arrays[name]
+    return anew
+
+
+def _leave_heads_on_embeddings(arrays: Arrays, network: MAEST, notes: list[str]) -> tuple[str, ...]:
+    """Keep a head on the embedding, of the right size, in a network that has one."""
+    head = arrays.get("head.1.weight")
+    same = head is not None and head.shape == network.head[1].weight.shape
+    anew: tuple[str, ...] = ("head.", "head_dist.", "norm.")
+    if network.head_type == "embedding" and "head.0.mean" in arrays and same:
+        notes.append(f"head: kept, of {network.classes} classes")
+        anew = ("head_dist.", "norm.")
+    else:
+        notes.append(f"heads: made anew for {network.classes} classes")
     for name in [name for name in arrays if name.startswith(anew)]:
         del arrays[name]
     return anew

@@ -166,3 +166,27 @@ class Block(nn.Module):
         attended = tokens[:, :wanted] + self.attn(tokens, self.norm1, wanted)
         output: Tensor = attended + self.mlp(attended, self.norm2)
         return output
+
+
+class Standardisation(nn.Module):
+    """Takes a mean from values and multiplies them with a scale: numbers that do not learn."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Standardise values [..., width]."""
+        return (values - self.mean) * self.scale
+
+
+def embedding_of(tokens: Tensor) -> Tensor:
+    """Give the embedding of a block's tokens [batch, 2 + patches, dim]: [batch, 3 * dim].
+
+    As the engine gives it: cls, dist, and the mean of the others.
+    """
+    return torch.cat([tokens[:, 0], tokens[:, 1], tokens[:, 2:].mean(dim=1)], dim=1)

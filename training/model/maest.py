@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -12,10 +12,17 @@ from torch.utils.checkpoint import checkpoint
 
 from essentia_maest import _core
 from essentia_maest.front_end import MEL_BANDS
-from essentia_maest.making.weights import GRID_ROWS, PATCH_SIZE, PATCH_STRIDE
+from essentia_maest.making.weights import EMBEDDING_PARTS, GRID_ROWS, PATCH_SIZE, PATCH_STRIDE
 from training.config import PatchoutConfig
 from training.errors import ConfigError
-from training.model.layers import NORM_EPSILON, Block, PatchEmbedding, patch_values
+from training.model.layers import (
+    NORM_EPSILON,
+    Block,
+    PatchEmbedding,
+    Standardisation,
+    embedding_of,
+    patch_values,
+)
 from training.model.network import Network, Predictions
 from training.model.patchout import check_patchout, draw_kept
 
@@ -47,10 +54,11 @@ class MAEST(Network):
         Number of classes.
     segment_frames : int
         Mel frames of a segment; sets the length of the time encoding. Shorter inputs are taken.
-    head : {"mean", "separated"}
+    head : {"mean", "separated", "embedding"}
         mean: one head on the mean of the cls and dist tokens. separated: in training `head` tells
         the logits from cls and `head_dist` those for the teacher from dist; else the logits are
-        the mean of both, as in DeiT.
+        the mean of both, as in DeiT. embedding: one linear head on what the engine gives as the
+        last block's embedding, standardised by numbers that do not learn.
     patchout : PatchoutConfig
         What training drops.
     mlp_ratio : int
@@ -74,7 +82,7 @@ class MAEST(Network):
         heads: int,
         classes: int,
         segment_frames: int,
-        head: Literal["mean", "separated"] = "mean",
+        head: Literal["mean", "separated", "embedding"] = "mean",
         patchout: PatchoutConfig | None = None,
         mlp_ratio: int = 4,
         narrow_stream: bool = False,
@@ -87,8 +95,8 @@ class MAEST(Network):
                 f"classes and MLP ratio {mlp_ratio}: wanted 1 or more of each, and heads that "
                 "divide the width"
             )
-        if head not in ("mean", "separated"):
-            raise ConfigError(f"head {head!r}: wanted 'mean' or 'separated'")
+        if head not in ("mean", "separated", "embedding"):
+            raise ConfigError(f"head {head!r}: wanted 'mean', 'separated' or 'embedding'")
         if segment_frames < PATCH_SIZE:
             raise ConfigError(f"segments of {segment_frames} frames: wanted at least {PATCH_SIZE}")
         self.patchout = patchout or PatchoutConfig()
@@ -107,11 +115,15 @@ class MAEST(Network):
         self.time_new_pos_embed = nn.Parameter(torch.empty(1, dim, 1, self.columns))
         self.patch_embed = PatchEmbedding(dim)
         self.blocks = nn.ModuleList(Block(dim, heads, mlp_ratio * dim) for _ in range(depth))
-        self.norm = nn.LayerNorm(dim, eps=NORM_EPSILON)
-        self.head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, classes))
-        self.head_dist = nn.Linear(dim, classes)
-        # Public checkpoints have it though nothing reads it; it must not wait for gradients.
-        self.head_dist.requires_grad_(head == "separated")
+        if head == "embedding":
+            width = EMBEDDING_PARTS * dim
+            self.head = nn.Sequential(Standardisation(width), nn.Linear(width, classes))
+        else:
+            self.norm = nn.LayerNorm(dim, eps=NORM_EPSILON)
+            self.head = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, classes))
+            self.head_dist = nn.Linear(dim, classes)
+            # Public checkpoints have it though nothing reads it; it must not wait for gradients.
+            self.head_dist.requires_grad_(head == "separated")
         self._compiled: Callable[..., Predictions] | None = None
         self._draw_weights()
 
@@ -204,6 +216,29 @@ class MAEST(Network):
             tokens = layer(tokens)
         return tokens
 
+    def embeddings(self, mel: Tensor, blocks: Sequence[int]) -> Tensor:
+        """Give the embeddings of blocks, as the engine gives them.
+
+        Parameters
+        ----------
+        mel : Tensor [batch, 96, frames]
+            Normalised.
+        blocks : sequence of int
+            Ascending, each 1 to the depth.
+
+        Returns
+        -------
+        Tensor [batch, blocks, 3 * dim]
+        """
+        kept = torch.arange(GRID_ROWS * self._checked_columns(mel))
+        tokens = self._embed(mel, *self._places(mel, kept, 0, None))
+        found = []
+        for number, layer in enumerate(list(self.blocks)[: max(blocks)], start=1):
+            tokens = layer(tokens)
+            if number in blocks:
+                found.append(embedding_of(tokens))
+        return torch.stack(found, dim=1)
+
     def predict_masked(
         self, mel: Tensor, mask: Tensor, share: float, generator: torch.Generator
     ) -> tuple[Predictions, Tensor, Tensor]:
@@ -239,7 +274,7 @@ class MAEST(Network):
             tokens = self._run(block, tokens)
         told = tokens[:, _CLASS_TOKENS + masked]
         values = patch_values(mel, row[masked], column[masked])
-        return self._classify(tokens[:, :_CLASS_TOKENS]), told, values
+        return self._classify(tokens), told, values
 
     def _checked_columns(self, mel: Tensor) -> int:
         """Give the patch columns of an input that fits the model."""
@@ -307,10 +342,14 @@ class MAEST(Network):
         *others, last = self.blocks
         for block in others:
             tokens = self._run(block, tokens)
-        return self._classify(self._run(last, tokens, _CLASS_TOKENS))
+        read = () if self.head_type == "embedding" else (_CLASS_TOKENS,)
+        return self._classify(self._run(last, tokens, *read))
 
-    def _classify(self, pair: Tensor) -> Predictions:
-        pair = self.norm(pair)
+    def _classify(self, tokens: Tensor) -> Predictions:
+        """Classify by the tokens that leave the last block."""
+        if self.head_type == "embedding":
+            return Predictions(self.head(embedding_of(tokens)))
+        pair = self.norm(tokens[:, :_CLASS_TOKENS])
         if self.head_type == "mean":
             return Predictions(self.head(pair.mean(dim=1)))
         logits, teacher = self.head(pair[:, 0]), self.head_dist(pair[:, 1])

@@ -104,13 +104,21 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Pretrained:
             PATCH_SIZE, PATCH_SIZE, dim
         ).transpose(2, 1, 0)[:, np.newaxis],
         "patch_embed.proj.bias": np.zeros(dim),
-        "norm.weight": weights.norm_scale,
-        "norm.bias": weights.norm_bias,
-        "head.0.weight": weights.head_norm_scale,
-        "head.0.bias": weights.head_norm_bias,
         "head.1.weight": weights.head_weight.T,
         "head.1.bias": weights.head_bias,
     }
+    if weights.norm_scale is None or weights.norm_bias is None:
+        # Standardised values are (x - mean) * scale there, and x * scale + shift here.
+        scale = weights.head_norm_scale.astype(np.float64)
+        arrays["head.0.scale"] = scale
+        arrays["head.0.mean"] = -weights.head_norm_bias / scale
+    else:
+        arrays |= {
+            "norm.weight": weights.norm_scale,
+            "norm.bias": weights.norm_bias,
+            "head.0.weight": weights.head_norm_scale,
+            "head.0.bias": weights.head_norm_bias,
+        }
     if weights.second_head_weight is not None and weights.second_head_bias is not None:
         arrays["head_dist.weight"] = weights.second_head_weight.T
         arrays["head_dist.bias"] = weights.second_head_bias

@@ -62,7 +62,7 @@ def _model(model: ModelConfig) -> Iterator[str]:
     yield from _ranges("model.patchout", patchout, dict.fromkeys(vars(patchout), 0))
     if model.architecture != "maest":
         if any(vars(patchout).values()) or model.head != "mean":
-            yield f"model.architecture is {model.architecture}: no patchout, no separated head"
+            yield f"model.architecture is {model.architecture}: no patchout, no head but mean"
         if (model.dim, model.heads, model.depth, model.input_frames) != (None,) * 4:
             yield (
                 f"model.architecture is {model.architecture}: dim, heads, depth and input_frames "

@@ -86,7 +86,9 @@ def _train(experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[
     if writes:
         _report(experiment, parts, folder, notes, new=checkpoint is None)
     done = Position() if checkpoint is None else Position.of(checkpoint.progress)
-    log = _logs(experiment, folder, done) if writes else nullcontext()
+    # Nothing is kept of a run that was killed before its first checkpoint.
+    rows = -1 if checkpoint is None else done.epoch
+    log = _logs(experiment, folder, done.step, rows) if writes else nullcontext()
     with StopRequest() as stop, log as logs:
         loop = Loop(experiment, parts, folder, logs, stop)
         if checkpoint is not None:
@@ -96,10 +98,10 @@ def _train(experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[
         loop.run()
 
 
-def _logs(experiment: Experiment, folder: RunFolder, done: Position) -> Logs:
+def _logs(experiment: Experiment, folder: RunFolder, step: int, epoch: int) -> Logs:
     kind = experiment.run.tracker
     tracker = None if kind is None else open_tracker(kind, folder.path, plain(experiment))
-    return Logs(folder.path, step=done.step, epoch=done.epoch, tracker=tracker)
+    return Logs(folder.path, step=step, epoch=epoch, tracker=tracker)
 
 
 def load_weights(network: Network, checkpoint: Checkpoint, source: object) -> None:

@@ -24,8 +24,7 @@ from .assembly import make_network
 from .batches import in_order, make_loader, read_batches
 from .checkpoint import Checkpoint, load_checkpoint
 from .config_file import experiment_from
-
-Windows = Literal["centre", "all"]
+from .predicting import Windows
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from .batches import Batch, make_loader, micro_batches, read_batches
 from .checkpoint import Checkpoint, link_checkpoint, save_checkpoint
 from .config_file import plain
 from .position import Position
-from .scoring import LAST, Validation, announce, minutes, scores_row
+from .scoring import LAST, Validation, announce, announce_start, minutes, scores_row
 from .signals import StopRequest
 from .step import TrainingStep
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from .assembly import Parts
     from .folder import RunFolder
-    from .logs import Logs
+    from .logs import Logs, Row
 
 _log = logging.getLogger("training")
 _GO_ON, _SAVE, _STOP = 0, 1, 1000
@@ -102,6 +102,8 @@ class Loop:
         TrainingError
             The loss is no longer a number.
         """
+        if self._position.is_start and self._experiment.recipe.patience is not None:
+            self._validate_start()
         while not self._is_done():
             self._parts.network.train()
             began = time.monotonic()
@@ -119,9 +121,9 @@ class Loop:
         lost: Any = self._parts.fabric.broadcast(at.has_lost_patience(recipe.patience))
         if lost and self._writes:
             _log.info(
-                "ended after epoch %d: no better validation mAP since epoch %d (recipe.patience)",
+                "ended after epoch %d: no better validation mAP since %s (recipe.patience)",
                 at.epoch,
-                at.best_epoch,
+                f"epoch {at.best_epoch}" if at.best_epoch else "the start",
             )
         return bool(lost)
 
@@ -256,6 +258,39 @@ class Loop:
             f"{self._folder.last} has it all, --resume goes on",
         )
 
+    def _validate_start(self) -> None:
+        """Let the first weights compete with those of every epoch."""
+        if len(self._parts.validation) == 0:
+            return
+        began = time.monotonic()
+        scores = self._validation(self._answer_requests)
+        if self._logs is not None:
+            self._logs.epoch(self._row(0, None, scores, 0.0, began))
+            announce_start(scores)
+            self._note_skipped(scores)
+        self._note_best(scores, 0)
+        self._save_epoch()
+        self._began = time.monotonic()
+
+    def _row(
+        self,
+        epoch: int,
+        train_loss: float | None,
+        scores: dict[str, Scores],
+        train_seconds: float,
+        validation_began: float,
+    ) -> Row:
+        return {
+            "epoch": epoch,
+            "step": self._position.step,
+            "learning_rate": learning_rate(epoch, self._experiment.recipe.schedule),
+            "train_loss": train_loss,
+            "averaged_models": self._parts.average.models,
+            **scores_row(scores),
+            "train_seconds": train_seconds,
+            "validation_seconds": time.monotonic() - validation_began,
+        }
+
     def _finish_epoch(self, train_seconds: float) -> None:
         at, average = self._position, self._parts.average
         train_loss = self._mean_over_processes(self._loss_of_epoch) / self._steps
@@ -272,26 +307,18 @@ class Loop:
         ):
             scores = self._validation(self._answer_requests)
         if self._logs is not None:
-            self._logs.epoch(
-                {
-                    "epoch": done,
-                    "step": at.step,
-                    "learning_rate": learning_rate(done, self._experiment.recipe.schedule),
-                    "train_loss": train_loss,
-                    "averaged_models": average.models,
-                    **scores_row(scores),
-                    "train_seconds": train_seconds,
-                    "validation_seconds": time.monotonic() - began,
-                }
-            )
+            self._logs.epoch(self._row(done, train_loss, scores, train_seconds, began))
             left = self._seconds_left()
             announce(done, self._experiment.recipe.epochs, train_loss, scores, left)
             self._note_skipped(scores)
-        self._note_best(scores)
+        self._note_best(scores, done)
         at.epoch, at.position = done, 0
         self._loss_of_epoch.zero_()
+        self._save_epoch()
+
+    def _save_epoch(self) -> None:
         self._save()
-        if self._writes and at.is_best:
+        if self._writes and self._position.is_best:
             link_checkpoint(self._folder.last, self._folder.best)
 
     def _note_skipped(self, scores: dict[str, Scores]) -> None:
@@ -301,11 +328,11 @@ class Loop:
             _log.warning("%d classes cannot be scored; see %s", len(skipped), self._folder.report)
             self._folder.note(classes_not_scored=skipped)
 
-    def _note_best(self, scores: dict[str, Scores]) -> None:
+    def _note_best(self, scores: dict[str, Scores], epoch: int) -> None:
         found = [s.mean_average_precision for s in scores.values()]
         best = max((value for value in found if not math.isnan(value)), default=None)
         if best is not None and (self._position.best is None or best > self._position.best):
-            self._position.best, self._position.best_epoch = best, self._position.epoch + 1
+            self._position.best, self._position.best_epoch = best, epoch
 
     def _save(self) -> None:
         at = replace(

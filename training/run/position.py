@@ -26,7 +26,7 @@ class Position:
     best : float, optional
         Highest validation mAP of either set of weights so far.
     best_epoch : int
-        How many epochs were done then.
+        How many epochs were done then; 0 is the start, where that is validated.
     """
 
     epoch: int = 0
@@ -41,7 +41,12 @@ class Position:
     @property
     def is_best(self) -> bool:
         """Whether the epoch that has just ended is the best so far."""
-        return self.position == 0 and 0 < self.epoch == self.best_epoch
+        return self.position == 0 and self.best is not None and self.epoch == self.best_epoch
+
+    @property
+    def is_start(self) -> bool:
+        """Whether nothing was done, not even a validation of the first weights."""
+        return self.step == 0 and self.best is None
 
     def has_lost_patience(self, patience: int | None) -> bool:
         """Say whether so many epochs have gone by since the best."""

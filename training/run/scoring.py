@@ -11,7 +11,7 @@ from torch import nn
 
 from training.recipe.metrics import Scores, score
 
-from .predicting import Reading, predict_centres
+from .predicting import Reading, predict_tracks
 
 if TYPE_CHECKING:
     from training.config import Experiment
@@ -63,12 +63,17 @@ class Validation:
         same = average is not None and _same_weights(parts.network, average)
         if average is not None and not known and not same:
             networks[AVERAGED] = average
-        logits, targets = predict_centres(
+        logits, targets = predict_tracks(
             parts.fabric,
             list(networks.values()),
             parts.data.store,
             parts.validation,
-            Reading(parts.frames, run.evaluation_batch, self._experiment.data.workers),
+            Reading(
+                parts.frames,
+                run.evaluation_batch,
+                self._experiment.data.workers,
+                run.validation_windows,
+            ),
             between=between,
         )
         if average is not None and not known:
@@ -115,14 +120,23 @@ def announce(
 ) -> None:
     """Tell a person how an epoch went, and how long the rest of the run takes, if that is known."""
     told = [f"epoch {epoch} of {epochs}: training loss {train_loss:.5f}"]
-    told += [
-        f"{name} weights: loss {found.loss:.5f}, mAP {found.mean_average_precision:.4f}, "
-        f"ROC-AUC {found.roc_auc:.4f}"
-        for name, found in scores.items()
-    ]
+    told += [f"{name} weights: {_told(found)}" for name, found in scores.items()]
     if epoch < epochs and seconds_left is not None:
         told.append(f"{minutes(seconds_left)} left in all")
     _log.info("; ".join(told))
+
+
+def announce_start(scores: dict[str, Scores]) -> None:
+    """Tell a person how good the first weights are."""
+    for found in scores.values():
+        _log.info("before the first epoch: %s", _told(found))
+
+
+def _told(found: Scores) -> str:
+    return (
+        f"loss {found.loss:.5f}, mAP {found.mean_average_precision:.4f}, "
+        f"ROC-AUC {found.roc_auc:.4f}"
+    )
 
 
 def minutes(seconds: float) -> str:

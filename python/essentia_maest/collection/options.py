@@ -9,7 +9,7 @@ from .. import _core
 from ..errors import InvalidArgumentError
 from ..hearing import Mp3Error, checked_mp3_error
 from ..patchout import Patchout
-from ..request import Output, Request
+from ..request import BLOCK, Output, Request
 from ..spread import Spread
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ def output_of(model: Model) -> str:
         ``"both"``, or what the model has of it: a name of `OUTPUTS`.
     """
     return next(name for name in _UNSAID if set(OUTPUTS[name]) <= set(model.outputs))
+
+
+def block_of(model: Model) -> int:
+    """Choose the block of embeddings where nobody said it: 7, or the last of a model with fewer."""
+    return max(1, min(BLOCK, model.depth))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,6 +206,10 @@ class AnalysisOptions:
         """
         request = dataclasses.replace(self.request, outputs=OUTPUTS[output])
         return dataclasses.replace(self, request=request)
+
+    def with_block(self, block: int) -> AnalysisOptions:
+        """Return the same options for embeddings of another block."""
+        return dataclasses.replace(self, request=dataclasses.replace(self.request, block=block))
 
     @property
     def predictions(self) -> bool:

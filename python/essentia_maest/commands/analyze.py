@@ -9,7 +9,16 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from .. import _core
-from ..collection.options import FILES, FORMATS, MIXED, OUTPUTS, AnalysisOptions, Shares, output_of
+from ..collection.options import (
+    FILES,
+    FORMATS,
+    MIXED,
+    OUTPUTS,
+    AnalysisOptions,
+    Shares,
+    block_of,
+    output_of,
+)
 from ..errors import InvalidArgumentError
 from ..hearing import Mp3Error
 from ..request import Request
@@ -80,9 +89,9 @@ def add(commands: Any) -> None:
     add(
         "--block",
         type=int,
-        default=asked.block,
         metavar="N",
-        help="transformer block of the embeddings, from 1 (default: %(default)s)",
+        help=f"transformer block of the embeddings, from 1 (default: {asked.block}, or the last of "
+        "a model with fewer)",
     )
     add(
         "--tokens",
@@ -220,6 +229,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output is None and (output := output_of(model)) != "both":
         complain(f"model '{model.name}' has {output} only: that is what is computed")
         options = options.with_output(output)
+    if arguments.block is None:
+        options = options.with_block(block_of(model))
     heads.check(model, options)
     lines = Lines(track_line, show_lines) if len(found.tracks) > 1 else None
     run = CollectionRun(
@@ -267,7 +278,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _options(arguments: argparse.Namespace) -> AnalysisOptions:
     return AnalysisOptions.of(
         arguments.output or "both",
-        block=arguments.block,
+        block=Request().block if arguments.block is None else arguments.block,
         tokens=arguments.tokens,
         patchout=arguments.patchout,
         hop=arguments.hop,

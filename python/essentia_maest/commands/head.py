@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..collection.options import block_of
 from ..errors import InvalidArgumentError
 from ..reading.plain_text import printable
 from ..request import Request
@@ -17,6 +18,7 @@ from .surroundings import show
 if TYPE_CHECKING:
     from ..heads.fit import Account
     from ..heads.labels import Labels
+    from ..model import Model
     from ..results.opened import Results
 
 _KINDS = ("multi-class", "multi-label")
@@ -307,10 +309,10 @@ def _with_all_analysed(
         if results is None:
             raise InvalidArgumentError(f"{folder}: has no tracks, and no labelled file is there")
         return results, 0, None
-    told = dict(results.info["options"]) if results else {"output": "both", **_defaults()}
-    options = options_of({**told, **asked})
     name = arguments.model or (model_of(results) if results else "default")
     model = open_model(name, model_threads(len(places)))
+    told = dict(results.info["options"]) if results else {"output": "both", **_defaults(model)}
+    options = options_of({**told, **asked})
     report = analyse(places, folder, model, options, results, quiet=arguments.quiet)
     if report.failures:
         failed = [failure.path for failure in report.failures]
@@ -318,9 +320,9 @@ def _with_all_analysed(
     return Results(folder), len(report.failures), report.stopped
 
 
-def _defaults() -> dict[str, Any]:
+def _defaults(model: Model) -> dict[str, Any]:
     asked = Request()
-    return {"block": asked.block, "tokens": asked.tokens, "patchout": asked.patchout}
+    return {"block": block_of(model), "tokens": asked.tokens, "patchout": asked.patchout}
 
 
 def _is_file(path: str) -> bool:

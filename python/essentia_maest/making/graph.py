@@ -14,8 +14,8 @@ Blocks from the second on sit one after another in an ``If`` on ``depth``: ONNX 
 every node of a graph whatever outputs are fetched, but only the branch that is taken. The tokens
 leave through one output that ``tap`` selects, because every output of a graph stays in memory
 until the end of the run, fetched or not. Of the last block only what the head reads is computed,
-cls and dist, unless it is tapped. The weights are initialisers of the main graph: those of a
-branch are kept twice, once in the graph and once packed.
+cls and dist, unless it is tapped, or the head is one on the embedding. The weights are initialisers
+of the main graph: those of a branch are kept twice, once in the graph and once packed.
 """
 
 from __future__ import annotations
@@ -128,6 +128,9 @@ class _Builder:
         self.first_token = self.main.constant("first_token", [0])
         self.token_axis = self.main.constant("token_axis", [1])
         self.two = self.main.constant("two", [2])
+        # tokens that the head takes at the least, which a block that is not computed passes on
+        self.least = 3 if weights.reads_embedding else 2
+        self.few = self.main.constant("few", [3]) if weights.reads_embedding else self.two
 
     def build(self) -> GraphProto:
         from onnx import TensorProto, helper
@@ -135,8 +138,10 @@ class _Builder:
         weights = self.weights
         tokens = self._embed_patches()
         ends = self._tap_ends()
-        # the head reads two tokens of the last block: the others are computed when tapped
-        needed = self.main.node("Max", [ends[-1], self.two], "last_needed")
+        needed = ""
+        if not weights.reads_embedding:
+            # the head reads two tokens of the last block: the others are computed when tapped
+            needed = self.main.node("Max", [ends[-1], self.two], "last_needed")
         tapped = []
         for number, block in enumerate(weights.blocks, start=1):
             end = needed if number == weights.depth else ""
@@ -215,9 +220,9 @@ class _Builder:
         name = f"block_{number}"
         computed = self.main.branch(f"{name}/")
         result = self._block(computed, tokens, block, number, end)
-        # A skipped block must cost nothing, and the head needs two rows: pass on cls and dist.
+        # A skipped block must cost nothing, and the head needs some rows: pass on the first.
         skipped = self.main.branch(f"{name}/skipped/")
-        pair = self._rows(skipped, tokens, self.two, "tokens")
+        few = self._rows(skipped, tokens, self.few, "tokens")
         wanted = self.main.node(
             "GreaterOrEqual",
             ["depth", self.main.constant(f"{name}/number", number)],
@@ -229,7 +234,7 @@ class _Builder:
             [wanted],
             name,
             then_branch=branch_graph(computed, value_info(result, ["batch", "tokens", dim])),
-            else_branch=branch_graph(skipped, value_info(pair, ["batch", 2, dim])),
+            else_branch=branch_graph(skipped, value_info(few, ["batch", self.least, dim])),
         )
 
     def _block(
@@ -297,6 +302,9 @@ class _Builder:
     def _classify(self, tokens: str) -> None:
         main, weights = self.main, self.weights
         pair = self._rows(main, tokens, self.two, "class_pair")
+        if weights.norm_scale is None or weights.norm_bias is None:
+            self._classify_embedding(pair, tokens)
+            return
         norm = Norm(weights.norm_scale, weights.norm_bias, weights.norm_epsilon)
         normed = fp32_norm(main, pair, "norm", norm)
         if weights.second_head_weight is None or weights.second_head_bias is None:
@@ -319,14 +327,30 @@ class _Builder:
             main.node("Mean", [self._head(cls, "head/logits"), second], "logits")
         main.node("Sigmoid", ["logits"], "activations")
 
+    def _classify_embedding(self, pair: str, tokens: str) -> None:
+        main, weights = self.main, self.weights
+        end = main.constant("head/end", [np.iinfo(np.int64).max])
+        patches = main.node("Slice", [tokens, self.two, end, self.token_axis], "head/patches")
+        average = main.node("ReduceMean", [patches, self.token_axis], "head/average", keepdims=1)
+        stacked = main.node("Concat", [pair, average], "head/stacked", axis=1)
+        embedding = main.node("Flatten", [stacked], "head/embedding", axis=1)
+        scale = main.constant("head/norm/scale", weights.head_norm_scale)
+        shift = main.constant("head/norm/bias", weights.head_norm_bias)
+        scaled = main.node("Mul", [embedding, scale], "head/scaled")
+        self._matrix(main.node("Add", [scaled, shift], "head/norm"), "logits")
+        main.node("Sigmoid", ["logits"], "activations")
+
     def _head(self, inputs: str, name: str) -> str:
         """Apply the head's LayerNorm and matrix to [batch, dim]."""
         main, weights = self.main, self.weights
         norm = Norm(weights.head_norm_scale, weights.head_norm_bias, weights.head_norm_epsilon)
-        normed = fp32_norm(main, inputs, "head/norm", norm)
+        return self._matrix(fp32_norm(main, inputs, "head/norm", norm), name)
+
+    def _matrix(self, inputs: str, name: str) -> str:
+        main, weights = self.main, self.weights
         weight = main.constant("head/weight", weights.head_weight)
         bias = main.constant("head/bias", weights.head_bias)
-        return main.node("Gemm", [normed, weight, bias], name)
+        return main.node("Gemm", [inputs, weight, bias], name)
 
 
 def _weight_bytes(weights: ModelWeights, plan: QuantizationPlan) -> int:

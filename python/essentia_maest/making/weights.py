@@ -18,6 +18,9 @@ GRID_ROWS = _core.patches.rows
 HEAD_DIM = 64
 """Width of one attention head in every public model."""
 
+EMBEDDING_PARTS = 3
+"""Of an embedding: the cls token, the dist token, and the mean of the patches' tokens."""
+
 FloatArray = NDArray[np.float32]
 
 
@@ -53,11 +56,15 @@ class ModelWeights:
         Position encodings of the patches, row by row (frequency outer, time inner), the bias of
         the patch embedding included.
     blocks : tuple of BlockWeights
-    norm_scale, norm_bias : ndarray of float32 [dim]
-        The LayerNorm after the last block.
-    head_norm_scale, head_norm_bias : ndarray of float32 [dim]
-        The LayerNorm that opens the classification head.
-    head_weight : ndarray of float32 [dim, classes]
+    norm_scale, norm_bias : ndarray of float32 [dim], or None
+        The LayerNorm after the last block; None of a head on the embedding, which takes tokens as
+        the block gives them.
+    head_norm_scale, head_norm_bias : ndarray of float32 [dim] or [3 * dim]
+        The LayerNorm that opens the classification head; of a head on the embedding, what its
+        values are multiplied with, and what is added then.
+    head_weight : ndarray of float32 [dim, classes] or [3 * dim, classes]
+        On the embedding: the cls token, the dist token and the mean of the patches' tokens of the
+        last block, stacked.
     head_bias : ndarray of float32 [classes]
     heads : int
         Attention heads.
@@ -81,8 +88,8 @@ class ModelWeights:
     class_tokens: FloatArray
     positions: FloatArray
     blocks: tuple[BlockWeights, ...]
-    norm_scale: FloatArray
-    norm_bias: FloatArray
+    norm_scale: FloatArray | None
+    norm_bias: FloatArray | None
     head_norm_scale: FloatArray
     head_norm_bias: FloatArray
     head_weight: FloatArray
@@ -107,17 +114,20 @@ class ModelWeights:
         dim = self.dim
         if self.heads < 1 or dim % self.heads:
             raise ModelError(f"{self.heads} attention heads do not divide a width of {dim}")
-        wanted = {
+        inputs = EMBEDDING_PARTS * dim if self.reads_embedding else dim
+        wanted: dict[str, tuple[int, ...]] = {
             "patch_weight": (PATCH_VALUES, dim),
             "class_tokens": (2, dim),
             "positions": (self.rows * self.columns, dim),
-            "norm_scale": (dim,),
-            "norm_bias": (dim,),
-            "head_norm_scale": (dim,),
-            "head_norm_bias": (dim,),
-            "head_weight": (dim, self.classes),
+            "head_norm_scale": (inputs,),
+            "head_norm_bias": (inputs,),
+            "head_weight": (inputs, self.classes),
             "head_bias": (self.classes,),
         }
+        if not self.reads_embedding:
+            wanted |= {"norm_scale": (dim,), "norm_bias": (dim,)}
+        elif self.second_head_weight is not None or self.norm_bias is not None:
+            raise ModelError("a head on the embedding: wanted no second head and no norm before it")
         if (self.second_head_weight is None) != (self.second_head_bias is None):
             raise ModelError("second_head_weight and second_head_bias: wanted both, or neither")
         if self.second_head_weight is not None:
@@ -138,6 +148,11 @@ class ModelWeights:
     def depth(self) -> int:
         """Number of transformer blocks."""
         return len(self.blocks)
+
+    @property
+    def reads_embedding(self) -> bool:
+        """Whether the head is one on the last block's embedding."""
+        return self.norm_scale is None
 
     @property
     def classes(self) -> int:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from essentia_maest.errors import ModelError
 from essentia_maest.making.checkpoints.checkpoint import Tensors, attention_heads, listing
 from essentia_maest.making.weights import (
+    EMBEDDING_PARTS,
     PATCH_SIZE,
     PATCH_VALUES,
     BlockWeights,
@@ -28,6 +29,8 @@ PREFERRED_PREFIXES = ("net_swa.", "net.", "")
 """Lightning files can hold the averaged weights, the ones published, beside the last ones."""
 _WRAPPERS = ("module", "_orig_mod")
 """Parts of a prefix that only say what held the model: averaging, several GPUs, a compiler."""
+MEAN, SEPARATED, EMBEDDING = "mean", "separated", "embedding"
+"""What a head reads."""
 NORM_EPSILON = 1e-6
 HEAD_NORM_EPSILON = 1e-5
 
@@ -120,9 +123,7 @@ def count_blocks(names: Iterable[str], pattern: str, origin: str) -> int:
     return len(numbers)
 
 
-def weights_from_maest(
-    tensors: Tensors, heads: int | None, *, separated: bool = False
-) -> ModelWeights:
+def weights_from_maest(tensors: Tensors, heads: int | None, *, head: str = MEAN) -> ModelWeights:
     """Give the weights of a model in this naming, its prefix removed.
 
     Parameters
@@ -130,9 +131,10 @@ def weights_from_maest(
     tensors : Tensors
     heads : int, optional
         Attention heads; by default one per 64 of width.
-    separated : bool
-        The head takes the cls token and `head_dist` the dist token, as in a model that learned
-        from a teacher; else `head_dist` is left out.
+    head : {"mean", "separated", "embedding"}
+        mean: of the cls and dist tokens; `head_dist` is left out. separated: the head takes the cls
+        token and `head_dist` the dist token, as in a model that learned from a teacher. embedding:
+        the head takes the last block's embedding, as runs of this project have it.
 
     Returns
     -------
@@ -156,13 +158,23 @@ def weights_from_maest(
         _block(tensors, f"blocks.{number}.", dim)
         for number in range(count_blocks(tensors, r"blocks\.(\d+)\.", tensors.origin))
     )
-    head_weight = tensors.take("head.1.weight", (None, dim))
+    on_embedding = head == EMBEDDING
+    head_weight = tensors.take(
+        "head.1.weight", (None, EMBEDDING_PARTS * dim if on_embedding else dim)
+    )
     second_weight = second_bias = None
-    if separated:
+    if on_embedding:
+        mean, scale = (
+            tensors.take(f"head.0.{name}", (EMBEDDING_PARTS * dim,)) for name in ("mean", "scale")
+        )
+        head_norm = scale, -mean * scale
+    else:
+        head_norm = tensors.take("head.0.weight", (dim,)), tensors.take("head.0.bias", (dim,))
+    if head == SEPARATED:
         taken = tensors.take("head_dist.weight", (len(head_weight), dim))
         second_weight = np.ascontiguousarray(taken.T)
         second_bias = tensors.take("head_dist.bias", (len(head_weight),))
-    else:
+    elif head == MEAN:
         # The published models have it, but take the mean of both tokens instead.
         tensors.ignore("head_dist.")
     return _finish(
@@ -171,10 +183,10 @@ def weights_from_maest(
             class_tokens=class_tokens[0],
             positions=positions + tensors.take("patch_embed.proj.bias", (dim,)),
             blocks=blocks,
-            norm_scale=tensors.take("norm.weight", (dim,)),
-            norm_bias=tensors.take("norm.bias", (dim,)),
-            head_norm_scale=tensors.take("head.0.weight", (dim,)),
-            head_norm_bias=tensors.take("head.0.bias", (dim,)),
+            norm_scale=None if on_embedding else tensors.take("norm.weight", (dim,)),
+            norm_bias=None if on_embedding else tensors.take("norm.bias", (dim,)),
+            head_norm_scale=head_norm[0],
+            head_norm_bias=head_norm[1],
             head_weight=np.ascontiguousarray(head_weight.T),
             head_bias=tensors.take("head.1.bias", (len(head_weight),)),
             heads=attention_heads(dim, heads, tensors.origin),

@@ -13,7 +13,13 @@ from essentia_maest.errors import ModelError
 from essentia_maest.making.checkpoints.checkpoint import Checkpoint, Tensors
 from essentia_maest.making.checkpoints.onnx_files import initializers_of
 from essentia_maest.making.metadata import FORMAT_VERSION, PREFIX
-from essentia_maest.making.weights import PATCH_VALUES, BlockWeights, FloatArray, ModelWeights
+from essentia_maest.making.weights import (
+    EMBEDDING_PARTS,
+    PATCH_VALUES,
+    BlockWeights,
+    FloatArray,
+    ModelWeights,
+)
 from essentia_maest.reading.families import METADATA_KEY, checked_families
 from essentia_maest.reading.text_files import parse_json
 
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 
 # What the graph computes with besides weights: numbers of blocks, shapes, places of rows.
 _INTEGERS = np.dtype(np.int64)
+_BLOCK_NORM = "block_1/norm1"
 
 
 def is_own_file(model: ModelProto) -> bool:
@@ -132,7 +139,10 @@ def _weights(model: ModelProto, path: Path, properties: _Properties, heads: int)
     depth = properties.number("depth")
     dim = properties.number("dim")
     epsilons = _epsilons(model)
-    head_weight = tensors.take("head/weight", (dim, None))
+    # a head on the embedding has no norm before it
+    on_embedding = "norm/scale" not in tensors
+    inputs = EMBEDDING_PARTS * dim if on_embedding else dim
+    head_weight = tensors.take("head/weight", (inputs, None))
     classes = head_weight.shape[1]
     second = [
         tensors.take(name, shape) if name in tensors else None
@@ -146,13 +156,13 @@ def _weights(model: ModelProto, path: Path, properties: _Properties, heads: int)
         class_tokens=tensors.take("class_token_values", (1, 2, dim))[0],
         positions=tensors.take("positions", (None, dim)),
         blocks=tuple(
-            _block(tensors, f"block_{number}/", dim, last=number == depth)
+            _block(tensors, f"block_{number}/", dim, apart=number == depth and not on_embedding)
             for number in range(1, depth + 1)
         ),
-        norm_scale=tensors.take("norm/scale", (dim,)),
-        norm_bias=tensors.take("norm/bias", (dim,)),
-        head_norm_scale=tensors.take("head/norm/scale", (dim,)),
-        head_norm_bias=tensors.take("head/norm/bias", (dim,)),
+        norm_scale=None if on_embedding else tensors.take("norm/scale", (dim,)),
+        norm_bias=None if on_embedding else tensors.take("norm/bias", (dim,)),
+        head_norm_scale=tensors.take("head/norm/scale", (inputs,)),
+        head_norm_bias=tensors.take("head/norm/bias", (inputs,)),
         head_weight=head_weight,
         head_bias=tensors.take("head/bias", (classes,)),
         heads=heads,
@@ -160,8 +170,8 @@ def _weights(model: ModelProto, path: Path, properties: _Properties, heads: int)
         columns=properties.number("grid_columns"),
         second_head_weight=second[0],
         second_head_bias=second[1],
-        norm_epsilon=_epsilon(epsilons, "norm", path),
-        head_norm_epsilon=_epsilon(epsilons, "head/norm", path),
+        norm_epsilon=_epsilon(epsilons, _BLOCK_NORM if on_embedding else "norm", path),
+        **({} if on_embedding else {"head_norm_epsilon": _epsilon(epsilons, "head/norm", path)}),
     )
     tensors.finish("a model file of ours")
     return weights
@@ -197,11 +207,11 @@ def _unpacked(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArr
     return found
 
 
-def _block(tensors: Tensors, prefix: str, dim: int, *, last: bool) -> BlockWeights:
+def _block(tensors: Tensors, prefix: str, dim: int, *, apart: bool) -> BlockWeights:
     def take(name: str, *shape: int | None) -> FloatArray:
         return tensors.take(prefix + name, shape)
 
-    if last:  # of the last block only the queries that are asked for are computed
+    if apart:  # of the last block only the queries that are asked for are computed
         qkv_weight = _joined(take("query/weight", dim, dim), take("key_value/weight", dim, 2 * dim))
         qkv_bias = _joined(take("query/bias", dim), take("key_value/bias", 2 * dim))
     else:
@@ -232,11 +242,10 @@ def _joined(first: NDArray[np.float32], second: NDArray[np.float32]) -> FloatArr
 
 
 def _epsilons(model: ModelProto) -> dict[str, float]:
-    """Give the epsilon of the LayerNorms of the main graph, by the names of their outputs."""
+    """Give the epsilon of the norms of the main graph, by the names of their outputs."""
     return {
-        node.output[0]: attribute.f
+        node.output[0].removesuffix("/integers"): attribute.f
         for node in model.graph.node
-        if node.op_type == "LayerNormalization"
         for attribute in node.attribute
         if attribute.name == "epsilon"
     }

@@ -128,7 +128,7 @@ def read_training_checkpoint(content: Any, path: Path, heads: int | None) -> Che
     weights = weights_from_maest(
         Tensors(arrays, str(path)),
         heads if heads is not None else training_heads(content, path),
-        separated=_model_setting(content, "head", path) == "separated",
+        head=_model_setting(content, "head", path),
     )
     return Checkpoint(
         weights=weights,
