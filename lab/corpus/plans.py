@@ -116,7 +116,7 @@ def plan_rendered(
     return recipes
 
 
-def deal(names: Iterable[str]) -> dict[str, str]:
+def deal(names: Iterable[str], turn: int = 0) -> dict[str, str]:
     """Deal names to splits: a sixth, but one at least, to validation and as much to the test.
 
     Which, depends on the names alone: a name more or less moves few of the others.
@@ -125,6 +125,8 @@ def deal(names: Iterable[str]) -> dict[str, str]:
     ----------
     names : iterable of str
         Three or more.
+    turn : int
+        For other splits: with 0 to 2, no name is held out in two of them if there are twelve.
 
     Returns
     -------
@@ -133,6 +135,7 @@ def deal(names: Iterable[str]) -> dict[str, str]:
     """
     order = sorted(names, key=_shuffled)
     each = max(1, round(len(order) / 6))
+    order = order[2 * each * turn :] + order[: 2 * each * turn]
     held = ["test"] * each + ["validation"] * each
     return dict(zip(order, held + ["train"] * (len(order) - len(held)), strict=True))
 

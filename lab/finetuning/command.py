@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
-import tempfile
+import json
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from essentia_maest import Model, load_audio
-from essentia_maest.files import write_whole, written_whole
+from essentia_maest.files import write_json, write_whole, written_whole
 from essentia_maest.machine import machine, versions
 from essentia_maest.progress import tracked
-from lab.finetuning.tables import Compared, Measured, table
-from lab.finetuning.unheard import make_unheard_corpus
+from lab.finetuning.scores import DealtScores, Truth, dealt_scores
+from lab.finetuning.tables import Measured, page, table
+from lab.finetuning.unheard import dealt_again, make_unheard_corpus
 from lab.quality.references import MelStatistics
 from training.config import Experiment, InitialisationConfig, LayersConfig
-from training.data.segments import TrainingSegments
 from training.data.store import SpectrogramStore
 from training.data.tracks import SPLITS, read_tracks
 from training.downstream.linear import probe
-from training.downstream.scores import difference, family_scores
 from training.downstream.systems import EMBEDDING
 from training.finetuning.command import finetune
+from training.finetuning.head_alone import HEAD_ALONE
 from training.finetuning.own_tracks import TRACKS
 from training.finetuning.plan import plan_finetuning
-from training.run.assembly import assemble, make_fabric, make_network
-from training.run.batches import make_loader, micro_batches, read_batches
 from training.run.fit import fit
 from training.run.inference import Computing, Predictor, load_trained
 from training.run.logs import EPOCHS, read_rows
-from training.run.step import TrainingStep
 
-Score = TypeVar("Score")
 _MIDDLE = 7
-_TIMED = 9
 _COMPUTING = Computing(workers=0, accelerator="cpu")
+FINETUNED, HEAD = "finetune", "head alone, its epoch 0"
+ALL_BLOCKS, RANDOM = "all blocks trained", "from random weights"
 
 
 @dataclass(frozen=True)
 class _Held:
-    """The data set, and what is true of its tracks."""
+    """A deal: the data set, and what is true of its tracks."""
 
     store: SpectrogramStore
     targets: NDArray[np.float32]
@@ -57,6 +53,14 @@ class _Held:
     def test(self) -> NDArray[np.int64]:
         return self.store.indices("test")
 
+    @property
+    def truth(self) -> Truth:
+        return Truth(self.targets[self.test], self.groups[self.test])
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {split: int((self.splits == split).sum()) for split in SPLITS}
+
 
 def finetuning(
     output: Path,
@@ -64,17 +68,19 @@ def finetuning(
     start: str = "default",
     cache: Path | None = None,
     work: Path | None = None,
-    epochs: int = 30,
+    deals: int = 3,
+    others: int = 1,
     draws: int = 1000,
     seed: int = 0,
 ) -> Path:
     """Measure what fine-tuning is worth on real music that the model that ships has not heard.
 
     Seven soundtracks out of Debian packages (400 MB to fetch) are the classes. `python -m training
-    finetune` is run as a user would; then a network of the same size from random weights, the
-    trained one with all its blocks trained, linear probes on embeddings of the start (a head
-    alone), and on mel statistics. Scores are those of the test split, with 95 % bootstrap
-    intervals over pieces. What was made is kept: a killed run is repeated to go on.
+    finetune` is run as a user would, for each of several ways to deal the pieces to splits; beside
+    it linear probes on embeddings of the start (a head alone), and on mel statistics; on some deals
+    also the start with all its blocks trained, and a network of its size from random weights.
+    Scores are those of the test splits, with 95 % bootstrap intervals over pieces. What was made
+    is kept: a killed run is repeated to go on.
 
     Parameters
     ----------
@@ -86,8 +92,10 @@ def finetuning(
         Where packages are kept; default: ``~/.cache/essentia-maest/packages``.
     work : path, optional
         Folder for music, spectrograms and runs; default: ``work`` in the output folder.
-    epochs : int
-        Of each run at most; the learning rate falls from a third of them on.
+    deals : int
+        1 to 3.
+    others : int
+        Deals, from the first, on which all blocks and random weights are trained, too.
     draws : int
         Of the bootstrap.
     seed : int
@@ -100,98 +108,150 @@ def finetuning(
     """
     work = output / "work" if work is None else work
     labels = make_unheard_corpus(work / "music", cache=cache)
-    own = work / "own"
-    measured: list[Measured] = []
-    schedule = {"constant_until": epochs / 3, "fall": 2 * epochs / 3}
-    overrides = [
-        f"--run.seed={seed}",
-        "--run.accelerator=cpu",
-        f"--recipe.epochs={epochs}",
-        *(f"--recipe.schedule.{name}={value:g}" for name, value in schedule.items()),
-    ]
-    made = finetune(labels, Path(start), work / "own.onnx", work=own, overrides=overrides)
-    held = _held(own)
-    plan = plan_finetuning(
-        Path(start),
-        own / "dataset",
-        own / "run",
-        tracks=len(held.store.indices("train")),
-        overrides=overrides,
-    )
-    measured.append(_of_run("fine-tuned, lower half frozen", plan, held))
-    everything = replace(plan.recipe, layers=replace(plan.recipe.layers, frozen_blocks=0))
-    from_nothing = replace(plan.recipe, layers=LayersConfig())
-    for name, changed in {
-        "fine-tuned, all blocks": replace(plan, recipe=everything),
-        "from random weights": replace(
-            plan, recipe=from_nothing, initialisation=InitialisationConfig()
-        ),
-    }.items():
-        folder = work / name.replace(" ", "-").replace(",", "")
-        experiment = replace(changed, run=replace(changed.run, folder=folder))
-        fit(experiment, resume=folder.exists())
-        measured.append(_of_run(name, experiment, held))
-    measured += _probes(start, held, work)
-    scored = {item.name: item.activations for item in measured}
-    truth = (held.targets[held.test], held.store.classes, held.groups[held.test])
-    head = scored[_head(_MIDDLE)]
-    scores = {
-        name: Compared(
-            _overall(family_scores(activations, *truth, draws=draws, seed=seed)),
-            _overall(difference(activations, head, *truth, draws=draws, seed=seed))
-            if activations is not head
-            else None,
-        )
-        for name, activations in scored.items()
-    }
-    sizes = {split: int((held.splits == split).sum()) for split in SPLITS}
-    text = table(
-        measured, scores, sizes, f"{start} --epochs {epochs}", f"{machine()}. {versions()}."
-    )
+    found: dict[str, Measured] = {}
+    held = []
+    for number in range(deals):
+        own = work / f"deal-{number}"
+        one = _measured_deal(dealt_again(labels, number), start, own, seed, others=number < others)
+        held.append(one)
+        for name, answers in _answers(one, own, work, start, others=number < others).items():
+            found.setdefault(name, Measured(name)).add(*answers)
+    tables = []
+    for count in sorted({deals, min(others, deals)} - {0}, reverse=True):
+        truths = [one.truth for one in held[:count]]
+        rows = [
+            Measured(
+                item.name,
+                item.activations[:count],
+                item.found[:count],
+                item.processor_seconds[:count],
+            )
+            for item in found.values()
+            if len(item.activations) >= count
+        ]
+        baseline = found[_probe_name(_MIDDLE)].activations[:count]
+        scores: dict[str, DealtScores] = {
+            item.name: dealt_scores(
+                item.activations,
+                None if item.name == _probe_name(_MIDDLE) else baseline,
+                truths,
+                draws=draws,
+                seed=seed,
+            )
+            for item in rows
+        }
+        tables.append(table(rows, scores))
     path = output / "finetuning.md"
     path.parent.mkdir(parents=True, exist_ok=True)
+    pieces = len(set().union(*(one.truth.groups.tolist() for one in held)))
+    command = f"--start {start} --deals {deals} --others {others} --seed {seed}"
+    text = page(tables, [one.sizes for one in held], pieces, command, f"{machine()}. {versions()}.")
     write_whole(path, text)
-    assert made.model.is_file()
     return path
 
 
-def _head(block: int) -> str:
-    return f"head alone: probe on block {block}"
-
-
-def _overall(scores: Mapping[str, Score]) -> Score:
-    """Give the scores over all classes, which are of one family here."""
-    return next(iter(scores.values()))
-
-
-def _processor_seconds(experiment: Experiment, steps: int) -> float:
-    """Measure what so many steps take of processors, reading included: by the median of some."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = replace(experiment.run, folder=Path(folder) / "run", log_every=steps + _TIMED)
-        fabric = make_fabric(run)
-        store = SpectrogramStore(experiment.data.dataset)
-        network = make_network(experiment, len(store.classes))
-        parts = assemble(replace(experiment, run=run), fabric, store, network)
-        step = TrainingStep(experiment, parts)
-        recipe = experiment.recipe
-        segments = TrainingSegments(
-            store,
-            parts.data.order(0, recipe, run.seed),
-            segment_frames=parts.frames,
-            seed=run.seed,
-            epoch=0,
-            augment=parts.augment,
+def _measured_deal(labels: Path, start: str, own: Path, seed: int, *, others: bool) -> _Held:
+    """Train what is to be trained in a deal."""
+    given = [f"--run.seed={seed}", "--run.accelerator=cpu"]
+    target = own.with_suffix(".onnx")
+    _timed(
+        own / "finetune.json",
+        own,
+        lambda: finetune(labels, Path(start), target, work=own, overrides=given),
+    )
+    held = _held(own)
+    if not others:
+        return held
+    for experiment in _others(own, held, given).values():
+        folder = experiment.run.folder
+        _timed(
+            own / f"{folder.name}.json",
+            folder,
+            partial(fit, experiment, resume=folder.exists()),
         )
-        positions = micro_batches(range(_TIMED), recipe.batch, recipe.micro_batch, 0, 1)
-        found = []
-        with read_batches(
-            make_loader(segments, positions, 0, fabric.device), fabric.device
-        ) as batches:
-            for position in range(_TIMED):
-                began = time.process_time()
-                step(batches, 0, position, recipe.schedule.peak)
-                found.append(time.process_time() - began)
-    return steps * median(found)
+    return held
+
+
+def _others(own: Path, held: _Held, given: list[str]) -> dict[str, Experiment]:
+    tracks = len(held.store.indices("train"))
+    plan = partial(plan_finetuning, dataset=own / "dataset", run=own / "run", tracks=tracks)
+    tuned = plan(own / HEAD_ALONE, overrides=given)
+    blocks = replace(tuned.recipe, layers=replace(tuned.recipe.layers, frozen_blocks=0))
+    whole = plan(Path("default"), overrides=[*given, *_FAIR])
+    everything = replace(whole.recipe, layers=LayersConfig())
+    found = {
+        ALL_BLOCKS: replace(tuned, recipe=blocks),
+        RANDOM: replace(
+            whole,
+            recipe=everything,
+            model=replace(whole.model, head="mean"),
+            initialisation=InitialisationConfig(),
+        ),
+    }
+    return {
+        name: replace(one, run=replace(one.run, folder=own / name.replace(" ", "-")))
+        for name, one in found.items()
+    }
+
+
+# Nothing is learnt yet: a higher rate, for longer, and no end before it.
+_FAIR = [
+    "--recipe.schedule.peak=1e-3",
+    "--recipe.schedule.constant_until=10",
+    "--recipe.schedule.fall=20",
+    "--recipe.epochs=30",
+    "--recipe.patience=30",
+]
+
+
+def _timed(path: Path, folder: Path, action: Callable[[], object]) -> None:
+    """Do something once, and note what it took of processors if it was not interrupted."""
+    if path.is_file():
+        return
+    whole = not folder.exists()
+    before = os.times()
+    action()
+    after = os.times()
+    seconds = sum(after[:4]) - sum(before[:4])
+    write_json(path, {"processor_seconds": seconds if whole else None})
+
+
+def _seconds(path: Path) -> float | None:
+    found: float | None = json.loads(path.read_text())["processor_seconds"]
+    return found
+
+
+def _answers(
+    held: _Held, own: Path, work: Path, start: str, *, others: bool
+) -> dict[str, tuple[NDArray[np.floating], str, float | None]]:
+    """Give what each system says of the test split, what came of it, and what it took."""
+    found = {
+        FINETUNED: _of_run(own / "run", held, _seconds(own / "finetune.json")),
+        HEAD: (_predicted(own / HEAD_ALONE, held), _block(own / HEAD_ALONE), None),
+    }
+    if others:
+        for name in (ALL_BLOCKS, RANDOM):
+            folder = own / name.replace(" ", "-")
+            found[name] = _of_run(folder, held, _seconds(own / f"{folder.name}.json"))
+    return found | _probes(start, held, work)
+
+
+def _of_run(
+    folder: Path, held: _Held, seconds: float | None
+) -> tuple[NDArray[np.floating], str, float | None]:
+    final = folder / "final.ckpt"
+    epochs = int(read_rows(folder / EPOCHS)[-1]["epoch"])
+    best = load_trained(final, averaged=False).checkpoint.progress["epoch"]
+    return _predicted(final, held), f"{_block(final)}, epoch {best} of {epochs}", seconds
+
+
+def _block(checkpoint: Path) -> str:
+    return f"block {load_trained(checkpoint, averaged=False).experiment.model.depth}"
+
+
+def _predicted(checkpoint: Path, held: _Held) -> NDArray[np.floating]:
+    trained = load_trained(checkpoint, averaged=False)
+    return Predictor(trained, held.store, _COMPUTING).activations(held.test).numpy()
 
 
 def _held(own: Path) -> _Held:
@@ -210,37 +270,26 @@ def _held(own: Path) -> _Held:
     )
 
 
-def _of_run(name: str, experiment: Experiment, held: _Held) -> Measured:
-    folder = experiment.run.folder
-    trained = load_trained(folder / "final.ckpt", averaged=False)
-    network = trained.network
-    rows = read_rows(folder / EPOCHS)
-    activations = Predictor(trained, held.store, _COMPUTING).activations(held.test)
-    return Measured(
-        name,
-        activations.numpy(),
-        trained_weights=sum(p.numel() for p in network.parameters() if p.requires_grad),
-        epochs=len(rows),
-        processor_seconds=_processor_seconds(experiment, int(rows[-1]["step"])),
-    )
+def _probe_name(block: int) -> str:
+    return f"probe on block {block}"
 
 
-def _probes(start: str, held: _Held, work: Path) -> list[Measured]:
+def _probes(
+    start: str, held: _Held, work: Path
+) -> dict[str, tuple[NDArray[np.floating], str, float | None]]:
     model = Model(start)
     mel = MelStatistics()
     blocks = sorted({_MIDDLE, model.depth})
     systems: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
-        _head(block): partial(_embedding, model, block) for block in blocks
+        _probe_name(block): partial(_embedding, model, block) for block in blocks
     }
     systems["probe on mel statistics"] = lambda audio: mel.features(audio)[EMBEDDING]
-    found = []
+    found: dict[str, tuple[NDArray[np.floating], str, float | None]] = {}
     for name, listen in systems.items():
-        began = time.process_time()
         features, listening = _features(name, listen, held, work)
+        began = time.process_time()
         answers = probe(features, held.targets, held.store.classes, held.splits)
-        weights = (features.shape[1] + 1) * len(held.store.classes)
-        seconds = listening + time.process_time() - began
-        found.append(Measured(name, answers, weights, None, seconds))
+        found[name] = answers, "", listening + time.process_time() - began
     return found
 
 
@@ -255,15 +304,17 @@ def _features(
     held: _Held,
     work: Path,
 ) -> tuple[NDArray[np.float32], float]:
-    """Give the features of all tracks, and what they took, kept from an earlier run if there."""
-    path = work / f"{name.replace(' ', '-').replace(':', '')}.npz"
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as kept:
-            return kept["features"], float(kept["seconds"])
-    began = time.process_time()
-    tracks = tracked(range(len(held.store)), name)
-    features = np.stack([listen(load_audio(held.store.path(track))) for track in tracks])
-    seconds = time.process_time() - began
-    with written_whole(path) as place, place.open("wb") as file:
-        np.savez(file, features=features, seconds=seconds)
-    return features, 0.0
+    """Give the features of all tracks, and what they took; kept, and the same in every deal."""
+    path = work / f"{name.replace(' ', '-')}.npz"
+    if not path.is_file():
+        began = time.process_time()
+        tracks = tracked(range(len(held.store)), name)
+        features = np.stack([listen(load_audio(held.store.path(track))) for track in tracks])
+        seconds = time.process_time() - began
+        identities = np.array(held.store.ids(np.arange(len(held.store), dtype=np.int64)))
+        with written_whole(path) as place, place.open("wb") as file:
+            np.savez(file, features=features, seconds=seconds, identities=identities)
+    with np.load(path, allow_pickle=False) as kept:
+        rows = {name: row for row, name in enumerate(kept["identities"].tolist())}
+        order = [rows[name] for name in held.store.ids(np.arange(len(held.store), dtype=np.int64))]
+        return kept["features"][order], float(kept["seconds"])

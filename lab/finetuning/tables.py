@@ -3,112 +3,123 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lab.finetuning.scores import DealtScores
 from training.downstream.bootstrap import Interval
-from training.downstream.scores import Difference, FamilyScores
 
 
-@dataclass(frozen=True)
+@dataclass
 class Measured:
-    """A way to a model of one's own classes.
+    """A way to a model of one's own classes, in each deal.
 
     Attributes
     ----------
     name : str
-    activations : float [tracks of the test split, classes]
+    activations : list of ndarray [tracks of the test split, classes]
         In the order of the data set; higher is likelier.
-    trained_weights : int
-    epochs : int, optional
-        Until it ended; None where there are none.
-    processor_seconds : float
-        Of all processors together, for training: what it takes on one that has nothing else to do.
+    found : list of str
+        What came of it: the block that the head reads, the epoch.
+    processor_seconds : list of float, optional
+        Of all processors together, from audio files to the model; None where it was interrupted.
     """
 
     name: str
-    activations: NDArray[np.floating]
-    trained_weights: int
-    epochs: int | None
-    processor_seconds: float
+    activations: list[NDArray[np.floating]] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+    processor_seconds: list[float | None] = field(default_factory=list)
+
+    def add(
+        self, activations: NDArray[np.floating], found: str, processor_seconds: float | None
+    ) -> None:
+        """Add a deal."""
+        self.activations.append(activations)
+        self.found.append(found)
+        self.processor_seconds.append(processor_seconds)
 
 
-class Compared(NamedTuple):
-    """Scores on the test split, and how far they are above those of a head alone.
-
-    Parameters
-    ----------
-    scores : FamilyScores
-    above : Difference, optional
-        By the same draws; None of the head itself.
-    """
-
-    scores: FamilyScores
-    above: Difference | None
-
-
-def table(
-    measured: Sequence[Measured],
-    scores: Mapping[str, Compared],
-    sizes: Mapping[str, int],
-    start: str,
-    where: str,
-) -> str:
-    """Write the page.
+def table(measured: Sequence[Measured], scores: Mapping[str, DealtScores]) -> str:
+    """Write the rows of a table, its head among them.
 
     Parameters
     ----------
     measured : sequence of Measured
     scores : mapping
         Name -> what it is worth.
-    sizes : mapping
-        Split -> excerpts.
-    start : str
-        What was trained on, and further arguments.
-    where : str
-        Machine and versions.
     """
-    one = scores[measured[0].name].scores
     lines = [
-        "# Fine-tuning, measured",
-        "",
-        f"`python -m lab finetuning OUTPUT --start {start}`: seven soundtracks of free games are "
-        "the classes, music out of Debian packages that the model that ships has not heard. "
-        f"{sizes['train']} excerpts of 30 s to train on, {sizes['validation']} for validation, "
-        f"{sizes['test']} for the test, from {one.groups} pieces; no piece is in two splits, but "
-        "pieces of one soundtrack share composers, instruments and mastering, which is part of "
-        "what is learnt here: scores on one's own classes will be others. In brackets: 95 % "
-        "intervals, from a bootstrap over pieces; differences are of the same draws. One seed.",
-        "",
-        "| | mAP | ROC-AUC | mAP above the head on block 7 | weights trained | epochs "
+        "| | mAP | by deal | ROC-AUC | mAP above the head on block 7 | block, epochs "
         "| processor seconds |",
         "|-|-|-|-|-|-|-|",
     ]
     for item in measured:
-        score, above = scores[item.name]
+        found = scores[item.name]
+        seconds = [value for value in item.processor_seconds if value is not None]
         cells = [
             item.name,
-            _interval(score.mean_average_precision),
-            _interval(score.roc_auc),
-            "" if above is None else _interval(above.mean_average_precision),
-            f"{item.trained_weights:,}",
-            "" if item.epochs is None else str(item.epochs),
-            f"{item.processor_seconds:.0f}",
+            _interval(found.mean_average_precision),
+            ", ".join(f"{value:.3f}" for value in found.by_deal),
+            _interval(found.roc_auc),
+            "" if found.above is None else _interval(found.above),
+            "; ".join(dict.fromkeys(item.found)),
+            f"{np.mean(seconds):.0f}" if seconds else "",
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    lines += [
-        f"| chance | {one.chance:.3f} | 0.500 | | | | |",
+    return "\n".join(lines)
+
+
+def page(
+    tables: Sequence[str],
+    sizes: Sequence[Mapping[str, int]],
+    pieces: int,
+    command: str,
+    where: str,
+) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    tables : sequence of str
+        Over all deals; then, if it was measured, over some.
+    sizes : sequence of mapping
+        Of each deal: split -> excerpts.
+    pieces : int
+        In the test splits of all deals together.
+    command : str
+        Arguments of the command.
+    where : str
+        Machine and versions.
+    """
+    told = {
+        split: ", ".join(dict.fromkeys(str(size[split]) for size in sizes)) for split in sizes[0]
+    }
+    lines = [
+        "# Fine-tuning, measured",
         "",
-        "Processor seconds are those of training alone: the steps taken, by the median of nine, "
-        "reading included, validation not; of probes, the embeddings of all excerpts and the "
-        "regression. Spectrograms and the model file cost the same for all.",
+        f"`python -m lab finetuning OUTPUT {command}`: seven soundtracks of free games are the "
+        "classes, music out of Debian packages that the model that ships has not heard. It is "
+        f"dealt {len(sizes)} times: {told['train']} excerpts of 30 s to train on, "
+        f"{told['validation']} for validation, {told['test']} for the test ({pieces} pieces in all "
+        "test splits). No piece is in two splits of a deal, but pieces "
+        "of one soundtrack share composers, instruments and mastering, which is part of what is "
+        "learnt here: scores on one's own classes will be others. Scores are means over deals; in "
+        "brackets: 95 % intervals, from a bootstrap over pieces; differences are of the same "
+        "draws.",
         "",
-        f"Machine: {where}",
+        tables[0],
+        "",
+        "`finetune` is the command with its defaults: the head alone is its epoch 0, which it "
+        "keeps where no later one is better by validation. Probes are of scikit-learn, on the "
+        "engine's embeddings, with the penalty that is best on the validation split. Processor "
+        "seconds go from audio files to a model, those of all processors together.",
+        "",
     ]
-    return "\n".join(lines) + "\n"
+    for other in tables[1:]:
+        lines += ["Other ways, on the first deals only:", "", other, ""]
+    return "\n".join([*lines, f"Machine: {where}", ""])
 
 
 def _interval(found: Interval) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
+from essentia_maest.files import written_whole
 from essentia_maest.progress import tracked
 from lab.corpus.collection import Row, write_collection
 from lab.corpus.excerpts import write_sounding_excerpts
@@ -94,6 +96,34 @@ def make_unheard_corpus(folder: Path, *, cache: Path | None = None) -> Path:
         for piece in tracked(pieces, package.soundtrack):
             rows += _write(tracks[piece], splits[piece], folder)
     return write_collection(rows, folder)
+
+
+def dealt_again(table: Path, turn: int) -> Path:
+    """Deal the pieces of a collection to other splits; gives the table.
+
+    Parameters
+    ----------
+    table : path
+        What `make_unheard_corpus` gave.
+    turn : int
+        0 to 2: 0 is the table itself.
+    """
+    if turn == 0:
+        return table
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    pieces: dict[str, set[str]] = {}
+    for row in rows:
+        pieces.setdefault(row["tags"], set()).add(row["group"])
+    splits = {
+        piece: split for names in pieces.values() for piece, split in deal(names, turn).items()
+    }
+    path = table.with_name(f"deal-{turn}.csv")
+    with written_whole(path) as place, place.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, "split": splits[row["group"]]} for row in rows)
+    return path
 
 
 def _write(track: ProducedTrack, split: str, folder: Path) -> list[Row]:

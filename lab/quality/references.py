@@ -9,7 +9,7 @@ import numpy as np
 from essentia_maest import mel_spectrogram
 from lab.corpus.teacher import BANDS, WINDOW_FRAMES, Teacher
 from training.downstream.systems import ACTIVATIONS, EMBEDDING, Audio, Features
-from training.downstream.threads import one_thread
+from training.recipe.threads import one_thread
 
 
 class TeacherSystem:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
+from lab.corpus.plans import deal
 from lab.corpus.produced_music import ProducedTrack
 from lab.finetuning import fifty_files
-from lab.finetuning.tables import Compared, Measured, table
+from lab.finetuning.scores import DealtScores, Truth, dealt_scores
+from lab.finetuning.tables import Measured, page, table
 from lab.finetuning.tuning import SETTINGS, Tried
 from lab.finetuning.tuning import page as tuning_page
+from lab.finetuning.unheard import dealt_again
 from lab.typed_commands import run_typed
 from training.downstream.bootstrap import Interval
-from training.downstream.scores import Difference, FamilyScores
 from training.errors import DataError
 from training.finetuning.plan import plan_finetuning
 
@@ -34,16 +38,62 @@ def test_settings_of_fine_tuning_change_something(tmp_path: Path) -> None:
 
 def test_a_row_tells_scores_and_how_far_they_are_above_a_head() -> None:
     one, other = Interval(0.5, 0.4, 0.6), Interval(0.1, -0.1, 0.3)
-    scores = FamilyScores(one, one, 0.25, 4, 8, 6)
-    rows = [Measured(name, np.zeros((8, 4)), 1000, 3, 12.3) for name in ("tuned", "head")]
-    compared = {
-        "tuned": Compared(scores, Difference(other, other)),
-        "head": Compared(scores, None),
+    tuned, head = Measured("tuned"), Measured("head")
+    for seconds, block in ((10.0, 6), (None, 6), (14.6, 7)):
+        tuned.add(np.zeros((8, 4)), f"block {block}", seconds)
+        head.add(np.zeros((8, 4)), "", None)
+    scores = {
+        "tuned": DealtScores(one, one, other, [0.45, 0.5, 0.55]),
+        "head": DealtScores(one, one, None, [0.5, 0.5, 0.5]),
     }
-    text = table(rows, compared, {"train": 9, "validation": 8, "test": 7}, "default", "here")
-    both = "0.500 (0.400 to 0.600) | 0.500 (0.400 to 0.600)"
-    assert f"| tuned | {both} | 0.100 (-0.100 to 0.300) | 1,000 | 3 | 12 |" in text
-    assert f"| head | {both} |  | 1,000 | 3 | 12 |" in text
+    told = table([tuned, head], scores)
+    both = "0.500 (0.400 to 0.600)"
+    assert (
+        f"| tuned | {both} | 0.450, 0.500, 0.550 | {both} | 0.100 (-0.100 to 0.300) "
+        "| block 6; block 7 | 12 |"
+    ) in told
+    assert f"| head | {both} | 0.500, 0.500, 0.500 | {both} |  |  |  |" in told
+    sizes = {"train": 9, "validation": 8, "test": 7}
+    text = page([told], [sizes, sizes], 12, "--deals 2", "here")
+    assert "dealt 2 times: 9 excerpts of 30 s to train on, 8 for validation, 7 for the" in text
+
+
+def test_scores_are_means_over_deals() -> None:
+    rng = np.random.default_rng(0)
+    truths, answers = [], []
+    for _ in range(2):
+        targets = np.eye(3, dtype=np.float32)[np.arange(30) % 3]
+        truths.append(Truth(targets, np.array([f"piece {n // 2}" for n in range(30)])))
+        answers.append(targets + rng.normal(scale=1.5, size=targets.shape))
+    found = dealt_scores(answers, answers[::-1], truths, draws=200, seed=0)
+    wanted = [average_precision_score(truth.targets, answer, average="macro")
+              for truth, answer in zip(truths, answers, strict=True)]  # fmt: skip
+    assert found.by_deal == pytest.approx(wanted)
+    assert found.mean_average_precision.value == pytest.approx(np.mean(wanted))
+    assert found.mean_average_precision.low < np.mean(wanted) < found.mean_average_precision.high
+    assert found.above is not None
+    assert found.above.value == pytest.approx(0)
+    assert dealt_scores(answers, None, truths, draws=9, seed=0).above is None
+
+
+def test_no_piece_is_held_out_in_two_deals(tmp_path: Path) -> None:
+    with (tmp_path / "collection.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "tags", "group", "split"))
+        for name, pieces in (("a", 20), ("b", 12)):
+            dealt = deal([f"{name}{piece}" for piece in range(pieces)])
+            for piece, split in dealt.items():
+                writer.writerows([(f"{piece}-{n}.flac", name, piece, split) for n in range(2)])
+    held: list[str] = []
+    for turn in range(3):
+        with dealt_again(tmp_path / "collection.csv", turn).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        splits = {row["group"]: row["split"] for row in rows}
+        assert len(rows) == 64
+        for name in ("validation", "test"):
+            held += [piece for piece, split in splits.items() if split == name]
+        assert {row["split"] for row in rows} == {"train", "validation", "test"}
+    assert len(held) == len(set(held))
 
 
 def test_fifty_files_are_ten_of_each_of_the_five_largest(

@@ -15,6 +15,9 @@ from audio_fixtures import write_audio
 from checkpoint_files import export_official
 from essentia_maest import Request
 from essentia_maest.commands.cli import main
+from essentia_maest.making.metadata import ModelDescription
+from essentia_maest.making.model_writing import write_model
+from essentia_maest.making.weights import random_weights
 from untrained import UNTRAINED
 
 
@@ -40,6 +43,16 @@ def test_a_token_may_be_asked_for_twice(track):
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
     once = model.embed(audio, block=1, tokens=("cls",))
     np.testing.assert_array_equal(wanted, np.hstack([once, once]))
+
+
+def test_a_model_of_fewer_blocks_than_the_default_gives_its_last(track, tmp_path):
+    weights = random_weights(dim=64, depth=3, classes=2, columns=62)
+    description = ModelDescription("shallow", "", ("a", "b"), False, "", "random", "")
+    write_model(weights, description, "fp32", tmp_path / "shallow.onnx")
+    assert analyze(track, model=tmp_path / "shallow.onnx") == 0
+    found = np.load(track.parent / "out" / "a.wav.embeddings.npy")
+    wanted = maest.Model(tmp_path / "shallow.onnx").embed(maest.load_audio(track), block=3)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
 
 
 WRONG = [

@@ -26,7 +26,7 @@ from training.run.fit import fit
 from training.run.inference import Computing, Predictor, load_trained
 from training.run.logs import read_rows
 
-START = {"dim": 32, "heads": 2, "depth": 3, "seconds": 1.0}
+START = {"dim": 32, "heads": 2, "depth": 4, "seconds": 1.0}
 CPU = Computing(workers=0, accelerator="cpu")
 GROUPS = np.arange(60)
 
@@ -59,7 +59,7 @@ def head(dataset: Path, start: Path, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("head")
     store = SpectrogramStore(dataset)
     experiment = planned(start, dataset, folder)
-    assert make_head_alone(experiment, store, GROUPS, folder / "head.ckpt", block=2) == 2
+    assert make_head_alone(experiment, store, GROUPS, folder / "head.ckpt", block=1) == 1
     return folder / "head.ckpt"
 
 
@@ -135,14 +135,14 @@ def test_the_first_validation_is_the_probe(head: Path, start: Path, dataset: Pat
     activations = Predictor(found, store, CPU).activations(indices)
 
     state = {name: value.numpy() for name, value in found.checkpoint.network.items()}
-    embeddings, tracks = heard(start, dataset, "validation", 2)
+    embeddings, tracks = heard(start, dataset, "validation", 1)
     inputs = (embeddings - state["head.0.mean"]) * state["head.0.scale"]
     logits = inputs @ state["head.1.weight"].T + state["head.1.bias"]
     wanted = [1 / (1 + np.exp(-logits[tracks == track])) for track in indices]
     np.testing.assert_allclose(activations, [one.mean(0) for one in wanted], atol=1e-5)
 
     # And it is the regression's optimum: no step of its own loss makes it better.
-    learnt, tracks = heard(start, dataset, "train", 2)
+    learnt, tracks = heard(start, dataset, "train", 1)
     np.testing.assert_allclose(learnt.mean(0), state["head.0.mean"], atol=1e-4)
     assert ((learnt - state["head.0.mean"]) * state["head.0.scale"]).std(0) == pytest.approx(1)
 
@@ -154,7 +154,7 @@ def test_a_run_begins_with_the_head_and_keeps_it_if_training_harms(
     caplog.set_level(logging.INFO, "training")
     ruin = ["--recipe.schedule.peak=3", "--recipe.gradient_clipping=1e3", "--recipe.patience=2"]
     experiment = planned(head, dataset, tmp_path, *ruin)
-    assert experiment.model.depth == 2
+    assert experiment.model.depth == 1
     fit(experiment)
     final = load_checkpoint(tmp_path / "run" / "final.ckpt")
     assert final.progress["epoch"] == 0
@@ -180,18 +180,18 @@ def test_a_head_is_made_once(head: Path, start: Path, dataset: Path, tmp_path: P
     store = SpectrogramStore(dataset)
     experiment = planned(start, dataset, tmp_path)
     before = head.read_bytes()
-    assert make_head_alone(experiment, store, GROUPS, head) == 2
+    assert make_head_alone(experiment, store, GROUPS, head) == 1
     assert head.read_bytes() == before
     assert (store.mean, store.std) == (1.25, 0.75)  # the start's
-    with pytest.raises(ConfigError, match="a head on block 2 of .* choose another work folder"):
-        make_head_alone(experiment, store, GROUPS, head, block=1)
+    with pytest.raises(ConfigError, match="a head on block 1 of .* choose another work folder"):
+        make_head_alone(experiment, store, GROUPS, head, block=2)
     other = replace(
         experiment, initialisation=replace(experiment.initialisation, checkpoint=Path("other"))
     )
     with pytest.raises(ConfigError, match="wanted one of this start"):
         make_head_alone(other, store, GROUPS, head)
-    with pytest.raises(ConfigError, match="--block 4: the start has blocks 1 to 3"):
-        make_head_alone(experiment, store, GROUPS, tmp_path / "none.ckpt", block=4)
+    with pytest.raises(ConfigError, match="--block 5: the start has blocks 1 to 4"):
+        make_head_alone(experiment, store, GROUPS, tmp_path / "none.ckpt", block=5)
 
 
 def test_the_block_is_chosen_where_nobody_says_it(

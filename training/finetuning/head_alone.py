@@ -114,7 +114,13 @@ def make_head_alone(
         heard = listener(many, [block])
     head, strength = best_head(_examples(heard, data, groups, many), 0, seed)
     _log.info("head alone: on block %d, inverse strength of its penalty %g", block, strength)
-    cut = replace(experiment, model=replace(experiment.model, depth=block))
+    cut = replace(
+        experiment,
+        model=replace(experiment.model, depth=block),
+        recipe=replace(
+            experiment.recipe, layers=replace(experiment.recipe.layers, frozen_blocks=block)
+        ),
+    )
     _write(cut, store, head, target)
     return block
 

@@ -18,9 +18,9 @@ _BATCH = 16
 _LEAST_DRAWS = 256
 """Tracks of an epoch at least: a small set is heard several times between validations."""
 _FREQUENCY_ROWS = 3
-_PEAK, _PEAK_WIDTH = 1e-3, 128
-"""The largest learning rate, and the width that it was found best for (`python -m lab tune
-finetuning`); wider networks take less, in proportion (Yang et al., *Tensor Programs V*, 2022)."""
+_PEAK, _PEAK_WIDTH = 3e-4, 128
+"""The largest learning rate, and the width that it was tried with; wider networks take less, in
+proportion (Yang et al., *Tensor Programs V*, 2022)."""
 
 
 @dataclass(frozen=True)
