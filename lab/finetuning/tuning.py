@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -13,21 +14,25 @@ from lab.finetuning.unheard import make_unheard_corpus
 from training.config import Experiment
 from training.data.spectrograms import make_spectrograms
 from training.data.store import SpectrogramStore
-from training.finetuning.own_tracks import SHORTEST_SECONDS, TRACKS, make_own_table
+from training.finetuning.head_alone import HEAD_ALONE, make_head_alone
+from training.finetuning.own_tracks import (
+    SHORTEST_SECONDS,
+    TRACKS,
+    groups_of_tracks,
+    make_own_table,
+)
 from training.finetuning.plan import plan_finetuning
 from training.run.fit import fit
 from training.run.logs import EPOCHS, read_rows
 
 SETTINGS: Mapping[str, Sequence[str]] = {
     "finetune.yaml": (),
-    "learning rate 2e-4": ("--recipe.schedule.peak=2e-4",),
-    "learning rate 5e-4": ("--recipe.schedule.peak=5e-4",),
-    "learning rate 2e-3": ("--recipe.schedule.peak=2e-3",),
+    "learning rate 1e-4": ("--recipe.schedule.peak=1e-4",),
+    "learning rate 1e-3": ("--recipe.schedule.peak=1e-3",),
     "rate by layer x 0.65": ("--recipe.layers.rate_decay=0.65",),
     "one rate for all layers": ("--recipe.layers.rate_decay=1.0",),
     "no block frozen": ("--recipe.layers.frozen_blocks=0",),
-    "3 blocks frozen": ("--recipe.layers.frozen_blocks=3",),
-    "9 blocks frozen": ("--recipe.layers.frozen_blocks=9",),
+    "1 block frozen": ("--recipe.layers.frozen_blocks=1",),
     "no patchout": ("--model.patchout.frequency=0", "--model.patchout.time=0"),
     "no mixup": ("--recipe.augmentation.mixup_alpha=0",),
     "no masks": (
@@ -105,7 +110,13 @@ def tune_finetuning(
     own.mkdir(parents=True, exist_ok=True)
     make_own_table(labels, own, validation_share=0.15, test_share=0.15, seed=0)
     make_spectrograms(own / TRACKS, own / "dataset", shortest_seconds=SHORTEST_SECONDS)
-    tracks = len(SpectrogramStore(own / "dataset").indices("train"))
+    store = SpectrogramStore(own / "dataset")
+    tracks = len(store.indices("train"))
+    plan = partial(plan_finetuning, dataset=own / "dataset", tracks=tracks)
+    cpu = ["--run.accelerator=cpu", *overrides]
+    whole = plan(Path(start), run=work / "tuning", overrides=cpu)
+    begun = own / HEAD_ALONE
+    make_head_alone(whole, store, groups_of_tracks(store, own / TRACKS), begun)
     tried = []
     for name, values in SETTINGS.items():
         if only and name not in only:
@@ -113,14 +124,8 @@ def tune_finetuning(
         experiments = []
         for seed in range(seeds):
             folder = work / "tuning" / f"{name.replace(' ', '-')}-{seed}"
-            plan = plan_finetuning(
-                Path(start),
-                own / "dataset",
-                folder,
-                tracks=tracks,
-                overrides=["--run.accelerator=cpu", *overrides, *values],
-            )
-            experiments.append(replace(plan, run=replace(plan.run, seed=seed)))
+            one = plan(begun, run=folder, overrides=[*cpu, *values])
+            experiments.append(replace(one, run=replace(one.run, seed=seed)))
         for experiment in experiments:
             if not (experiment.run.folder / "final.ckpt").exists():
                 fit(experiment, resume=experiment.run.folder.exists())
@@ -144,7 +149,7 @@ def _tried(name: str, experiments: Sequence[Experiment]) -> Tried:
         [best["mean_average_precision"] for best, _, _ in found],
         [best["loss"] for best, _, _ in found],
         [int(best["epoch"]) for best, _, _ in found],
-        [count for _, count, _ in found],
+        [count - 1 for _, count, _ in found],
         [seconds for _, _, seconds in found],
     )
 
@@ -166,7 +171,8 @@ def page(tried: Sequence[Tried], start: str, where: str) -> str:
         f"`python -m lab tune finetuning OUTPUT --start {start}`: on the training and validation "
         "splits of the soundtracks that `python -m lab finetuning` takes; the test split was not "
         f"looked at. Means of {len(tried[0].loss)} seeds, in brackets each of them: mAP and loss "
-        "of the epoch with the best mAP, that epoch, and how many there were.",
+        "of the epoch with the best mAP, that epoch (0 is the head alone, from which all begin), "
+        "and how many there were.",
         "",
         "| | validation mAP | loss | best epoch | epochs |",
         "|-|-|-|-|-|",

@@ -54,8 +54,9 @@ def describe(
     return ModelDescription(
         name=title,
         description=(
-            f"{model.architecture} for segments of {model.seconds:g} s, trained with "
-            f"essentia-maest for {epochs} epochs; {kind} weights"
+            f"{model.architecture} for segments of {model.seconds:g} s, "
+            + (f"trained with essentia-maest for {epochs} epochs; " if epochs else "a head alone; ")
+            + f"{kind} weights"
         ),
         labels=check_labels(checkpoint.classes, len(checkpoint.classes), str(path)),
         trained=True,

@@ -56,7 +56,8 @@ class Examples:
     def segment_weights(self) -> NDArray[np.float64]:
         """How much each segment counts; all together 1."""
         shared: NDArray[np.float64] = (self.weights / np.bincount(self.tracks))[self.tracks]
-        return shared / shared.sum()
+        normalised: NDArray[np.float64] = shared / shared.sum()
+        return normalised
 
 
 # Of matrices so small, several threads wait for each other more than they compute.
@@ -181,6 +182,6 @@ def _fit(
         whole.backward()  # type: ignore[no-untyped-call]
         return whole
 
-    search.step(loss)
+    search.step(loss)  # type: ignore[no-untyped-call]
     found = learnt.detach().numpy()
     return LinearHead(mean, scale, found[:-1], found[-1], MULTI_LABEL)
