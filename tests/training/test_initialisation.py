@@ -259,7 +259,7 @@ def test_checkpoints_of_the_wrong_size_are_refused(tmp_path):
     state = reference_maest(FRAMES).state_dict()
     for network, wanted in (
         (our_maest(FRAMES, dim=96), "width 96, 3 blocks"),
-        (our_maest(FRAMES, depth=2), "width 48, 2 blocks"),
+        (our_maest(FRAMES, depth=4), "width 48, 4 blocks"),
     ):
         refused(
             tmp_path, "maest", state, network=network,
@@ -271,6 +271,21 @@ def test_checkpoints_of_the_wrong_size_are_refused(tmp_path):
     save_folder(tmp_path / "ast", small_ast())
     with pytest.raises(CheckpointError, match="2 attention heads; wanted .* 4 attention heads"):
         initialise(ours_like_small(heads=4), "maest", tmp_path / "ast")
+
+
+@pytest.mark.parametrize("head", ["mean", "embedding"])
+def test_of_a_deeper_start_the_first_blocks_are_taken(tmp_path, head):
+    """What its head had learnt was of the last, so that it is made anew."""
+    deep = our_maest(FRAMES, head=head)
+    torch.save(deep.state_dict(), tmp_path / "deep.pt")
+    cut = our_maest(FRAMES, depth=2, head=head)
+    drawn = cut.head[1].weight.clone()
+    notes = initialise(cut, "maest", tmp_path / "deep.pt").notes
+    assert "blocks: the first 2 of 3" in notes
+    assert "heads: made anew for 7 classes" in notes
+    assert torch.equal(cut.head[1].weight, drawn)
+    mel = torch.randn(2, 96, FRAMES)
+    assert torch.equal(cut.tokens(mel, 2), deep.tokens(mel, 2))
 
 
 def test_arrays_that_are_missing_unknown_or_not_finite_are_refused(tmp_path):

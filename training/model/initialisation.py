@@ -104,9 +104,9 @@ def initialise(
         notes += _split_image_encodings(arrays, network.columns, origin)
     else:
         notes += _resize_encodings(arrays, network.columns, origin)
-    notes += _cut(arrays, network.depth)
-    notes += _adapt_kernel(arrays)
-    anew = _leave_heads(arrays, network, notes)
+    cut = _cut(arrays, network.depth)
+    notes += [*cut, *_adapt_kernel(arrays)]
+    anew = _leave_heads(arrays, network, notes, cut=bool(cut))
     if "head.1.weight" in arrays:
         anew = _order_head(arrays, pretrained.labels, classes, anew, notes)
     _load(network, arrays, anew, origin)
@@ -222,7 +222,7 @@ def _adapt_kernel(arrays: Arrays) -> list[str]:
     return ["input convolution: summed over 3 colours"]
 
 
-def _leave_heads(arrays: Arrays, network: MAEST, notes: list[str]) -> tuple[str, ...]:
+def _leave_heads(arrays: Arrays, network: MAEST, notes: list[str], *, cut: bool) -> tuple[str, ...]:
     """Leave out heads of other classes; give how the names begin that stay random instead."""
     anew: tuple[str, ...] = ("head_dist.",)  # nothing reads it in most models
     head = arrays.get("head.1.weight")
@@ -234,7 +234,7 @@ def _leave_heads(arrays: Arrays, network: MAEST, notes: list[str]) -> tuple[str,
     elif head is not None and len(head) != network.classes:
         anew = ("head.1.", "head_dist.")
         notes.append(f"heads: {len(head)} classes, made anew for {network.classes}")
-    elif head is None:
+    elif cut:
         anew = ("head.1.", "head_dist.")
         notes.append(f"heads: made anew for {network.classes} classes")
     else:
