@@ -49,7 +49,7 @@ def as_floats(source: Path, destination: Path) -> Path:
     )
     description = ModelDescription(
         name=checkpoint.name,
-        description=checkpoint.description,
+        description=checkpoint.description or "",
         labels=tuple(checkpoint.labels or ()),
         trained=checkpoint.trained,
         license=checkpoint.license or "",

@@ -22,7 +22,9 @@ from onnx import numpy_helper
 import essentia_maest as maest
 from essentia_maest.files import sha256_of
 from essentia_maest.machine import machine, versions
+from essentia_maest.making.precision_check import compare, run_model
 from lab.attention_precision import PATCHOUTS
+from lab.outliers import time_ratio
 
 _SWITCH = "ESSENTIA_MAEST_ISA"
 _INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "avx512vnni")
@@ -42,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("one", type=Path, help="model file")
     parser.add_argument("other", type=Path, help="model file")
     parser.add_argument("audio", type=Path, nargs="*", help="music (default: the clip that ships)")
+    parser.add_argument(
+        "--rounds", type=int, default=0, help="of timing, both in turns (default: not timed)"
+    )
     parser.add_argument("--outputs-only", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     audio = chosen.audio or [maest.example_audio()]
@@ -58,10 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"- {path.name}: sha256 {sha256_of(path)}")
         same = _print_differences(*graphs)
         header = ["instruction set", "patchout", "activations, largest difference"]
-        header += ["embeddings, block 7, smallest cosine", "equal to the bit"]
+        header += ["embeddings, block 7, smallest cosine", "all blocks", "equal to the bit"]
         print("\n| " + " | ".join(header) + " |\n" + "|-" * len(header) + "|")
         for isa in _INSTRUCTION_SETS:
             _print_outputs(isa, [chosen.one, chosen.other, *audio])
+        if chosen.rounds:
+            _print_times(chosen.one, chosen.other, audio[0], chosen.rounds)
     except (maest.MaestError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -126,29 +133,32 @@ def _print_outputs(isa: str, files: Sequence[Path]) -> None:
         print(f"| {isa} {line}")
 
 
+def _print_times(one: Path, other: Path, audio: Path, rounds: int) -> None:
+    print("\n| patchout | CPU time of the second as a share of the first's |\n|-|-|")
+    first, second = (maest.Model(path, num_threads=1) for path in (one, other))
+    music = maest.load_audio(audio)
+    for patchout in PATCHOUTS:
+        print(f"| {patchout} | {time_ratio(second, first, music, patchout, rounds):.3f} |")
+
+
 def _rows(one: Path, other: Path, audio: Sequence[Path]) -> Iterator[str]:
     pair = [maest.Model(path) for path in (one, other)]
     music = [maest.load_audio(path) for path in audio]
-    block = min(7, pair[0].depth)
+    middle = min(7, pair[0].depth) - 1
     for patchout in PATCHOUTS:
-        predictions, embeddings = (
-            [
-                np.concatenate(
-                    [compute(model, sound, patchout=patchout, tail="repeat") for sound in music]
-                )
-                for model in pair
-            ]
-            for compute in (
-                maest.Model.predict,
-                lambda model, sound, **options: model.embed(sound, block=block, **options),
-            )
+        found = [[run_model(model, sound, patchout) for sound in music] for model in pair]
+        report = compare(*found)
+        equal = all(
+            np.array_equal(first.activations, second.activations)
+            and np.array_equal(first.embeddings, second.embeddings)
+            for first, second in zip(*found, strict=True)
         )
-        lengths = np.linalg.norm(embeddings[0], axis=1) * np.linalg.norm(embeddings[1], axis=1)
-        cosines = (embeddings[0] * embeddings[1]).sum(axis=1) / lengths
-        largest = np.abs(predictions[0] - predictions[1]).max()
-        equal = all(np.array_equal(one, other) for one, other in (predictions, embeddings))
-        told = "yes" if equal else "no"
-        yield f"| {patchout} | {largest:.4f} | {min(cosines.min(), 1):.5f} | {told} |"
+        cosines = (min(cosine, 1) for cosine in (report.blocks[middle].lowest, report.lowest))
+        yield (
+            f"| {patchout} | {report.activations:.4f} | "
+            + " | ".join(f"{cosine:.5f}" for cosine in cosines)
+            + f" | {'yes' if equal else 'no'} |"
+        )
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def quality(
     seed: int = 0,
     speed_rounds: int = 5,
     listed: int = 20,
+    references: bool = True,
 ) -> Path:
     """Measure what a model is worth on held-out music.
 
@@ -80,6 +81,9 @@ def quality(
         Times that each track is analysed to measure the speed.
     listed : int
         Produced test tracks in ``tracks.md``, each with what is said of it.
+    references : bool
+        False leaves out what the model is compared with: the teacher's embeddings, mel statistics
+        and the untrained network.
 
     Returns
     -------
@@ -100,7 +104,11 @@ def quality(
         folder.mkdir(parents=True, exist_ok=True)
     models = [path for path in (quantized, model) if path is not None]
     subjects = plan(
-        models, cache=cache, work=work, patchouts=patchouts, probe_patchouts=probe_patchouts
+        models,
+        cache=cache if references else None,
+        work=work,
+        patchouts=patchouts,
+        probe_patchouts=probe_patchouts,
     )
     systems: dict[str, System] = {subject.name: subject.make() for subject in subjects}
     of_model = [system for system in systems.values() if isinstance(system, MaestSystem)]

@@ -49,7 +49,7 @@ class Subject:
 def plan(
     models: Sequence[Path],
     *,
-    cache: Path,
+    cache: Path | None,
     work: Path,
     patchouts: Sequence[str],
     probe_patchouts: Sequence[str],
@@ -60,8 +60,8 @@ def plan(
     ----------
     models : sequence of Path
         The model in one or several precisions, the one that matters most first.
-    cache : Path
-        Where packages are kept, for the teacher.
+    cache : Path, optional
+        Where packages are kept, for the teacher; None: only the model itself.
     work : Path
         Where the untrained network is written.
     patchouts, probe_patchouts : sequence of str
@@ -95,6 +95,10 @@ def plan(
         _of_model(path, precision, patchouts, probe_patchouts)
         for path, precision in zip(models, precisions, strict=True)
     ]
+    first = [subjects[0] for subjects in of_models]
+    rest = [one for beside in zip(*(s[1:] for s in of_models), strict=True) for one in beside]
+    if cache is None:
+        return [*first, *rest]
     untrained = work / "untrained.onnx"
     write_untrained(models[0], untrained)
     statistics = Subject("mel statistics", MelStatistics, f"mel statistics, {_version()}")
@@ -104,8 +108,6 @@ def plan(
         partial(MaestSystem, untrained, f"untrained {WHOLE}", WHOLE),
         _key(f"untrained {WHOLE}", untrained),
     )
-    first = [subjects[0] for subjects in of_models]
-    rest = [one for beside in zip(*(s[1:] for s in of_models), strict=True) for one in beside]
     return [first[0], statistics, plain, *first[1:], *rest, teacher]
 
 

@@ -15,18 +15,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def rows(text: str) -> list[list[str]]:
     found = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    return [row for row in found if row[0] != "instruction set"]
+    return [row for row in found if len(row) == 6 and row[0] != "instruction set"]
 
 
 @pytest.mark.slow
 def test_a_file_and_itself(capfd):
-    assert file_comparison.main([str(UNTRAINED), str(UNTRAINED)]) == 0
-    text = capfd.readouterr().out
+    assert file_comparison.main([str(UNTRAINED), str(UNTRAINED), "--rounds", "3"]) == 0
+    text, _, times = capfd.readouterr().out.partition("\n| patchout | CPU time")
+    ratios = [float(line.split(" | ")[1].strip(" |")) for line in times.splitlines()[2:]]
+    assert len(ratios) == 6
+    assert all(0.3 < ratio < 3 for ratio in ratios)
     assert "0 of them differ" in text
     assert "- metadata: the same" in text
     assert text.count("alone: none") == 2
     assert {row[0] for row in rows(text)} >= {"baseline"}
-    assert all(row[2:] == ["0.0000", "1.00000", "yes"] for row in rows(text))
+    assert all(row[2:] == ["0.0000", "1.00000", "1.00000", "yes"] for row in rows(text))
 
 
 @pytest.mark.slow
@@ -47,20 +50,25 @@ def test_no_model(tmp_path, capfd):
     assert "x.onnx" in capfd.readouterr().err
 
 
-def test_the_card_names_the_file_that_ships_and_the_one_that_was_scored():
+def test_the_card_and_the_scores_are_of_the_file_that_ships():
     card = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
-    shipped, scored = re.findall(r"^\| sha256.*`([0-9a-f]{64})`", card, re.MULTILINE)
-    assert shipped == sha256_of(ROOT / "models" / "maest-open-10s.onnx")
+    shipped = sha256_of(ROOT / "models" / "maest-open-10s.onnx")
+    assert re.findall(r"^\| sha256 \| `([0-9a-f]{64})`", card, re.MULTILINE) == [shipped]
     folder = ROOT / "docs" / "results" / "maest-open-10s"
-    assert scored in (folder / "quality.md").read_text(encoding="utf-8").splitlines()[0]
+    scored = (folder / "quality.md").read_text(encoding="utf-8").splitlines()[0]
+    assert f"in int8 (sha256 {shipped})" in scored
+
+
+def test_what_the_card_says_of_rounding_was_measured():
+    folder = ROOT / "docs" / "results" / "maest-open-10s"
     compared = (folder / "files.md").read_text(encoding="utf-8")
-    assert re.findall(r"sha256 ([0-9a-f]{64})", compared) == [scored, shipped]
-    assert " 0 of them differ" in compared
-    assert "- metadata: the same" in compared
-    measured = rows(compared)
-    told = card.partition("### Which file was scored\n")[2].partition("\n### ")[0]
-    assert all(row[-1] == "yes" for row in measured if row[0] == "baseline")
-    ours = [row for row in measured if row[0] != "baseline"]
-    assert min(row[3] for row in ours) in told
-    for isas in (("avx2", "avx512"), ("avx512vnni",)):
-        assert max(row[2] for row in ours if row[0] in isas) in told
+    shipped = sha256_of(ROOT / "models" / "maest-open-10s.onnx")
+    assert re.findall(r"sha256 ([0-9a-f]{64})", compared)[1] == shipped
+    measured = rows(compared.partition("\n## The file of 0.1")[0])
+    assert all(float(row[4]) >= 0.9999 for row in measured if row[1] == "F0T0")
+    card = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
+    told = card.partition("### Patchout and precision\n")[2].partition("\n### ")[0]
+    whole = [row for row in measured if row[1] == "F0T0"]
+    assert min(row[4] for row in whole) in told
+    assert min(row[4] for row in measured) in told
+    assert max(row[2] for row in measured) in told
