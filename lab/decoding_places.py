@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import essentia_maest as maest
-from essentia_maest.collection.analysing import Analysed, Analysing
+from essentia_maest.collection.analysing import Analysing
 from essentia_maest.collection.options import AnalysisOptions, Shares
 from essentia_maest.collection.outcomes import Failure
 from essentia_maest.collection.scan import Track
@@ -165,7 +165,7 @@ def _tracks(setting: Setting) -> list[Track]:
     return [Track(str(path.absolute()), path.name) for path in setting.files]
 
 
-def _done(analysed: Analysed) -> bool:
+def _done(analysed: object) -> bool:
     """Keep nothing of a track but that it is done."""
     return True
 

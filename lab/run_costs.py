@@ -4,10 +4,12 @@
 noise), and runs `maest analyze` over them inside this process, with a small network of random
 weights, so that what goes with a track is seen and not the model; then it goes on with what is
 done. The parent's time is its CPU time without what the engine computes in it, which needs none of
-Python's lock; so it is at least as much as the lock is held. Then tracks of four minutes, beyond
-the first quarter of them; how much faster two workers and two threads are than one of each; and
-what decoding and the model alone take, one track after the other, in two processes at once, as
-CPUs share caches and memory.
+Python's lock; so it is at least as much as the lock is held. Then what the parent does for tracks
+of four minutes whose results are there at once (`--answered` of each), so that only it is measured,
+by the width of the network; and tracks of four minutes that are analysed (`--long`): how much
+faster two workers and two threads are than one of each, and what decoding and the model alone take,
+one track after the other, in two processes at once, as CPUs share caches and memory. What begins
+and ends a run is taken out of what is said of each track: by the difference to a quarter of them.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import multiprocessing
 import os
 import resource
+import shutil
 import tempfile
 import threading
 import time
@@ -27,11 +30,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import soundfile
 
 import essentia_maest as maest
+from essentia_maest.collection import whole_tracks
 from essentia_maest.collection.analysis import TrackAnalysis
 from essentia_maest.collection.options import AnalysisOptions
 from essentia_maest.collection.progress import SilentReporter
@@ -40,6 +45,8 @@ from essentia_maest.collection.scan import scan
 from essentia_maest.collection.table_sink import TableSink
 from essentia_maest.machine import machine
 from essentia_maest.making.conversion import convert_random
+
+from .made_up_results import AnsweringWorker
 
 FOLDER_FILES = 500
 SHORT_SECONDS, LONG_SECONDS = 0.5, 240.0
@@ -110,11 +117,13 @@ def run(
     at_once: int = 2,
     kind: str = "float32",
     resume: bool = False,
+    most: int | None = None,
 ) -> Cost:
     """Analyse a folder as `maest analyze` does, and say what it cost."""
     options = AnalysisOptions.of(patchout="F3T5" if model.depth == 12 else "F0T0")
     started, before, engine = time.perf_counter(), cpu_seconds(), ENGINE.seconds
     found = scan([music])
+    found.tracks = found.tracks[:most]
     report = CollectionRun(
         model,
         options,
@@ -147,9 +156,9 @@ def alone(paths: Sequence[str]) -> float:
     return time.process_time() - before
 
 
-def alone_at_once(music: Path, processes: int = 2) -> float:
+def alone_at_once(music: Path, most: int, processes: int = 2) -> float:
     """Do so in several processes, a share of the files in each; give the seconds of all."""
-    paths = [track.path for track in scan([music]).tracks]
+    paths = [track.path for track in scan([music]).tracks[:most]]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         return sum(pool.map(alone, [paths[number::processes] for number in range(processes)]))
@@ -171,11 +180,19 @@ def small_model(folder: Path) -> maest.Model:
         return maest.Model(convert_random("tiny", folder / "tiny.onnx", seconds=10), num_threads=1)
 
 
+def wide_model(folder: Path) -> maest.Model:
+    """Make a network of the paper's width, with segments of ten seconds and random weights."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", maest.UntrainedModelWarning)
+        return maest.Model(convert_random("base", folder / "base.onnx", seconds=10), num_threads=1)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all, and print three tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tracks", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--long", type=int, default=150, help="tracks of four minutes")
+    parser.add_argument("--answered", type=int, default=4000, help="answered at once")
     parser.add_argument("--rounds", type=int, default=3, help="of one worker beside two")
     asked = parser.parse_args(arguments)
     count_engine()
@@ -203,45 +220,59 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for number in range(8, asked.long):
             source = music / "album 0" / f"{number % 8:06}.flac"
             os.link(source, music / "album 0" / f"{number:06}.flac")
+        _tell_answered(folder, asked.answered)
         default = maest.Model("default", num_threads=1)
-        print("\n| tracks of 4 min, default model, F3T5 | CPU ms a track | parent, ms a track |")
-        print("|-|-|-|")
-        few = folder / "few"
-        few.mkdir()
-        for number in range(asked.long // 4):
-            os.link(music / "album 0" / f"{number:06}.flac", few / f"{number:06}.flac")
-        for kind in ("float32", "float16"):
-            # What begins and ends a run is in both, and in neither's difference.
-            first = run(default, few, folder / f"few {kind}", kind=kind)
-            cost = run(default, music, folder / f"out {kind}", kind=kind)
-            more = (cost.tracks - first.tracks) / 1e3
-            print(
-                f"| {kind} | {(cost.all - first.all) / more:.0f} "
-                f"| {(cost.parent - first.parent) / more:.2f} |",
-                flush=True,
-            )
-        _tell_scaling(default, music, folder, asked.rounds)
+        _tell_scaling(default, music, folder, asked.long, asked.rounds)
 
 
-def _tell_scaling(model: maest.Model, music: Path, folder: Path, rounds: int) -> None:
+def _tell_answered(folder: Path, tracks: int) -> None:
+    """Print what the parent does for tracks whose results are there at once."""
+    music = folder / "answered"
+    music.mkdir()
+    for number in range(tracks):
+        (music / f"{number:06}.flac").touch()
+    models = [maest.Model("default", num_threads=1), wide_model(folder)]
+    print("\n| 24 segments, answered at once | kept in | values each | parent, ms a track |")
+    print("|-|-|-|-|")
+    with mock.patch.object(whole_tracks, "WholeWorker", AnsweringWorker):
+        for model in models:
+            for kind in ("float32", "float16"):
+                out = folder / f"answered {model.name} {kind}"
+                few = run(model, music, out / "few", kind=kind, most=tracks // 4)
+                cost = run(model, music, out / "all", kind=kind)
+                parent = (cost.parent - few.parent) / (cost.tracks - few.tracks) * 1e3
+                shapes = model.plan(AnalysisOptions.of().request).output_shapes
+                values = sum(size for (size,) in shapes)
+                print(f"| {model.name} | {kind} | {values:,} | {parent:.2f} |", flush=True)
+                shutil.rmtree(out)
+
+
+def _tell_scaling(model: maest.Model, music: Path, folder: Path, tracks: int, rounds: int) -> None:
     """Measure in turns, as other work on the machine changes, and print medians of ratios."""
-    ones, twos, bests = [], [], []
+    few = tracks // 4
+    ones, twos, starts, bests, best_starts = [], [], [], [], []
     for number in range(rounds):
         ones.append(run(model, music, folder / f"one {number}", at_once=1))
-        twos.append(run(model, music, folder / f"two {number}", at_once=2))
-        bests.append(alone_at_once(music))
-    print("\n| at once | clock, s | CPU, s |\n|-|-|-|")
+        twos.append(run(model, music, folder / f"two {number}"))
+        starts.append(run(model, music, folder / f"few {number}", most=few))
+        bests.append(alone_at_once(music, tracks))
+        best_starts.append(alone_at_once(music, few))
+    print(f"\n| {tracks} tracks of 4 min, default model, F3T5 | clock, s | CPU, s |\n|-|-|-|")
     for name, costs in (("1 worker, 1 thread", ones), ("2 workers, 2 threads", twos)):
         clock, cpu = (median(getattr(cost, of) for cost in costs) for of in ("clock", "all"))
         print(f"| {name} | {clock:.1f} | {cpu:.1f} |")
     print(f"| 2 processes, decoding and model alone | | {median(bests):.1f} |")
     faster = median(one.clock / two.clock for one, two in zip(ones, twos, strict=True))
-    of_cpu = median(best / two.all for best, two in zip(bests, twos, strict=True))
-    of_clock = median(best / 2 / two.clock for best, two in zip(bests, twos, strict=True))
+    whole = median(best / two.all for best, two in zip(bests, twos, strict=True))
+    more = [two.all - start.all for two, start in zip(twos, starts, strict=True)]
+    best_more = [best - start for best, start in zip(bests, best_starts, strict=True)]
+    per_ms = (tracks - few) / 1e3
+    each = median(best / cost for best, cost in zip(best_more, more, strict=True))
     print(
-        f"\nMedians of {rounds} rounds. Two are {faster:.2f} times as fast as one; decoding and "
-        f"model alone are {of_cpu:.0%} of the CPU time that a run with two takes, and "
-        f"{of_clock:.0%} of its clock on two CPUs."
+        f"\nMedians of {rounds} rounds. Two are {faster:.2f} times as fast as one. Decoding and "
+        f"model alone are {whole:.0%} of the CPU time that the run with two takes, and, of each "
+        f"track after the first {few}, {each:.0%}: "
+        f"{median(best_more) / per_ms:.0f} of {median(more) / per_ms:.0f} ms."
     )
 
 

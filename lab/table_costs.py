@@ -141,12 +141,11 @@ def track_costs(folder: Path, run: RunFacts, kind: str, tracks: int = 200) -> st
         )
         for _ in range(tracks)
     ]
-    facts = Facts("FFmpeg", "mpeg", "mp3", 240 * 16000, None, 0.5)
     sink = TableSink(folder / kind, embeddings=kind)
     sink.open(run, resume=True)
     sink._vectors = Vectors(2304, labels, kind)
     hashing, hashes = timed(lambda: [audio_hash(path) for _ in range(20)])
-    sink._of_before.hashes[track.path] = hashes[0]
+    facts = Facts("FFmpeg", "mpeg", "mp3", 240 * 16000, None, 0.5, audio_hash=hashes[0])
     describing, rows = timed(
         lambda: [sink.describe(Analysed(track, facts, analysis, {})) for analysis in analyses]
     )

@@ -57,14 +57,14 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     _flush_folder(target.parent)
 
 
-def write_whole(path: str | os.PathLike[str], content: bytes | str) -> None:
+def write_whole(path: str | os.PathLike[str], content: bytes | memoryview | str) -> None:
     """Write a file, whole or not at all.
 
     Parameters
     ----------
     path : str or os.PathLike
         Replaced if it exists; its folder exists.
-    content : bytes or str
+    content : bytes, memoryview or str
         Text is written as UTF-8, with the line ends that it has.
 
     Raises
@@ -75,7 +75,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes | str) -> None:
     write_together({Path(path): content})
 
 
-def write_together(files: Mapping[Path, bytes | str]) -> None:
+def write_together(files: Mapping[Path, bytes | memoryview | str]) -> None:
     """Write files of which none is to be there without those before it.
 
     All are brought onto the disk before the first gets its name. Names are then given in the order
@@ -83,7 +83,7 @@ def write_together(files: Mapping[Path, bytes | str]) -> None:
 
     Parameters
     ----------
-    files : mapping of pathlib.Path to bytes or str
+    files : mapping of pathlib.Path to bytes, memoryview or str
         Path -> content.
 
     Raises
@@ -262,7 +262,7 @@ def _unfinished(target: Path) -> Path:
     return target.with_name(f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}")
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes | memoryview) -> None:
     with open(path, "xb") as file:
         file.write(content)
         file.flush()

@@ -79,7 +79,7 @@ def test_another_engine_gives_the_same_tables(tmp_path):
     (music / "bad.mp3").write_bytes(b"no music" * 100)
     model = maest.Model(UNTRAINED, num_threads=1)
     own = run(model, music, tmp_path / "own", None)
-    other = run(model, music, tmp_path / "other", lambda conclude: OneByOne(model, conclude))
+    other = run(model, music, tmp_path / "other", lambda conclude, _: OneByOne(model, conclude))
     ours, theirs = np.argsort(own.ids), np.argsort(other.ids)
     np.testing.assert_array_equal(own.ids[ours], other.ids[theirs])  # of the audio's hash, too
     np.testing.assert_array_equal(own.embeddings()[0][ours], other.embeddings()[0][theirs])
@@ -134,7 +134,7 @@ def test_what_cannot_be_made_is_told(tmp_path):
 
 
 def test_a_run_ends_its_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(EncodingProcess.__init__, "__defaults__", (0,))
+    monkeypatch.setattr(EncodingProcess.__init__, "__defaults__", (0, None))
     write_audio(tmp_path / "music" / "0.flac", 12.0, 22050, 1)
     sink = TableSink(tmp_path / "out")
     model = maest.Model(UNTRAINED, num_threads=1)
@@ -142,9 +142,7 @@ def test_a_run_ends_its_process(tmp_path, monkeypatch):
     monkeypatch.setattr(
         encoding_process,
         "WorkerProcess",
-        lambda answer, make=encoding_process.WorkerProcess: (
-            started.append(make(answer)) or started[-1]
-        ),
+        lambda *how, make=encoding_process.WorkerProcess: started.append(make(*how)) or started[-1],
     )
     CollectionRun(model, OPTIONS, sink, workers=1, reporter=SilentReporter()).run(
         scan([tmp_path / "music"])

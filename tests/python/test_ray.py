@@ -101,7 +101,7 @@ def analysed_on(
         TableSink(out),
         workers=1,
         reporter=reporter or SilentReporter(),
-        make_engine=lambda conclude: RayEngine(model, OPTIONS, conclude, address=address),
+        make_engine=lambda *how: RayEngine(model, OPTIONS, *how, address=address),
         **more,
     ).run(scan(paths))
 

@@ -286,7 +286,7 @@ def test_the_command_writes_tables_and_says_so(tmp_path, music, capfd):
 
 
 def test_rows_come_while_a_part_is_written(tmp_path, music, model, monkeypatch):
-    write, told = PartsFolder.write, threading.Event()
+    write, told = PartsFolder.write_made, threading.Event()
 
     def once_told(self, *arguments, **more):
         assert told.wait(30)  # that the track whose part it is was taken
@@ -296,7 +296,7 @@ def test_rows_come_while_a_part_is_written(tmp_path, music, model, monkeypatch):
         def done(self) -> None:
             told.set()
 
-    monkeypatch.setattr(PartsFolder, "write", once_told)
+    monkeypatch.setattr(PartsFolder, "write_made", once_told)
     report = run(model, music, tmp_path / "out", sink={"most_tracks": 1}, reporter=Telling())
     assert (report.analyzed, report.stopped) == (4, None)
     assert len(list((tmp_path / "out" / "tracks").iterdir())) == 4
@@ -305,14 +305,14 @@ def test_rows_come_while_a_part_is_written(tmp_path, music, model, monkeypatch):
 def test_a_part_that_could_not_be_written_is_written_with_the_next(
     tmp_path, music, model, monkeypatch
 ):
-    write, errors = PartsFolder.write, [OSError(errno.EIO, "not now")]
+    write, errors = PartsFolder.write_made, [OSError(errno.EIO, "not now")]
 
     def once_refused(self, *arguments, **more):
         if errors:
             raise errors.pop()
         return write(self, *arguments, **more)
 
-    monkeypatch.setattr(PartsFolder, "write", once_refused)
+    monkeypatch.setattr(PartsFolder, "write_made", once_refused)
     report = run(model, music, tmp_path / "out", sink={"most_tracks": 4})
     assert (report.analyzed, report.failures, report.stopped) == (4, [], None)
     assert len(table(tmp_path / "out")["id"]) == 4

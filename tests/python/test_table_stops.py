@@ -35,16 +35,16 @@ def music(tmp_path) -> Path:
 
 
 def test_a_full_disk_stops_and_what_was_written_counts(tmp_path, music, model, monkeypatch):
-    real, parts = table_sink.PartsFolder.write, []
+    real, parts = table_sink.PartsFolder.write_made, []
 
     def full_after_one(self, *arguments, **more):
         if parts:
             raise OSError(errno.ENOSPC, "No space left on device")
-        parts.append(real(self, *arguments, **more))
-        return parts[0]
+        real(self, *arguments, **more)
+        parts.append(arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(table_sink.PartsFolder, "write", full_after_one)
+        patch.setattr(table_sink.PartsFolder, "write_made", full_after_one)
         report = run(model, music, tmp_path / "out", sink={"most_tracks": 1})
     assert "results cannot be written: OSError: No space left" in report.stopped
     assert len(table(tmp_path / "out")["id"]) == 1

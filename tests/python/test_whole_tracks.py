@@ -187,14 +187,26 @@ class Killing(SilentReporter):
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_killed_workers_cost_what_they_held(tmp_path, music, model):
+def test_what_killed_workers_held_is_done_again(tmp_path, music, model):
     report = run(model, music, tmp_path / "out", workers=2, threads=2, reporter=Killing())
-    assert report.stopped is None
-    assert report.analyzed + len(report.failures) == 16
-    assert len(report.failures) <= 2
-    assert {one.reason for one in report.failures} <= {"the decoder crashed (SIGKILL)"}
-    again = run(model, music, tmp_path / "out", workers=2, threads=2, resume=True)
-    assert (again.resumed, again.analyzed) == (report.analyzed, len(report.failures))
+    assert (report.stopped, report.analyzed, report.failures) == (None, 16, [])
+    assert len(table(tmp_path / "out")["id"]) == 16
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_is_remarkable_is_told_by_the_processes(tmp_path, music, model, monkeypatch, strict):
+    folder = Path(shutil.copytree(music, tmp_path / "music"))
+    cut = folder / "08.flac"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    asked = {"workers": 2, "threads": 2, "strict": strict}
+    reports = [run(model, folder, tmp_path / "whole", **asked)]
+    monkeypatch.setattr(local_engine, "whole_tracks_pay", lambda *_: False)
+    reports.append(run(model, folder, tmp_path / "parts", **asked))
+    for report in reports:
+        assert list(report.flagged.counts) == ["truncated", "damaged"]
+        assert [failure.path for failure in report.failures] == [str(cut)] * strict
+    assert reports[0].failures == reports[1].failures
+    assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
 
 
 def test_an_interrupt_while_a_track_is_taken_comes_after_it(tmp_path, music, model, monkeypatch):

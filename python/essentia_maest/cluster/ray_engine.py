@@ -11,14 +11,15 @@ import itertools
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
 from ..collection.analysing import Analysed
+from ..collection.described import Describing
 from ..collection.options import AnalysisOptions
 from ..collection.outcomes import Failure
-from ..collection.runner import Ending
+from ..collection.runner import Conclude, Ending
 from ..collection.scan import Track
 from ..errors import InvalidArgumentError, StoppedEarlyError, in_words
 from ..log import LOGGER, tell_again
@@ -93,6 +94,8 @@ class RayEngine:
         What is asked of each track.
     conclude : callable
         What becomes of a track that was analysed; called in this process.
+    describing : Describing or None
+        What describes tracks where they are analysed.
     workers : int or None
         How many; None is one for each CPU of the cluster, also of machines that join it later.
     hashed : bool
@@ -112,7 +115,8 @@ class RayEngine:
         self,
         model: Model,
         options: AnalysisOptions,
-        conclude: Callable[[Analysed], Ending],
+        conclude: Conclude,
+        describing: Describing | None = None,
         *,
         workers: int | None = None,
         hashed: bool = True,
@@ -123,7 +127,7 @@ class RayEngine:
             raise InvalidArgumentError(f"workers is {workers}; 1 or more wanted")
         self._address = address
         self._model = model
-        self._asked = Asked(options, hashed, LOGGER.getEffectiveLevel())
+        self._asked = Asked(options, hashed, describing, LOGGER.getEffectiveLevel())
         self._conclude = conclude
         self._count = workers
         self._own = provenance(model)
@@ -272,11 +276,14 @@ class RayEngine:
     def _hear(self, worker: _Worker, track: Track, told: Told) -> None:
         tell_again(told.log)
         outcome = told.outcome
-        if isinstance(outcome, Analysed):
-            analysed = dataclasses.replace(outcome, provenance=worker.told)
-            self._concluded.append((track, self._conclude(analysed)))
-        else:
+        if isinstance(outcome, Failure):
             self._concluded.append((track, outcome))
+            return
+        if isinstance(outcome, Analysed):
+            outcome = dataclasses.replace(outcome, provenance=worker.told)
+        else:
+            outcome = outcome.computed_by(worker.told)
+        self._concluded.append((track, self._conclude(outcome)))
 
     def _lose_worker(
         self, worker: _Worker, given: tuple[int, Track] | None, error: BaseException

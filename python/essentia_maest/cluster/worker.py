@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import log
 from ..collection.analysing import Analysed
+from ..collection.described import Described, Describing
 from ..collection.messages import Long
 from ..collection.one_track import OneTrack
 from ..collection.options import AnalysisOptions
@@ -31,12 +32,15 @@ class Asked:
         How they are analysed.
     hashed : bool
         Whether their audio is hashed.
+    describing : Describing or None
+        What describes them there; None has what was analysed sent.
     log_level : int
         From which on what is logged is sent back.
     """
 
     options: AnalysisOptions
     hashed: bool
+    describing: Describing | None
     log_level: int
 
 
@@ -60,7 +64,7 @@ class Opened:
 class Told:
     """What became of a track, and what was logged meanwhile."""
 
-    outcome: Analysed | Failure
+    outcome: Analysed | Described | Failure
     log: list[logging.LogRecord]
 
 
@@ -118,5 +122,8 @@ class TrackWorker:
         assert self._asked is not None
         with log.kept(self._asked.log_level) as kept:
             outcome = self._tracks.analyse(track)
+            if isinstance(outcome, Analysed) and self._asked.describing is not None:
+                described = self._asked.describing(outcome, self._tracks.model, self._asked.options)
+                return Told(described, kept)
         assert not isinstance(outcome, Long)  # none was said to be
         return Told(outcome, kept)

@@ -23,7 +23,6 @@ from .options import AnalysisOptions, Shares
 from .outcomes import Failure, StageSeconds
 from .scan import Track
 from .side_by_side import SideBySide
-from .track_summary import TrackSummary
 from .worker_processes import time_limit
 
 Result = TypeVar("Result")
@@ -48,8 +47,6 @@ class Analysed:
         Where the time went.
     provenance : dict or None
         What computed and decoded it, where that is not what does so here.
-    summary : TrackSummary or None
-        Where whoever analysed it summed it up, too.
     """
 
     track: Track
@@ -57,7 +54,6 @@ class Analysed:
     facts: Facts
     seconds: StageSeconds
     provenance: dict[str, Any] | None = None
-    summary: TrackSummary | None = None
 
 
 class _Work:

@@ -64,11 +64,6 @@ class EarlierRows:
     vectors : Vectors
         How it would keep lists.
 
-    Attributes
-    ----------
-    hashes : dict of str to str
-        Path of a file -> hash of its audio, where it had to be made.
-
     Raises
     ------
     essentia_maest.errors.InvalidArgumentError
@@ -79,7 +74,6 @@ class EarlierRows:
         self._parts = parts
         self._run = run
         self._vectors = vectors
-        self.hashes: dict[str, str] = {}
         self._part_list: list[Part] = []
         self._kept: list[Vectors] = []
         self._lacking: list[list[str]] = []
@@ -266,10 +260,7 @@ class EarlierRows:
 
     def _hashed(self, tracks: Sequence[Track]) -> Iterator[str | None]:
         with ThreadPoolExecutor(_core.available_cpus()) as threads:
-            for track, digest in zip(tracks, threads.map(_hash_of, tracks), strict=True):
-                if digest is not None:
-                    self.hashes[track.path] = digest
-                yield digest
+            yield from threads.map(_hash_of, tracks)
 
     def _take(self, row: _Row, track: Track, place: dict[str, Any]) -> _Row:
         row.taken_by = track

@@ -9,9 +9,11 @@ from typing import Any, Generic, TypeVar
 
 from ..model import Model
 from .analysing import LONG_SECONDS, Analysed, Analysing
+from .described import Described, Describing
 from .messages import OpenAudio
 from .options import AnalysisOptions, Shares
 from .outcomes import Failure
+from .rows_memory import RowsMemory
 from .scan import Track
 from .whole_tracks import WholeTracks, whole_tracks_pay
 from .worker_processes import time_limit
@@ -32,6 +34,10 @@ class LocalEngine(Generic[Result]):
         See `Analysing`.
     quick : bool
         Whether `conclude` takes next to no time; otherwise it is called in many threads.
+    describing : Describing, optional
+        What describes tracks where all of a track is done in a process.
+    memory : RowsMemory, optional
+        Where it is left there.
 
     Raises
     ------
@@ -44,13 +50,15 @@ class LocalEngine(Generic[Result]):
         model: Model,
         options: AnalysisOptions,
         shares: Shares,
-        conclude: Callable[[Analysed], Result],
+        conclude: Callable[[Analysed | Described], Result],
         *,
         open_audio: OpenAudio,
         limit: Callable[[str], float] = time_limit,
         long_seconds: float = LONG_SECONDS,
         hashed: bool = False,
         quick: bool = False,
+        describing: Describing | None = None,
+        memory: RowsMemory | None = None,
     ) -> None:
         self._model = model
         self._shares = shares
@@ -62,7 +70,15 @@ class LocalEngine(Generic[Result]):
         self._make_whole: Callable[[], WholeTracks[Result]] | None = None
         if quick:
             self._make_whole = partial(
-                WholeTracks, model, options, shares.workers, conclude, longest=longest, **shared
+                WholeTracks,
+                model,
+                options,
+                shares.workers,
+                conclude,
+                longest=longest,
+                describing=describing,
+                memory=memory,
+                **shared,
             )
         self._whole: WholeTracks[Result] | None = None
 

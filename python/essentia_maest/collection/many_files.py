@@ -17,6 +17,7 @@ from ..model import Model
 from ..patchout import Patchout
 from ..request import Output, Request, Tail
 from .analysing import Analysed
+from .described import Described
 from .local_engine import LocalEngine
 from .options import AnalysisOptions, Shares
 from .outcomes import Failure
@@ -153,7 +154,8 @@ def _results(
                 yield outcome
 
 
-def _as_result(analysed: Analysed) -> FileAnalysis:
+def _as_result(analysed: Analysed | Described) -> FileAnalysis:
+    assert isinstance(analysed, Analysed)  # nothing describes it
     facts, analysis = analysed.facts, analysed.analysis
     return FileAnalysis(
         path=Path(analysed.track.result),

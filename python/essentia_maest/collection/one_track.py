@@ -22,7 +22,6 @@ from .options import AnalysisOptions
 from .outcomes import Failure
 from .scan import Track
 from .track_decoding import decode_into, peak_of, seconds_allowed
-from .track_summary import TrackSummary
 from .worker_main import Clock
 from .worker_processes import time_limit
 
@@ -41,9 +40,14 @@ class OneTrack:
     options : AnalysisOptions
         What is asked.
     hashed : bool
-        Whether the audio is hashed, too, and the track summed up, as tables want it.
+        Whether the audio is hashed, too.
     open_audio, limit : callable
         See `DecodingPool`.
+
+    Attributes
+    ----------
+    model : Model
+        The same.
 
     Raises
     ------
@@ -63,7 +67,7 @@ class OneTrack:
         plan = model.plan(options.request)
         self._spread = options.spread(plan)
         self._hearing = model.hearing(plan, options.mp3_error)
-        self._model = model
+        self.model = model
         self._options = options
         self._hashed = hashed
         self._open_audio = open_audio
@@ -90,7 +94,7 @@ class OneTrack:
         started = time.thread_time()
         if clock is None:
             clock = Clock(seconds_allowed(track, self._limit))
-        outlet = _Heard(partial(TrackAnalysis, self._model, self._options, 1), clock)
+        outlet = _Heard(partial(TrackAnalysis, self.model, self._options, 1), clock)
         try:
             source = self._open_audio(track.path)
             try:
@@ -114,10 +118,7 @@ class OneTrack:
             return Failure.of(track.path, "analyze", error)
         seconds = outlet.analysis.seconds
         seconds.decode = decoding
-        summary = None
-        if self._hashed:
-            summary = TrackSummary.of(analysis, facts, self._model, self._options)
-        return Analysed(track, analysis, facts, seconds, summary=summary)
+        return Analysed(track, analysis, facts, seconds)
 
 
 class _Heard:

@@ -103,9 +103,10 @@ class StageSeconds:
         other : StageSeconds
             What it took.
         """
-        for field in dataclasses.fields(self):
-            name = field.name
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.decode += other.decode
+        self.front_end += other.front_end
+        self.model += other.model
+        self.writing += other.writing
 
     def rounded(self) -> dict[str, float]:
         """Give them as JSON has them, to the millisecond."""

@@ -131,9 +131,14 @@ class ResultFolder:
         return False
 
     @property
-    def quick(self) -> bool:
-        """No: files of each track are written."""
-        return False
+    def describe_elsewhere(self) -> None:
+        """None: files of each track are written."""
+        return None
+
+    @property
+    def memory(self) -> None:
+        """None: nothing is described elsewhere."""
+        return None
 
     @property
     def unwritten(self) -> int:

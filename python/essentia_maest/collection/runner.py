@@ -14,10 +14,9 @@ from ..errors import InvalidArgumentError, ends_all_work, in_words
 from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..origin import provenance
-from . import sinks
 from .analysing import LONG_SECONDS, Analysed
 from .describe import describe_model, describe_versions, untrained_warning
-from .flags import flags_of, why_failed
+from .described import Described, Describing
 from .interrupts import Interrupts
 from .local_engine import LocalEngine
 from .messages import OpenAudio
@@ -56,8 +55,11 @@ class Engine(Protocol):
         """Give what was concluded, but not given, before the iterator was closed."""
 
 
-MakeEngine = Callable[[Callable[[Analysed], Ending]], Engine]
-"""What concludes a track, in the process of the run -> an engine."""
+Conclude = Callable[["Analysed | Described"], Ending]
+"""What becomes of a track, in the process of the run."""
+
+MakeEngine = Callable[[Conclude, "Describing | None"], Engine]
+"""What concludes a track, and what may describe it before, where it was analysed -> an engine."""
 
 
 def threads_of_model(tracks: int, threads: int) -> int:
@@ -144,10 +146,12 @@ class CollectionRun:
         self._interrupts = Interrupts()
         self._reporter = reporter
         self._resume = resume
-        self._strict = strict
+        self._describing = Describing(lambda told, *_: sink.describe(told), strict)
+        elsewhere = sink.describe_elsewhere
+        describing = None if elsewhere is None else Describing(elsewhere, strict)
         self._engine: Engine
         if make_engine is not None:
-            self._engine = make_engine(self._keep)
+            self._engine = make_engine(self._keep, describing)
         else:
             self._engine = LocalEngine(
                 model,
@@ -158,7 +162,9 @@ class CollectionRun:
                 limit=limit,
                 long_seconds=long_seconds,
                 hashed=sink.hashes,
-                quick=sink.quick,
+                describing=describing,
+                memory=sink.memory,
+                quick=describing is not None,
             )
         self._common: dict[str, Any] = {
             "trained": model.trained,
@@ -281,47 +287,36 @@ class CollectionRun:
         if report.stopped is None:
             self._reporter.done()
 
-    def _keep(self, analysed: Analysed) -> Ending:
+    def _keep(self, done: Analysed | Described) -> Ending:
         """Write the results of a track, and count it."""
         with self._interrupts.put_off():
-            return self._kept_or_not(analysed)
-
-    def _kept_or_not(self, analysed: Analysed) -> Ending:
-        track, facts, seconds = analysed.track, analysed.facts, analysed.seconds
-        flags = flags_of(facts)
-        if self._strict and (reason := why_failed(flags)) is not None:
-            failure = Failure(track.path, "decode", reason)
-            return Ending(failure, flags=flags, seconds=seconds)
-        try:
-            described = self._sink.describe(
-                sinks.Analysed(
-                    track,
-                    facts,
-                    analysed.analysis,
-                    flags,
-                    seconds,
-                    analysed.provenance,
-                    analysed.summary,
+            if isinstance(done, Analysed):
+                return self._kept_or_not(
+                    done.track.path, self._describing(done, self._model, self._options)
                 )
-            )
-        except Exception as error:
-            return Ending(Failure.of(track.path, "analyze", error), seconds=seconds)
+            return self._kept_or_not(done.path, done)
+
+    def _kept_or_not(self, path: str, described: Described) -> Ending:
+        flags, seconds = described.flags, described.seconds
+        if described.failure is not None:
+            return Ending(described.failure, flags=flags, seconds=seconds)
         started = time.perf_counter()
         try:
-            self._sink.track(described)
+            self._sink.track(described.rows)
         except Exception as error:
-            failure = Failure.of(track.path, "write", error)
+            failure = Failure.of(path, "write", error)
             hopeless = ends_all_work(error)
             return Ending(
                 failure,
                 f"results cannot be written: {failure.reason}" if hopeless else None,
             )
-        self._kept.append(facts.samples / SAMPLE_RATE)
+        heard = described.samples / SAMPLE_RATE
+        self._kept.append(heard)
         seconds.writing = time.perf_counter() - started
         if _log.isEnabledFor(logging.DEBUG):
-            heard = facts.samples / SAMPLE_RATE
-            _log.debug("%s: %.1f s of audio, %s", track.path, heard, seconds.rounded())
-        return Ending(None, None, facts.samples, flags, seconds, self._sink.labels(described))
+            _log.debug("%s: %.1f s of audio, %s", path, heard, seconds.rounded())
+        labels = self._sink.labels(described.rows)
+        return Ending(None, None, described.samples, flags, seconds, labels)
 
     def _fail(self, report: RunReport, failure: Failure, track: Track | None = None) -> None:
         report.failures.append(failure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,8 +14,8 @@ from .analysis import Analysis
 from .messages import Facts
 from .options import CSV, FILES, FORMATS, AnalysisOptions
 from .outcomes import Failure, StageSeconds
+from .rows_memory import RowsMemory
 from .scan import Track
-from .track_summary import TrackSummary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +55,6 @@ class Analysed:
         What it took, but for writing.
     provenance : dict or None
         What computed it, where that is not what the run tells.
-    summary : TrackSummary or None
-        Where it was summed up already.
     """
 
     track: Track
@@ -65,7 +63,6 @@ class Analysed:
     flags: dict[str, Any]
     seconds: StageSeconds = dataclasses.field(default_factory=StageSeconds)
     provenance: dict[str, Any] | None = None
-    summary: TrackSummary | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +84,9 @@ class Earlier:
 class ResultSink(Protocol):
     """Where results go.
 
-    `describe` and `track` are called in the threads that analyse, or, where `quick`, perhaps in the
-    caller's own, as all else is.
+    `describe` and `track` are called in the threads that analyse; where there is
+    `describe_elsewhere`, that perhaps in other processes, and `track` in the caller's own thread,
+    as all else is.
     """
 
     @property
@@ -100,8 +98,16 @@ class ResultSink(Protocol):
         """Whether it keeps hashes of audio: workers that decode make them."""
 
     @property
-    def quick(self) -> bool:
-        """Whether `track` takes next to no time: one thread may do it for all tracks."""
+    def describe_elsewhere(self) -> Callable[[Analysed, Model, AnalysisOptions], Any] | None:
+        """What does as `describe` does, and can be sent to other processes.
+
+        There, `track` takes next to no time: one thread may do it for all tracks. None if there is
+        no such thing.
+        """
+
+    @property
+    def memory(self) -> RowsMemory | None:
+        """Where other processes may leave what they described; None if they send it."""
 
     @property
     def unwritten(self) -> int:
@@ -158,7 +164,7 @@ class ResultSink(Protocol):
     def close(self) -> None:
         """Let others write there; what is read of it can still be asked for."""
 
-    def labels(self, described: Any) -> list[dict[str, Any]]:
+    def labels(self, described: Any) -> Sequence[dict[str, Any]]:
         """Give ``family``, ``label`` and ``activation`` of the strongest labels of a track."""
 
     def told(self, track: Track) -> dict[str, Any]:

@@ -7,28 +7,32 @@ import dataclasses
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-import numpy as np
-
 from ..errors import InvalidArgumentError
-from ..results.columns import FAILURES, VECTOR_TYPES, Vectors, columns_of, is_vector
+from ..model import Model
+from ..results.columns import FAILURES, VECTOR_TYPES, Vectors
 from ..results.csv_files import write_csv
 from ..results.one_writer import writer_of
 from ..results.parquet import Rows
 from ..results.parts import PartsFolder
 from ..results.path_text import path_text
-from ..results.places import place_of, write_json_file
+from ..results.places import Content, place_of, write_json_file
 from .describe import describe_versions
 from .earlier_rows import EarlierRows
 from .encoding_process import EncodingProcess
+from .options import AnalysisOptions
 from .outcomes import Failure
+from .packed_rows import PackedRows, packed_rows_of, unpacked
+from .part_making import PartToMake
 from .results import SUMMARY, made_folder
+from .rows_memory import RowsMemory, fetch
 from .scan import Track
 from .sinks import Analysed, Earlier, RunFacts
-from .track_rows import TrackRows, id_of, names_of, row_of_failure, rows_of_track, told_by_top
+from .track_rows import id_of, names_of, row_of_failure, told_by_top
 
 MOST_BYTES = 64 << 20
 """A part is written when its vectors take so much memory,"""
@@ -47,7 +51,7 @@ _OF_THE_RUN = ("write", "summary")
 class _Waiting:
     """Rows that are not on the disk."""
 
-    tracks: list[TrackRows] = dataclasses.field(default_factory=list)
+    tracks: list[PackedRows] = dataclasses.field(default_factory=list)
     failures: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     bytes: int = 0
     since: float = 0.0
@@ -102,7 +106,8 @@ class TableSink:
                 f"embeddings is {embeddings!r}; wanted: {', '.join(VECTOR_TYPES)}"
             )
         self.path = made_folder(folder) if writes else place_of(folder)
-        self._encoding = EncodingProcess()
+        self._memory = RowsMemory() if writes else None
+        self._encoding = EncodingProcess(memory=self._memory)
         self._parts = PartsFolder(self.path, self._encoding.encode)
         # Who does not write keeps nobody out.
         self._one_writer = writer_of(self.path) if writes else None
@@ -128,9 +133,14 @@ class TableSink:
         return True
 
     @property
-    def quick(self) -> bool:
-        """Yes: rows are made, and parts written, elsewhere."""
-        return True
+    def describe_elsewhere(self) -> Callable[[Analysed, Model, AnalysisOptions], PackedRows]:
+        """What makes the rows of a track, in whatever process; parts are written in a thread."""
+        return partial(packed_rows_of, segments=self._segments, embeddings=self._embeddings)
+
+    @property
+    def memory(self) -> RowsMemory | None:
+        """Where rows may be left, from which parts are made."""
+        return self._memory
 
     @property
     def unwritten(self) -> int:
@@ -170,17 +180,16 @@ class TableSink:
         """Remove rows of what is to be analysed, and bring those of moved files up to date."""
         self._of_before.settle(waiting)
 
-    def describe(self, analysed: Analysed) -> TrackRows:
-        """Make the rows of a track; its file is hashed."""
-        known = self._of_before.hashes.get(analysed.track.path)
-        rows = rows_of_track(analysed, self._facts, known)
-        return rows if self._segments else rows.without_segments()
+    def describe(self, analysed: Analysed) -> PackedRows:
+        """Make the rows of a track."""
+        run = self._facts
+        return self.describe_elsewhere(analysed, run.model, run.options)
 
-    def track(self, described: TrackRows) -> None:
+    def track(self, described: PackedRows) -> None:
         """Take the rows of a track, and write a part when there is enough for one."""
         with self._lock:
-            described.values["id"] = id_of(described.values, self._ids)
-            self._remember(described.values)
+            described = self._numbered(described)
+            self._remember(described)
             if not self._waiting.tracks:
                 self._waiting.since = time.monotonic()
             self._waiting.tracks.append(described)
@@ -224,14 +233,15 @@ class TableSink:
             write_csv(self.path)
         write_json_file(self.path / SUMMARY, summary)
 
-    def labels(self, described: TrackRows) -> list[dict[str, Any]]:
+    def labels(self, described: PackedRows) -> Sequence[dict[str, Any]]:
         """Give the strongest labels of a track that `describe` took."""
-        found: list[dict[str, Any]] = described.values.get("top", [])
-        return found
+        return described.labels
 
     def close(self) -> None:
         """Let other runs write there."""
         self._writer.shutdown()
+        if self._memory is not None:
+            self._memory.close()
         if self._one_writer is not None:
             self._one_writer.end()
 
@@ -322,10 +332,27 @@ class TableSink:
             or time.monotonic() - waiting.since >= most_seconds
         )
 
-    def _remember(self, values: dict[str, Any]) -> None:
+    def _numbered(self, described: PackedRows) -> PackedRows:
+        """Give a track an id that no other has."""
+        if described.id in self._ids:
+            found = id_of(self._values_of(described), self._ids)
+            return dataclasses.replace(described, id=found)
+        self._ids.add(described.id)
+        return described
+
+    def _values_of(self, described: PackedRows) -> dict[str, Any]:
+        return unpacked(fetch(self._descriptor, described.content)).values
+
+    @property
+    def _descriptor(self) -> int | None:
+        return None if self._memory is None else self._memory.descriptor
+
+    def _remember(self, described: PackedRows) -> None:
         """Keep what is shown of a run of one track."""
-        if len(self._tops) < 2 and "top" in values:
-            self._tops[values["root"], values["path"]] = values["top"]
+        if len(self._tops) < 2:
+            values = self._values_of(described)
+            if "top" in values:
+                self._tops[values["root"], values["path"]] = values["top"]
 
     def _require_held(self) -> None:
         if self._one_writer is not None:
@@ -338,12 +365,10 @@ class TableSink:
             # A part tells what computed all that is in it.
             origin = taken.tracks[0].provenance
             some = [track for track in taken.tracks if track.provenance == origin]
-            told = self._told_of_part(origin)
-            self._parts.write(
-                _rows_of_tracks(some, self._vectors, told),
-                _rows_of_segments(some, self._vectors, told),
-                self._vectors,
-            )
+            self._parts.write_made(partial(self._make, some), self._told_of_part(origin))
+            if self._memory is not None:
+                for track in some:
+                    self._memory.give_back(track.slot)
             taken.tracks = [track for track in taken.tracks if track.provenance != origin]
             taken.bytes = sum(track.bytes for track in taken.tracks)
         if taken.failures:
@@ -351,6 +376,22 @@ class TableSink:
                 column.name: [row[column.name] for row in taken.failures] for column in FAILURES
             }
             self._parts.write_failures(Rows(columns, {}, self._told_of_part()))
+
+    def _make(
+        self,
+        tracks: Sequence[PackedRows],
+        told_with_tracks: dict[str, Any],
+        told_with_segments: dict[str, Any],
+    ) -> tuple[Content, Content]:
+        part = PartToMake(
+            [track.id for track in tracks],
+            self._vectors,
+            told_with_tracks,
+            told_with_segments,
+            self._descriptor,
+        )
+        size = sum(track.bytes for track in tracks)
+        return self._encoding.encode_part(part, [track.content for track in tracks], size)
 
     def _told_of_part(self, origin: dict[str, Any] | None = None) -> dict[str, Any]:
         model = self._facts.model
@@ -361,37 +402,3 @@ class TableSink:
             "label_families": list(model.label_families),
             "versions": describe_versions(),
         }
-
-
-def _rows_of_tracks(tracks: Sequence[TrackRows], vectors: Vectors, told: dict[str, Any]) -> Rows:
-    columns = columns_of("tracks", vectors)
-    return Rows(
-        {
-            column.name: [track.values[column.name] for track in tracks]
-            for column in columns
-            if not is_vector(column)
-        },
-        {
-            column.name: np.stack([track.vectors[column.name] for track in tracks])
-            for column in columns
-            if is_vector(column)
-        },
-        told,
-    )
-
-
-def _rows_of_segments(tracks: Sequence[TrackRows], vectors: Vectors, told: dict[str, Any]) -> Rows:
-    columns = [column for column in columns_of("segments", vectors) if is_vector(column)]
-    values: dict[str, list[Any]] = {"track": [], "start": [], "seconds": []}
-    for track in tracks:
-        values["track"] += [track.values["id"]] * len(track.segments["start"])
-        values["start"] += track.segments["start"]
-        values["seconds"] += track.segments["seconds"]
-    return Rows(
-        values,
-        {
-            column.name: np.concatenate([track.segment_vectors[column.name] for track in tracks])
-            for column in columns
-        },
-        told,
-    )

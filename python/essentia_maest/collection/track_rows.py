@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import InvalidArgumentError
 from ..front_end import SAMPLE_RATE
+from ..model import Model
 from ..reading.families import SEPARATOR
 from ..remote.copies import fetched
 from ..remote.urls import folder_of, is_url
@@ -19,10 +20,11 @@ from ..results.audio_hash import audio_hash
 from ..results.path_text import path_text
 from .audio_status import size_and_mtime
 from .flags import columns_of_flags
+from .options import AnalysisOptions
 from .outcomes import Failure
 from .scan import Track
-from .sinks import Analysed, RunFacts
-from .track_summary import COLUMN_OF, TrackSummary
+from .sinks import Analysed
+from .track_summary import COLUMN_OF, held_seconds, means_of, top_labels
 
 Array = npt.NDArray[Any]
 
@@ -41,15 +43,17 @@ class TrackRows:
         Column of `segments` -> values, but for vectors.
     segment_vectors : dict of str to numpy.ndarray
         Column -> shape [segments, values].
-    provenance : dict or None
-        What computed it, where that is not what the run tells.
     """
 
     values: dict[str, Any]
     vectors: dict[str, Array]
     segments: dict[str, list[Any]]
     segment_vectors: dict[str, Array]
-    provenance: dict[str, Any] | None = None
+
+    @property
+    def parts(self) -> tuple[dict[str, Any], ...]:
+        """What it is made of, in order."""
+        return self.values, self.vectors, self.segments, self.segment_vectors
 
     @property
     def bytes(self) -> int:
@@ -105,17 +109,15 @@ def names_of(track: Track) -> dict[str, str]:
     return {"root": path_text(root), "path": path_text(track.relative)}
 
 
-def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = None) -> TrackRows:
+def rows_of_track(analysed: Analysed, model: Model, options: AnalysisOptions) -> TrackRows:
     """Make the rows of a track.
 
     Parameters
     ----------
     analysed : Analysed
         The track.
-    run : RunFacts
-        How it was analysed.
-    known_hash : str, optional
-        Of its audio, where it was made already.
+    model, options
+        What analysed it, and how.
 
     Returns
     -------
@@ -128,14 +130,13 @@ def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = No
         The file is gone.
     """
     facts, analysis, flags = analysed.facts, analysed.analysis, analysed.flags
-    summary = analysed.summary
-    if summary is None:
-        summary = TrackSummary.of(analysis, facts, run.model, run.options)
+    held = held_seconds(analysis.starts, analysis.segment_seconds, facts.samples / SAMPLE_RATE)
+    means = means_of(analysis.arrays, held)
     values: dict[str, Any] = {
         **place_of(analysed.track),
-        "audio_hash": known_hash or facts.audio_hash or hash_of(analysed.track.path),
+        "audio_hash": facts.audio_hash or hash_of(analysed.track.path),
         "seconds": round(facts.samples / SAMPLE_RATE, 3),
-        "segments": len(summary.held),
+        "segments": len(held),
         "decoder": facts.decoder,
         "container": facts.container,
         "codec": facts.codec,
@@ -143,17 +144,16 @@ def rows_of_track(analysed: Analysed, run: RunFacts, known_hash: str | None = No
         "decode_seconds": round(analysed.seconds.decode, 4),
         "model_seconds": round(analysed.seconds.front_end + analysed.seconds.model, 4),
     }
-    if summary.top is not None:
-        values["top"] = summary.top
+    if "predictions" in means:
+        values["top"] = top_labels(means["predictions"], model, options)
     return TrackRows(
         values,
-        summary.means,
+        means,
         {
             "start": [round(start, 3) for start in analysis.starts.tolist()],
-            "seconds": [round(seconds, 3) for seconds in summary.held.tolist()],
+            "seconds": [round(seconds, 3) for seconds in held.tolist()],
         },
         {COLUMN_OF[name]: values for name, values in analysis.arrays.items()},
-        analysed.provenance,
     )
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..front_end import SAMPLE_RATE
 from ..model import Model
 from ..reading.families import SEPARATOR, strongest_by_family
-from .analysis import Analysis
 from .describe import strongest
-from .messages import Facts
 from .options import AnalysisOptions
 
 _DIGITS = 6
@@ -23,49 +19,6 @@ Array = npt.NDArray[Any]
 
 #: In `essentia_maest.results.columns` a vector is called by one, in `Analysis` by many.
 COLUMN_OF = {"embeddings": "embedding", "predictions": "predictions"}
-
-
-@dataclasses.dataclass(frozen=True)
-class TrackSummary:
-    """A track in one row.
-
-    Attributes
-    ----------
-    held : numpy.ndarray
-        As `held_seconds` gives it.
-    means : dict of str to numpy.ndarray
-        As `means_of` gives them.
-    top : list of dict or None
-        As `top_labels` gives it; None without predictions.
-    """
-
-    held: npt.NDArray[np.float64]
-    means: dict[str, Array]
-    top: list[dict[str, Any]] | None
-
-    @classmethod
-    def of(
-        cls, analysis: Analysis, facts: Facts, model: Model, options: AnalysisOptions
-    ) -> TrackSummary:
-        """Sum up a track.
-
-        Parameters
-        ----------
-        analysis : Analysis
-            What the model said.
-        facts : Facts
-            Whose length counts.
-        model, options
-            What analysed it, and how.
-
-        Returns
-        -------
-        TrackSummary
-        """
-        held = held_seconds(analysis.starts, analysis.segment_seconds, facts.samples / SAMPLE_RATE)
-        means = means_of(analysis.arrays, held)
-        top = top_labels(means["predictions"], model, options) if "predictions" in means else None
-        return cls(held, means, top)
 
 
 def held_seconds(

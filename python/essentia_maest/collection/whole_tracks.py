@@ -19,9 +19,11 @@ from ..machine import memory_left
 from ..model import Model
 from ..remote.urls import is_url
 from .analysing import Analysed
+from .described import Described, Describing
 from .messages import Long, OpenAudio
 from .options import AnalysisOptions, Shares
 from .outcomes import Failure
+from .rows_memory import RowsMemory
 from .scan import Track
 from .track_decoding import seconds_allowed
 from .whole_worker import ModelFile, NotOpened, Told, WholeWorker
@@ -90,9 +92,13 @@ class WholeTracks(Generic[Result]):
     processes : int
         How many.
     conclude : callable
-        `Analysed` -> what `run` gives for a track. All processes wait for it.
+        `Analysed`, or `Described` -> what `run` gives for a track. All processes wait for it.
     open_audio, limit, hashed
         See `DecodingPool`. What a process computes does not count as time of decoding.
+    describing : Describing, optional
+        What describes tracks in the processes.
+    memory : RowsMemory, optional
+        Where they leave what they described.
     longest : float or None
         Tracks that say that they are at least so many seconds long are left.
 
@@ -108,21 +114,28 @@ class WholeTracks(Generic[Result]):
         model: Model,
         options: AnalysisOptions,
         processes: int,
-        conclude: Callable[[Analysed], Result],
+        conclude: Callable[[Analysed | Described], Result],
         *,
         open_audio: OpenAudio,
         limit: Callable[[str], float],
         longest: float | None,
         hashed: bool,
+        describing: Describing | None = None,
+        memory: RowsMemory | None = None,
     ) -> None:
         self._processes = processes
         self._conclude = conclude
         self._limit = limit
+        self._memory = memory
+        descriptor = None if memory is None else memory.descriptor
+        self._passed = () if descriptor is None else (descriptor,)
         self._worker = WholeWorker(
             ModelFile.of(model),
             options,
             open_audio,
             hashed=hashed,
+            describing=describing,
+            memory=descriptor,
             longest=longest,
             log_level=LOGGER.getEffectiveLevel(),
         )
@@ -149,23 +162,30 @@ class WholeTracks(Generic[Result]):
             No process can start.
         """
         waiting = deque(tracks)
-        running: dict[Asked, Track] = {}
-        # They have clocks of their own, which run while they decode.
+        running: dict[Asked, tuple[Track, int | None]] = {}
+        deaths: set[int] = set()  # of tracks
         with Workers(
-            self._processes, partial(WorkerProcess, self._worker), keeps_time=False
+            self._processes, partial(WorkerProcess, self._worker, self._passed), watched=False
         ) as workers:
             while waiting or running:
                 workers.start(len(waiting))
                 while waiting and workers.idle:
                     track = waiting.popleft()
-                    asked = workers.ask(track, seconds_allowed(track, self._limit))
-                    running[asked] = track
+                    question = track, None if self._memory is None else self._memory.take()
+                    asked = workers.ask(question, seconds_allowed(track, self._limit))
+                    running[asked] = question
                 for asked, message in workers.wait():
-                    track = running.pop(asked)
+                    track, slot = running.pop(asked)
+                    if self._memory is not None and _slot_of(message) is None:
+                        self._memory.give_back(slot)
                     if isinstance(message, Gone):
-                        self._concluded.append(
-                            (track, Failure(track.path, "decode", message.reason))
-                        )
+                        # It may not have been the track that killed it.
+                        if message.died and id(track) not in deaths:
+                            deaths.add(id(track))
+                            waiting.append(track)
+                        else:
+                            failure = Failure(track.path, "decode", message.reason)
+                            self._concluded.append((track, failure))
                         continue
                     workers.done(asked)
                     if isinstance(message, NotOpened):
@@ -191,3 +211,10 @@ class WholeTracks(Generic[Result]):
             self._concluded.append((track, outcome))
         else:
             self._concluded.append((track, self._conclude(outcome)))
+
+
+def _slot_of(message: Gone | NotOpened | Told) -> int | None:
+    """Tell which slot is in use now, with what a process told."""
+    if isinstance(message, Told) and isinstance(message.outcome, Described):
+        return message.outcome.slot
+    return None

@@ -12,6 +12,7 @@ from ..errors import UntrainedModelWarning, in_words
 from ..log import kept
 from ..model import Model
 from .analysing import Analysed
+from .described import Described, Describing
 from .messages import Long, OpenAudio
 from .one_track import OneTrack
 from .options import AnalysisOptions
@@ -54,7 +55,7 @@ class ModelFile:
 class Told:
     """What became of a track, and what was logged meanwhile."""
 
-    outcome: Analysed | Failure | Long
+    outcome: Analysed | Described | Failure | Long
     log: list[logging.LogRecord]
 
 
@@ -66,7 +67,7 @@ class NotOpened:
 
 
 class WholeWorker:
-    """An `Answer`: a track -> what became of it.
+    """An `Answer`: a track, and a slot for its rows -> what became of it.
 
     Parameters
     ----------
@@ -76,6 +77,10 @@ class WholeWorker:
         What is asked.
     open_audio, hashed
         See `DecodingPool`.
+    describing : Describing or None
+        What describes tracks here; None sends what was analysed.
+    memory : int or None
+        Descriptor of the `RowsMemory` that has the slots.
     longest : float or None
         See `Job`.
     log_level : int
@@ -89,6 +94,8 @@ class WholeWorker:
         open_audio: OpenAudio,
         *,
         hashed: bool,
+        describing: Describing | None,
+        memory: int | None,
         longest: float | None,
         log_level: int,
     ) -> None:
@@ -96,13 +103,18 @@ class WholeWorker:
         self._options = options
         self._open_audio = open_audio
         self._hashed = hashed
+        self._describing = describing
+        self._memory = memory
         self._longest = longest
         self._log_level = log_level
         self._tracks: OneTrack | None = None
 
-    def __call__(self, track: Track, connection: Connection, clock: Clock) -> Told | NotOpened:
+    def __call__(
+        self, asked: tuple[Track, int | None], connection: Connection, clock: Clock
+    ) -> Told | NotOpened:
         """Analyse a track; the clock runs while it is decoded."""
         clock.stop()
+        track, slot = asked
         if self._tracks is None:
             try:
                 self._tracks = self._open()
@@ -110,8 +122,19 @@ class WholeWorker:
                 return NotOpened(in_words(error))
         clock.alone()
         with kept(self._log_level) as log:
-            outcome = self._tracks.analyse(track, clock=clock, longest=self._longest)
+            outcome: Analysed | Described | Failure | Long = self._tracks.analyse(
+                track, clock=clock, longest=self._longest
+            )
+            if isinstance(outcome, Analysed) and self._describing is not None:
+                outcome = self._described(outcome, self._tracks.model, slot)
         return Told(outcome, log)
+
+    def _described(self, analysed: Analysed, model: Model, slot: int | None) -> Described:
+        assert self._describing is not None
+        described = self._describing(analysed, model, self._options)
+        if self._memory is None or slot is None:
+            return described
+        return described.stored(self._memory, slot)
 
     def _open(self) -> OneTrack:
         with warnings.catch_warnings():

@@ -68,8 +68,9 @@ Answer = Callable[[Any, Connection, Clock], Any]
 def serve(descriptor: int) -> None:
     """Do what is asked, until nobody asks any more.
 
-    First an `Answer` comes, then pairs: what it is called with, and seconds that it may take. Each
-    is answered by `Begun`, what the answer sends by itself, and what it returns.
+    First an `Answer` comes, then questions: what it is called with, seconds that it may take, and
+    whether somebody watches. Each is answered by `Begun`, if somebody does, what the answer sends
+    by itself, and what it returns.
 
     Parameters
     ----------
@@ -82,8 +83,9 @@ def serve(descriptor: int) -> None:
         _send_stderr_away()
         connection.send(Ready())
         while True:
-            asked, limit = connection.recv()
-            connection.send(Begun())
+            asked, limit, watched = connection.recv()
+            if watched:
+                connection.send(Begun())
             clock = Clock(limit)
             message = answer(asked, connection, clock)
             clock.stop()

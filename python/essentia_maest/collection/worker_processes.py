@@ -113,11 +113,22 @@ class WorkerProcess:
         except OSError as error:
             raise EOFError from error
 
-    def ask(self, question: object, limit: float) -> None:
-        """Give it something to do, and so many seconds for it."""
+    def ask(self, question: object, limit: float, *, watched: bool = True) -> None:
+        """Give it something to do, and so many seconds for it.
+
+        Parameters
+        ----------
+        question
+            What its `Answer` is called with.
+        limit : float
+            Seconds.
+        watched : bool
+            Whether it tells that it has begun, and its time is taken here, too.
+        """
         self.tasks += 1
-        self.resume_clock(limit)
-        self.send((question, limit))
+        if watched:
+            self.resume_clock(limit)
+        self.send((question, limit, watched))
 
     def stop_clock(self) -> float:
         """Let its time stand still; return the seconds that are left."""

@@ -29,9 +29,18 @@ _CLOCK = signal.SIGALRM.name
 
 @dataclass(frozen=True)
 class Gone:
-    """What comes instead of a worker's last message: why there will be none."""
+    """What comes instead of a worker's last message.
+
+    Attributes
+    ----------
+    reason : str
+        Why there will be none.
+    died : bool
+        Whether the worker died by itself, or of what others did to it; otherwise it took too long.
+    """
 
     reason: str
+    died: bool = False
 
 
 class Asked:
@@ -49,7 +58,7 @@ class Asked:
     worker : WorkerProcess
         Who does it.
     begun : bool
-        Whether it has taken it: until then, its death has other reasons.
+        Whether it has taken it, as far as that is told: until then, its death has other reasons.
     """
 
     worker: WorkerProcess
@@ -69,8 +78,9 @@ class Workers:
         How many.
     start : callable
         Starts one.
-    keeps_time : bool
-        Whether one that is too slow is ended from here. If not, by its own clock.
+    watched : bool
+        Whether they tell that they have begun with something, and one that is too slow is ended
+        from here. If not, its own clock ends it, and there is one message less for each question.
 
     Notes
     -----
@@ -79,11 +89,11 @@ class Workers:
     """
 
     def __init__(
-        self, count: int, start: Callable[[], WorkerProcess], *, keeps_time: bool = True
+        self, count: int, start: Callable[[], WorkerProcess], *, watched: bool = True
     ) -> None:
         self._count = count
         self._start = start
-        self._keeps_time = keeps_time
+        self._watched = watched
         self._selector = selectors.DefaultSelector()
         self._starting: dict[WorkerProcess, float] = {}
         self._idle: list[WorkerProcess] = []
@@ -197,7 +207,9 @@ class Workers:
         StoppedEarlyError
             No worker can start.
         """
-        ends = [*(worker.ends for worker in self._busy), *self._starting.values()]
+        ends = [*self._starting.values()]
+        if self._watched:
+            ends += [worker.ends for worker in self._busy]
         seconds = min([3600.0, *(end - time.monotonic() for end in ends)])
         messages: list[tuple[Asked, Any]] = []
         for key, _ in self._selector.select(max(0.0, seconds)):
@@ -229,15 +241,16 @@ class Workers:
     def _give(self, asked: Asked) -> None:
         worker = asked.worker = self._idle.pop()
         self._busy[worker] = asked
-        worker.ask(asked.question, asked.limit)
-        if not self._keeps_time:
-            worker.stop_clock()
+        asked.begun = not self._watched
+        worker.ask(asked.question, asked.limit, watched=self._watched)
 
     def _end_late(self) -> list[tuple[Asked, Any]]:
         now = time.monotonic()
         for worker in [one for one, end in self._starting.items() if end <= now]:
             self._end(worker, kill=True)
             self._bury(worker, f"it took longer than {_START_SECONDS:.0f} s")
+        if not self._watched:
+            return []
         late = [(worker, asked) for worker, asked in self._busy.items() if worker.ends <= now]
         for worker, _ in late:
             self._end(worker, kill=True)
@@ -265,7 +278,7 @@ class Workers:
             return []
         if how == _CLOCK:
             return [(asked, _too_late(asked))]
-        return [(asked, Gone(f"the decoder crashed ({how})"))]
+        return [(asked, Gone(f"the decoder crashed ({how})", died=True))]
 
 
 def _too_late(asked: Asked) -> Gone:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..errors import InvalidArgumentError
 from .columns import ALL_TABLES, METADATA_KEY, Vectors, columns_of, is_vector, schema_of, type_of
 from .path_text import path_text
-from .places import write_file
+from .places import Content, write_file
 
 if TYPE_CHECKING:
     from arro3.core import DataType, Schema, Table
@@ -65,7 +65,12 @@ class Rows:
         )
 
 
-Encode = Callable[[str, Rows, Vectors], bytes]
+def as_half(values: Array) -> npt.NDArray[np.float16]:
+    """Round values to float16; those beyond what that holds are cut off there."""
+    return np.clip(values, -_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
+
+
+Encode = Callable[[str, Rows, Vectors], Content]
 """What makes a file of rows: `encode_rows`, or something that has it done elsewhere."""
 
 
@@ -118,7 +123,7 @@ def encode_rows(table: str, rows: Rows, vectors: Vectors) -> bytes:
         if is_vector(column):
             values = rows.vectors[column.name]
             if vectors.type_of(column.kind) == "float16" and values.dtype != np.float16:
-                values = np.clip(values, -_LARGEST_HALF, _LARGEST_HALF)
+                values = as_half(values)
             flat = np.ascontiguousarray(values, vectors.type_of(column.kind)).reshape(-1)
             arrays.append(
                 fixed_size_list_array(Column.from_numpy(flat), values.shape[1], type=kind)

@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from .parquet import (
     write_rows,
 )
 from .path_text import path_text
-from .places import make_folder, moves_by_copying, remove_scraps
+from .places import Content, make_folder, moves_by_copying, remove_scraps, write_file
 
 if TYPE_CHECKING:
     from arro3.core import Table
@@ -181,6 +181,30 @@ class PartsFolder:
         if replaced is not None:
             replaced.segments.unlink(missing_ok=True)
         return part
+
+    def write_made(
+        self,
+        make: Callable[[dict[str, Any], dict[str, Any]], tuple[Content, Content]],
+        told: dict[str, Any],
+    ) -> None:
+        """Write a part whose files are made elsewhere.
+
+        Parameters
+        ----------
+        make : callable
+            What the metadata of tracks tell, what those of segments tell -> both files.
+        told : dict
+            What computed the part, and how.
+
+        Raises
+        ------
+        OSError
+            It could not be written. Nothing counts that did not before.
+        """
+        name = self._new_name()
+        tracks, segments = make({**told, _SEGMENTS: name}, told)
+        write_file(self._in("segments", name), segments)
+        write_file(self._in("tracks", name), tracks)
 
     def write_tracks(self, path: Path, tracks: Rows, vectors: Vectors, segments: str) -> Part:
         """Write a part's file of tracks, which names a file of segments that is there."""

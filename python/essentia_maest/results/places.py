@@ -75,7 +75,11 @@ def make_folder(path: Path) -> None:
             raise as_os_error(error, path) from error
 
 
-def write_file(path: Path, content: bytes) -> None:
+Content = bytes | memoryview
+"""What a file is to hold."""
+
+
+def write_file(path: Path, content: Content) -> None:
     """Write a file, whole or not at all.
 
     Parameters
@@ -83,7 +87,7 @@ def write_file(path: Path, content: bytes) -> None:
     path : pathlib.Path
         As `place_of` gave its folder. Where no object store is behind it, the file is written
         beside its place and moved.
-    content : bytes
+    content : bytes or memoryview
         What it holds.
 
     Raises
@@ -94,6 +98,7 @@ def write_file(path: Path, content: bytes) -> None:
     if not is_remote(path):
         write_whole(path, content)
         return
+    content = bytes(content)
     try:
         system = path.fs  # type: ignore[attr-defined]
         name = path.path  # type: ignore[attr-defined]
