@@ -268,6 +268,11 @@ class RecipeConfig:
         Epochs after the best validation mAP at which training ends before the last epoch;
         final.ckpt is then best.ckpt. The first weights are validated, too, as epoch 0. None always
         trains to the last.
+    margin : float
+        With patience, a trained epoch counts as better than the first weights only if its
+        validation mAP is above theirs by more than so many standard errors of the difference
+        (bootstrap over tracks, or over groups of them in `finetune`): of those the highest is
+        best.ckpt, else the first weights are. 0 lets any lead count.
     layers : LayersConfig
     masking : MaskingConfig
     schedule : ScheduleConfig
@@ -285,6 +290,7 @@ class RecipeConfig:
     decoupled_weight_decay: bool = True
     gradient_clipping: float | None = None
     patience: int | None = None
+    margin: float = 1.0
     layers: LayersConfig = field(default_factory=LayersConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)

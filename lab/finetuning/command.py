@@ -28,7 +28,7 @@ from training.downstream.linear import probe
 from training.downstream.systems import EMBEDDING
 from training.finetuning.command import finetune
 from training.finetuning.head_alone import HEAD_ALONE
-from training.finetuning.own_tracks import TRACKS
+from training.finetuning.own_tracks import TRACKS, groups_of_tracks
 from training.finetuning.plan import plan_finetuning
 from training.run.fit import fit
 from training.run.inference import Computing, Predictor, load_trained
@@ -145,7 +145,12 @@ def finetuning(
     path.parent.mkdir(parents=True, exist_ok=True)
     pieces = len(set().union(*(one.truth.groups.tolist() for one in held)))
     command = f"--start {start} --deals {deals} --others {others} --seed {seed}"
-    text = page(tables, [one.sizes for one in held], pieces, command, f"{machine()}. {versions()}.")
+    tuned, alone = (found[name].activations for name in (FINETUNED, HEAD))
+    gained = dealt_scores(tuned, alone, [one.truth for one in held], draws=draws, seed=seed).above
+    assert gained is not None
+    sizes = [one.sizes for one in held]
+    where = f"{machine()}. {versions()}."
+    text = page(tables, sizes, pieces, gained, command=command, where=where)
     write_whole(path, text)
     return path
 
@@ -162,12 +167,13 @@ def _measured_deal(labels: Path, start: str, own: Path, seed: int, *, others: bo
     held = _held(own)
     if not others:
         return held
+    groups = groups_of_tracks(held.store, own / TRACKS)
     for experiment in _others(own, held, given).values():
         folder = experiment.run.folder
         _timed(
             own / f"{folder.name}.json",
             folder,
-            partial(fit, experiment, resume=folder.exists()),
+            partial(fit, experiment, resume=folder.exists(), groups=groups),
         )
     return held
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.downstream.bootstrap import Interval, bootstrap_weights, interval, known_mean
-from training.downstream.scores import class_scores
+from training.recipe.bootstrap import Interval, bootstrap_weights, interval, known_mean
+from training.recipe.ranking import class_scores
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.finetuning.scores import DealtScores
-from training.downstream.bootstrap import Interval
+from training.recipe.bootstrap import Interval
 
 
 @dataclass
@@ -75,6 +75,8 @@ def page(
     tables: Sequence[str],
     sizes: Sequence[Mapping[str, int]],
     pieces: int,
+    gained: Interval,
+    *,
     command: str,
     where: str,
 ) -> str:
@@ -88,6 +90,8 @@ def page(
         Of each deal: split -> excerpts.
     pieces : int
         In the test splits of all deals together.
+    gained : Interval
+        By how much the mAP of `finetune` is above that of its own head alone.
     command : str
         Arguments of the command.
     where : str
@@ -111,10 +115,13 @@ def page(
         "",
         tables[0],
         "",
+        f"The mAP of `finetune` less that of its own head alone: {_interval(gained)}.",
+        "",
         "`finetune` is the command with its defaults: the head alone is its epoch 0, which it "
-        "keeps where no later one is better by validation. Probes are of scikit-learn, on the "
-        "engine's embeddings, with the penalty that is best on the validation split. Processor "
-        "seconds go from audio files to a model, those of all processors together.",
+        "keeps unless a later one is better by validation by more than one standard error "
+        "(bootstrap over pieces). Probes are of scikit-learn, on the engine's embeddings, with "
+        "the penalty that is best on the validation split. Processor seconds go from audio files "
+        "to a model, those of all processors together.",
         "",
     ]
     for other in tables[1:]:

@@ -116,7 +116,8 @@ def tune_finetuning(
     cpu = ["--run.accelerator=cpu", *overrides]
     whole = plan(Path(start), run=work / "tuning", overrides=cpu)
     begun = own / HEAD_ALONE
-    make_head_alone(whole, store, groups_of_tracks(store, own / TRACKS), begun)
+    groups = groups_of_tracks(store, own / TRACKS)
+    make_head_alone(whole, store, groups, begun)
     tried = []
     for name, values in SETTINGS.items():
         if only and name not in only:
@@ -128,7 +129,7 @@ def tune_finetuning(
             experiments.append(replace(one, run=replace(one.run, seed=seed)))
         for experiment in experiments:
             if not (experiment.run.folder / "final.ckpt").exists():
-                fit(experiment, resume=experiment.run.folder.exists())
+                fit(experiment, resume=experiment.run.folder.exists(), groups=groups)
         tried.append(_tried(name, experiments))
     path = output / "tuning.md"
     path.parent.mkdir(parents=True, exist_ok=True)

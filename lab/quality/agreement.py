@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.tracks import family_of
-from training.downstream.bootstrap import Interval, bootstrap_weights, interval, known_mean
-from training.downstream.ranking import correlation, ranks
-from training.downstream.scores import class_scores
 from training.errors import DataError
+from training.recipe.bootstrap import Interval, bootstrap_weights, interval, known_mean
+from training.recipe.ranking import class_scores, correlation, ranks
 
 _STRONGEST = 5
 _TENTH = 0.1

@@ -11,11 +11,11 @@ from lab.quality.agreement import agreement
 from lab.quality.held_out import HeldOut
 from lab.quality.plan import WHOLE, Subject
 from lab.quality.tables import PatchoutScores, Results
-from training.downstream.bootstrap import Interval
 from training.downstream.linear import probe
 from training.downstream.scores import ALL, FamilyScores, difference, family_scores
 from training.downstream.speed import Speed
 from training.downstream.systems import ACTIVATIONS, EMBEDDING, LAST, Features
+from training.recipe.bootstrap import Interval
 
 FULL_PRECISION = "fp32"
 

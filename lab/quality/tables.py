@@ -10,8 +10,8 @@ from typing import Any
 
 from essentia_maest.files import write_json, write_whole
 from lab.quality.agreement import Agreement
-from training.downstream.bootstrap import Interval
 from training.downstream.scores import ALL, Difference, FamilyScores
+from training.recipe.bootstrap import Interval
 
 _ABSENT = "–"  # noqa: RUF001 (a dash, as tables have it)
 _INTERVALS = (

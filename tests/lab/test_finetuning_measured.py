@@ -19,9 +19,9 @@ from lab.finetuning.tuning import SETTINGS, Tried
 from lab.finetuning.tuning import page as tuning_page
 from lab.finetuning.unheard import dealt_again
 from lab.typed_commands import run_typed
-from training.downstream.bootstrap import Interval
 from training.errors import DataError
 from training.finetuning.plan import plan_finetuning
+from training.recipe.bootstrap import Interval
 
 
 def test_settings_of_fine_tuning_change_something(tmp_path: Path) -> None:
@@ -54,7 +54,8 @@ def test_a_row_tells_scores_and_how_far_they_are_above_a_head() -> None:
     ) in told
     assert f"| head | {both} | 0.500, 0.500, 0.500 | {both} |  |  |  |" in told
     sizes = {"train": 9, "validation": 8, "test": 7}
-    text = page([told], [sizes, sizes], 12, "--deals 2", "here")
+    text = page([told], [sizes, sizes], 12, other, command="--deals 2", where="here")
+    assert "less that of its own head alone: 0.100 (-0.100 to 0.300)." in text
     assert "dealt 2 times: 9 excerpts of 30 s to train on, 8 for validation, 7 for the" in text
 
 

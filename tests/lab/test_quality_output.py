@@ -14,9 +14,9 @@ from lab.quality.listing import listing, spread
 from lab.quality.tables import PatchoutScores, Results, markdown, write_results
 from training.data.ragged import Ragged
 from training.data.tracks import make_tracks
-from training.downstream.bootstrap import Interval
 from training.downstream.scores import ALL, Difference, FamilyScores
 from training.errors import DataError
+from training.recipe.bootstrap import Interval
 
 SCORE = Interval(0.5, 0.4, 0.62)
 AREA = Interval(0.8, 0.7, 0.9)

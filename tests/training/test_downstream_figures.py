@@ -26,13 +26,13 @@ from essentia_maest.making.model_writing import write_model
 from essentia_maest.making.weights import random_weights
 from training.cli import main
 from training.data.tracks import read_tracks
-from training.downstream.bootstrap import Interval
 from training.downstream.datasets.making import DatasetFacts, _write_facts
 from training.downstream.embeddings import Wanted, compute
 from training.downstream.published import FIGURE_2, TABLE_4, TABLE_5
 from training.downstream.speed_figure import _told
 from training.downstream.speed_picture import Point
 from training.errors import DataError
+from training.recipe.bootstrap import Interval
 
 SECONDS = 1.0
 RATE = 16000

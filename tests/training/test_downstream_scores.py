@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.downstream.bootstrap import bootstrap_weights, interval
-from training.downstream.ranking import correlation, precision_and_area, ranks
 from training.downstream.scores import ALL, difference, family_scores
 from training.errors import DataError
+from training.recipe.bootstrap import bootstrap_weights, interval
+from training.recipe.ranking import correlation, precision_and_area, ranks
 
 CLASSES = ("Genre---Rock", "Genre---Folk", "Metre---duple", "Metre---triple")
 

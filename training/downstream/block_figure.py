@@ -11,13 +11,13 @@ from typing import Any
 import essentia_maest as maest
 from essentia_maest.files import sha256_of
 from essentia_maest.progress import tracked
-from training.downstream.bootstrap import Interval
 from training.downstream.embeddings import BLOCKS, Wanted
 from training.downstream.evaluation import Data, Options, Page, percent, write_page
 from training.downstream.probing import Judged
 from training.downstream.published import FIGURE_2, FIGURE_2_BLOCKS
 from training.downstream.speed import measure_speed
 from training.pictures import new_picture, write_picture
+from training.recipe.bootstrap import Interval
 
 STACKS = {
     "c": ("cls",),

@@ -13,13 +13,13 @@ from essentia_maest.collection.options import Shares
 from essentia_maest.files import sha256_of, write_json, write_whole
 from essentia_maest.machine import machine, versions
 from training.data.tracks import Tracks, read_tracks
-from training.downstream.bootstrap import Interval
 from training.downstream.datasets.making import DatasetFacts, facts_of
 from training.downstream.embeddings import TOKENS, Kept, Wanted, compute
 from training.downstream.grid import search
 from training.downstream.mlp import MlpSetting
 from training.downstream.probing import Judged, Task, gain, judge, task_of
 from training.downstream.scores import FamilyScores
+from training.recipe.bootstrap import Interval
 
 Probe = Literal["mlp", "linear"]
 Row = Mapping[str, Any]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from training.data.labels import Labels
 from training.data.tracks import SPLITS, Tracks
-from training.downstream.bootstrap import Interval
 from training.downstream.linear import probe
 from training.downstream.mlp import Learnt, MlpSetting, learn
 from training.downstream.scores import FamilyScores, difference, family_scores
 from training.errors import DataError
+from training.recipe.bootstrap import Interval
 
 PROBES = ("mlp", "linear")
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.tracks import family_of
-from training.downstream.bootstrap import Interval, bootstrap_weights, interval, known_mean
-from training.downstream.ranking import precision_and_area
 from training.errors import DataError
+from training.recipe.bootstrap import Interval, bootstrap_weights, interval, known_mean
+from training.recipe.ranking import class_scores
 
 ALL = "all"
 """What stands for all families together, where there is more than one."""
@@ -144,37 +144,6 @@ def difference(
         family: Difference(*(interval(known_mean(values[:, members])) for values in above))
         for family, members in _members(classes).items()
     }
-
-
-def class_scores(
-    activations: NDArray[np.floating],
-    targets: NDArray[np.float32],
-    weights: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Score each class by itself.
-
-    Parameters
-    ----------
-    activations, targets : float [tracks, classes]
-        As for `family_scores`.
-    weights : float64 [draws, tracks]
-
-    Returns
-    -------
-    average_precision, roc_auc : float64 [draws, classes]
-        NaN where a draw has no positives or no negatives of a class, and where a class has no
-        activations.
-    """
-    precision = np.full((len(weights), targets.shape[1]), np.nan)
-    area = precision.copy()
-    for column in range(targets.shape[1]):
-        known = ~np.isnan(targets[:, column])
-        if not known.any() or np.isnan(activations[:, column]).all():
-            continue
-        precision[:, column], area[:, column] = precision_and_area(
-            activations[known, column], targets[known, column] == 1, weights[:, known]
-        )
-    return precision, area
 
 
 def _members(classes: Sequence[str]) -> dict[str, NDArray[np.intp]]:

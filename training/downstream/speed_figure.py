@@ -15,7 +15,6 @@ import essentia_maest as maest
 from essentia_maest.commands.benchmark import PATCHOUTS
 from essentia_maest.files import sha256_of
 from training.downstream.baseline import BaselineSystem
-from training.downstream.bootstrap import Interval
 from training.downstream.embeddings import TOKENS, Wanted
 from training.downstream.evaluation import Data, Options, Page, percent, write_page
 from training.downstream.extraction import extract
@@ -24,6 +23,7 @@ from training.downstream.published import TABLE_5
 from training.downstream.speed import Analysis, measure_speed
 from training.downstream.speed_picture import Point, draw_points
 from training.downstream.systems import EMBEDDING, Audio
+from training.recipe.bootstrap import Interval
 
 _NONE: Mapping[str, Path] = MappingProxyType({})
 

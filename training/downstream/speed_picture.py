@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.downstream.bootstrap import Interval
 from training.pictures import new_picture, write_picture
+from training.recipe.bootstrap import Interval
 
 _COLOURS = {False: "tab:blue", True: "tab:orange"}
 

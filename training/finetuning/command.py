@@ -155,15 +155,15 @@ def finetune(
     groups = groups_of_tracks(store, work / TRACKS)
     block = make_head_alone(plan(start, tracks=tracks), store, groups, begun, block=block)
     experiment = plan(begun, tracks=tracks)
-    fit(experiment, resume=(work / "run").exists())
+    fit(experiment, resume=(work / "run").exists(), groups=groups)
     final = work / "run" / "final.ckpt"
     trained = load_checkpoint(final)
     averaged = trained.averaged is not None
     epoch = int(trained.progress["epoch"])
     if epoch == 0:
         _log.info(
-            "no epoch was better on the validation split than the head alone: that is the model, "
-            "with blocks as they were"
+            "no epoch's lead over the head alone was more than chance on the validation split "
+            "(recipe.margin): that is the model, with blocks as they were"
         )
     computing = Computing(workers=0, accelerator=experiment.run.accelerator)
     scores = None

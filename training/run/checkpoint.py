@@ -65,6 +65,9 @@ class Checkpoint:
     dataset_normalisation : list of float, optional
         Mean and standard deviation of the training set's spectrograms; None in earlier files,
         where they are those above.
+    start : Tensor, optional
+        Logits of the first weights for the validation split, [tracks, classes], where those compete
+        with what comes after.
     masked : dict of str to Tensor, optional
         Weights of the task beside the labels (`MaskedPatches`), which is no part of the model.
     """
@@ -84,6 +87,7 @@ class Checkpoint:
     versions: dict[str, str] = field(default_factory=_versions)
     dataset_normalisation: list[float] | None = None
     masked: dict[str, Tensor] | None = None
+    start: Tensor | None = None
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -108,7 +108,7 @@ def _recipe(recipe: RecipeConfig, model: ModelConfig) -> Iterator[str]:
     if recipe.optimizer == "muon" and not recipe.decoupled_weight_decay:
         yield "recipe.optimizer is muon: it has no other weight decay than the decoupled one"
     yield from _above_zero("recipe.gradient_clipping", recipe.gradient_clipping)
-    yield from _ranges("recipe", recipe, {"patience": 1})
+    yield from _ranges("recipe", recipe, {"patience": 1, "margin": 0})
     yield from _above_zero("recipe.schedule.peak", schedule.peak)
     least = {"warm_up": 0, "constant_until": 0, "fall": 0, "last": 0}
     yield from _ranges("recipe.schedule", schedule, least)

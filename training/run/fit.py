@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 
+import numpy as np
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 
 from training.config import Experiment
 from training.data.store import SpectrogramStore
@@ -17,6 +19,7 @@ from .assembly import Parts, assemble, initial_weights, make_fabric, make_networ
 from .checkpoint import Checkpoint, load_checkpoint
 from .config_file import plain
 from .folder import RunFolder
+from .lead import FirstWeights
 from .logs import Logs
 from .loop import Loop
 from .position import Position
@@ -26,7 +29,9 @@ from .trackers import open_tracker
 _log = logging.getLogger("training")
 
 
-def fit(experiment: Experiment, *, resume: bool = False) -> None:
+def fit(
+    experiment: Experiment, *, resume: bool = False, groups: NDArray[np.int64] | None = None
+) -> None:
     """Train a network.
 
     Parameters
@@ -35,6 +40,8 @@ def fit(experiment: Experiment, *, resume: bool = False) -> None:
     resume : bool
         Go on with the run in `experiment.run.folder`: from its last checkpoint, as if it had never
         stopped. A run that has none yet begins.
+    groups : ndarray of int64 [tracks of the data set], optional
+        Tracks that belong together, for recipe.margin; by default each is by itself.
 
     Raises
     ------
@@ -59,7 +66,7 @@ def fit(experiment: Experiment, *, resume: bool = False) -> None:
     with ExitStack() as held:
         opened = folder.opened(experiment, resume=resume)
         _in_first_process(fabric, lambda: held.enter_context(opened))
-        _train(experiment, parts, folder, notes)
+        _train(experiment, parts, folder, notes, groups)
 
 
 def _start(experiment: Experiment, network: Network, store: SpectrogramStore) -> list[str]:
@@ -77,7 +84,13 @@ def _start(experiment: Experiment, network: Network, store: SpectrogramStore) ->
     return [*start.notes, f"normalisation: the checkpoint's, {theirs} (the data set's: {own})"]
 
 
-def _train(experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[str]) -> None:
+def _train(
+    experiment: Experiment,
+    parts: Parts,
+    folder: RunFolder,
+    notes: list[str],
+    groups: NDArray[np.int64] | None,
+) -> None:
     checkpoint = load_checkpoint(folder.last) if folder.last.exists() else None
     if checkpoint is not None:
         _check_data(checkpoint, parts.data.store, folder)
@@ -90,7 +103,10 @@ def _train(experiment: Experiment, parts: Parts, folder: RunFolder, notes: list[
     rows = -1 if checkpoint is None else done.epoch
     log = _logs(experiment, folder, done.step, rows) if writes else nullcontext()
     with StopRequest() as stop, log as logs:
-        loop = Loop(experiment, parts, folder, logs, stop)
+        first = FirstWeights(
+            None if groups is None else groups[parts.validation], experiment.run.seed
+        )
+        loop = Loop(experiment, parts, folder, logs, stop, first=first)
         if checkpoint is not None:
             loop.load(checkpoint)
             # Up to three times the weights: not needed twice.

@@ -25,6 +25,7 @@ from .batch_statistics import measure_statistics
 from .batches import Batch, make_loader, micro_batches, read_batches
 from .checkpoint import Checkpoint, link_checkpoint, save_checkpoint
 from .config_file import plain
+from .lead import FirstWeights, announce_lead
 from .position import Position
 from .scoring import LAST, Validation, announce, announce_start, minutes, scores_row
 from .signals import StopRequest
@@ -52,6 +53,8 @@ class Loop:
     logs : Logs, optional
         Of the process that writes; None in the others.
     stop : StopRequest
+    first : FirstWeights
+        Where patience is set, what epochs must be better than.
     """
 
     def __init__(
@@ -61,12 +64,15 @@ class Loop:
         folder: RunFolder,
         logs: Logs | None,
         stop: StopRequest,
+        *,
+        first: FirstWeights,
     ) -> None:
         self._experiment = experiment
         self._parts = parts
         self._folder = folder
         self._logs = logs
         self._stop = stop
+        self._first = first
         self._step = TrainingStep(experiment, parts)
         self._validation = Validation(experiment, parts)
         self._began, self._steps_here = time.monotonic(), 0
@@ -86,9 +92,10 @@ class Loop:
             parts.average.load(checkpoint.averaged, checkpoint.averaged_models)
         parts.fabric.strategy.precision.load_state_dict(checkpoint.precision)
         self._position = Position.of(checkpoint.progress)
+        self._first.logits = checkpoint.start
         self._loss_of_epoch.fill_(self._position.loss_of_epoch)
         self._loss_of_row.fill_(self._position.loss_of_row)
-        if self._writes and self._position.is_best:
+        if self._writes and self._position.is_kept:
             # A kill may have come between the checkpoint and its second name.
             link_checkpoint(self._folder.last, self._folder.best)
 
@@ -269,6 +276,7 @@ class Loop:
             announce_start(scores)
             self._note_skipped(scores)
         self._note_best(scores, 0)
+        self._first.logits = self._validation.logits.get(LAST)
         self._save_epoch()
         self._began = time.monotonic()
 
@@ -318,7 +326,7 @@ class Loop:
 
     def _save_epoch(self) -> None:
         self._save()
-        if self._writes and self._position.is_best:
+        if self._writes and self._position.is_kept:
             link_checkpoint(self._folder.last, self._folder.best)
 
     def _note_skipped(self, scores: dict[str, Scores]) -> None:
@@ -329,10 +337,30 @@ class Loop:
             self._folder.note(classes_not_scored=skipped)
 
     def _note_best(self, scores: dict[str, Scores], epoch: int) -> None:
-        found = [s.mean_average_precision for s in scores.values()]
-        best = max((value for value in found if not math.isnan(value)), default=None)
-        if best is not None and (self._position.best is None or best > self._position.best):
-            self._position.best, self._position.best_epoch = best, epoch
+        at = self._position
+        found = {name: one.mean_average_precision for name, one in scores.items()}
+        found = {name: value for name, value in found.items() if not math.isnan(value)}
+        if not found:
+            return
+        best = max(found.values())
+        if at.best is None or best > at.best:
+            at.best, at.best_epoch = best, epoch
+        for name in sorted(found, key=found.__getitem__, reverse=True):
+            if (at.kept is None or found[name] > at.kept) and self._counts(name, epoch):
+                at.kept, at.kept_epoch = found[name], epoch
+
+    def _counts(self, weights: str, epoch: int) -> bool:
+        """Say whether an epoch's lead over the first weights is more than chance, and tell it."""
+        # What was not scored anew counted, or did not, when it was.
+        logits = self._validation.logits.get(weights)
+        if self._first.logits is None or logits is None:
+            return self._first.logits is None
+        lead = self._first.lead(logits, self._validation.targets)
+        margin = self._experiment.recipe.margin
+        counts = lead.is_more_than(margin)
+        if margin > 0:
+            announce_lead(epoch, lead, margin, epoch if counts else self._position.kept_epoch)
+        return counts
 
     def _save(self) -> None:
         at = replace(
@@ -360,6 +388,7 @@ class Loop:
             averaged=None if averaged is None else averaged.state_dict(),
             averaged_models=parts.average.models,
             masked=None if parts.masked is None else parts.masked.own(),
+            start=self._first.logits,
             optimizer=parts.optimizer.state_dict(),
             progress=at.plain(),
             random_state={"seed": self._experiment.run.seed},

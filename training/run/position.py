@@ -24,9 +24,14 @@ class Position:
         Sums of the steps' losses since the epoch and since the last row of log.csv began.
     steps_of_row : int
     best : float, optional
-        Highest validation mAP of either set of weights so far.
+        Highest validation mAP of either set of weights so far: what patience waits for.
     best_epoch : int
         How many epochs were done then; 0 is the start, where that is validated.
+    kept : float, optional
+        Validation mAP of the weights in best.ckpt: the highest of those whose lead over the start
+        counts (recipe.margin), else the start's.
+    kept_epoch : int
+        As `best_epoch`.
     """
 
     epoch: int = 0
@@ -37,11 +42,13 @@ class Position:
     steps_of_row: int = 0
     best: float | None = None
     best_epoch: int = 0
+    kept: float | None = None
+    kept_epoch: int = 0
 
     @property
-    def is_best(self) -> bool:
-        """Whether the epoch that has just ended is the best so far."""
-        return self.position == 0 and self.best is not None and self.epoch == self.best_epoch
+    def is_kept(self) -> bool:
+        """Whether the weights of the epoch that has just ended are those of best.ckpt."""
+        return self.position == 0 and self.kept is not None and self.epoch == self.kept_epoch
 
     @property
     def is_start(self) -> bool:
@@ -62,6 +69,10 @@ class Position:
     def of(cls, values: dict[str, Any]) -> Position:
         """Make it from what a checkpoint kept."""
         names = {item.name for item in fields(cls)}
+        if "kept" not in values:
+            # Of an earlier version, where the highest was kept.
+            best = {"kept": values.get("best"), "kept_epoch": values.get("best_epoch")}
+            values = {**values, **best}
         if values.keys() != names:
             raise CheckpointError(f"progress of {sorted(values)}, wanted {sorted(names)}")
         return cls(**values)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from training.recipe.metrics import Scores, score
 
@@ -32,12 +32,22 @@ class Validation:
     ----------
     experiment : Experiment
     parts : Parts
+
+    Attributes
+    ----------
+    logits : dict of str to Tensor
+        [tracks, classes] of the weights that were scored anew the last time, by name; in the first
+        process.
+    targets : Tensor
+        [tracks, classes], NaN where unknown.
     """
 
     def __init__(self, experiment: Experiment, parts: Parts) -> None:
         self._experiment = experiment
         self._parts = parts
         self._scored: tuple[int, Scores | None] = (0, None)
+        self.logits: dict[str, Tensor] = {}
+        self.targets = torch.empty(0)
 
     def __call__(self, between: Callable[[], None]) -> dict[str, Scores]:
         """Score.
@@ -81,10 +91,8 @@ class Validation:
         if not parts.fabric.is_global_zero:
             return {}
         classes = parts.data.store.classes
-        scores = {
-            name: score(found, targets, classes)
-            for name, found in zip(networks, logits, strict=True)
-        }
+        self.logits, self.targets = dict(zip(networks, logits, strict=True)), targets
+        scores = {name: score(found, targets, classes) for name, found in self.logits.items()}
         if average is not None:
             if not known:
                 self._scored = (models, scores.get(AVERAGED, scores[LAST]))

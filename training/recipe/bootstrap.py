@@ -20,6 +20,11 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    @property
+    def standard_error(self) -> float:
+        """The deviation of the draws."""
+        return (self.high - self.value) / _STANDARD_ERRORS
+
 
 def bootstrap_weights(groups: NDArray[np.str_], *, draws: int, seed: int) -> NDArray[np.float64]:
     """Draw groups with replacement; tracks of a group (artist, work) come and go together.

@@ -44,6 +44,37 @@ def precision_and_area(
     return average, area
 
 
+def class_scores(
+    activations: NDArray[np.floating],
+    targets: NDArray[np.float32],
+    weights: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Score each class by itself.
+
+    Parameters
+    ----------
+    activations, targets : float [tracks, classes]
+        As for `training.downstream.scores.family_scores`.
+    weights : float64 [draws, tracks]
+
+    Returns
+    -------
+    average_precision, roc_auc : float64 [draws, classes]
+        NaN where a draw has no positives or no negatives of a class, and where a class has no
+        activations.
+    """
+    precision = np.full((len(weights), targets.shape[1]), np.nan)
+    area = precision.copy()
+    for column in range(targets.shape[1]):
+        known = ~np.isnan(targets[:, column])
+        if not known.any() or np.isnan(activations[:, column]).all():
+            continue
+        precision[:, column], area[:, column] = precision_and_area(
+            activations[known, column], targets[known, column] == 1, weights[:, known]
+        )
+    return precision, area
+
+
 def ranks(values: NDArray[np.floating], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rank tracks, each repeated as often as its weight says; equal values share their mean rank.
 
