@@ -15,7 +15,8 @@ from essentia_maest.files import write_json
 from training.errors import DataError
 from training.recipe.metrics import Scores, score
 
-from .inference import DEFAULT_COMPUTING, Computing, Predictor, Windows, load_trained, open_dataset
+from .inference import DEFAULT_COMPUTING, Computing, Predictor, load_trained, open_dataset
+from .predicting import Windows
 
 _log = logging.getLogger("training")
 _SMALLEST = 1e-12

@@ -24,10 +24,10 @@ from .inference import (
     Computing,
     Predictor,
     Trained,
-    Windows,
     load_trained,
     open_dataset,
 )
+from .predicting import Windows
 
 _log = logging.getLogger("training")
 _PORTION = 4096
