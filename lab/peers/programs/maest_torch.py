@@ -23,9 +23,8 @@ def open_peer(options: Mapping[str, Any]) -> Work:
     model = load_maest(options["weights"], Size(**options["size"]))
     if options["precision"] == "int8":
         precision = torch.float32
-        model = torch.ao.quantization.quantize_dynamic(
-            model.eval(), {torch.nn.Linear}, dtype=torch.qint8
-        )
+        quantize: Any = torch.ao.quantization.quantize_dynamic  # it has no types
+        model = quantize(model.eval(), {torch.nn.Linear}, dtype=torch.qint8)
     else:
         precision = getattr(torch, options["precision"])
         model = model.to(precision).eval()
