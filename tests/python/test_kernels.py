@@ -71,11 +71,17 @@ def test_an_instruction_set_that_is_not_there(monkeypatch) -> None:
 def test_every_node_of_ours_is_computed_by_us(isa: str, name: str | Path, monkeypatch) -> None:
     """An operator that ONNX Runtime does not find under its name is replaced without a word."""
     graph = onnx.load(resolve(name)).graph
-    assert nodes_of(graph, BIAS_GELU)
+    assert bool(nodes_of(graph, BIAS_GELU)) == (name != "default")
     assert bool(nodes_of(graph, ATTENTION)) == (name == "default")
+    assert all(bool(nodes_of(graph, operator)) == (name == "default") for operator in ROW_OPERATORS)
     monkeypatch.setenv("ESSENTIA_MAEST_ISA", isa)
     engine = maest.Model(name, num_threads=1)._engine
-    for operator, kernel in ((BIAS_GELU, "gelu"), (ATTENTION, "attention")):
+    ours = (
+        (BIAS_GELU, "gelu"),
+        (ATTENTION, "attention"),
+        *((one, "rows") for one in ROW_OPERATORS),
+    )
+    for operator, kernel in ours:
         nodes = len(nodes_of(graph, operator))
         if nodes and WANTED[isa][kernel] != ORT:
             assert engine.operator_nodes[operator] == nodes
