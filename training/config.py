@@ -290,7 +290,7 @@ class RecipeConfig:
     decoupled_weight_decay: bool = True
     gradient_clipping: float | None = None
     patience: int | None = None
-    margin: float = 1.0
+    margin: float = 2.0
     layers: LayersConfig = field(default_factory=LayersConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)

@@ -118,7 +118,7 @@ def page(
         f"The mAP of `finetune` less that of its own head alone: {_interval(gained)}.",
         "",
         "`finetune` is the command with its defaults: the head alone is its epoch 0, which it "
-        "keeps unless a later one is better by validation by more than one standard error "
+        "keeps unless a later one is better by validation by more than two standard errors "
         "(bootstrap over pieces). Probes are of scikit-learn, on the engine's embeddings, with "
         "the penalty that is best on the validation split. Processor seconds go from audio files "
         "to a model, those of all processors together.",

@@ -147,7 +147,7 @@ def test_what_was_learnt_takes_the_place_of_the_first_weights(
     dataset: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "training")
-    assert RecipeConfig().margin == 1.0
+    assert RecipeConfig().margin == 2.0
     schedule = ScheduleConfig(peak=5e-3, warm_up=1, constant_until=8, fall=4, last=1e-4)
     kept, rows = fitted(dataset, tmp_path / "run", 1.0, epochs=12, patience=12, schedule=schedule)
     best = max(rows, key=lambda row: row["mean_average_precision"])
