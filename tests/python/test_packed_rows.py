@@ -53,7 +53,7 @@ def test_rows_come_back():
         np.testing.assert_array_equal(back.vectors[name], rows.vectors[name])
         np.testing.assert_array_equal(back.segment_vectors[name], rows.segment_vectors[name])
     assert packed.bytes == rows.bytes
-    assert list(packed.labels) == LABELS
+    assert list(packed.labels) == [packed.labels[0], *packed.labels[1:]] == LABELS
     assert packed.labels[:1] == LABELS[:1]
     assert len(PackedLabels([])) == 0
 
@@ -155,7 +155,7 @@ def test_without_such_memory_all_is_sent(monkeypatch):
     make, packed = part(4, memory)
     wanted = make([one.content for one in packed])
     monkeypatch.delattr(os, "memfd_create")
-    assert RowsMemory().take() is None
+    assert RowsMemory().take() is RowsMemory(False).take() is None
     encoding = EncodingProcess(0, memory)
     assert encoding.encode_part(make, [one.content for one in packed], 1) == tuple(wanted)
     assert encoding._process is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 from ..model import Model
@@ -38,6 +38,10 @@ class PackedLabels(Sequence[dict[str, Any]]):
     def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
         """Give one, or some, of them."""
         return self._labels()[index]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Give all, unpacked once."""
+        return iter(self._labels())
 
     def __len__(self) -> int:
         """How many there are."""

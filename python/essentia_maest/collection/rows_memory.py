@@ -35,14 +35,19 @@ class Stored:
 class RowsMemory:
     """Slots, taken by one thread, and given back by any.
 
+    Parameters
+    ----------
+    wanted : bool
+        False where nothing will be left in it: there is no memory then.
+
     Attributes
     ----------
     descriptor : int or None
-        What other processes open it by; None where the system has no such memory.
+        What other processes open it by; None where there is no memory, as on systems without such.
     """
 
-    def __init__(self) -> None:
-        self.descriptor = make_unnamed("maest-rows")
+    def __init__(self, wanted: bool = True) -> None:
+        self.descriptor = make_unnamed("maest-rows") if wanted else None
         self._free: list[int] = []
         self._slots = 0
 

@@ -106,7 +106,7 @@ class TableSink:
                 f"embeddings is {embeddings!r}; wanted: {', '.join(VECTOR_TYPES)}"
             )
         self.path = made_folder(folder) if writes else place_of(folder)
-        self._memory = RowsMemory() if writes else None
+        self._memory = RowsMemory(writes)
         self._encoding = EncodingProcess(memory=self._memory)
         self._parts = PartsFolder(self.path, self._encoding.encode)
         # Who does not write keeps nobody out.
@@ -138,7 +138,7 @@ class TableSink:
         return partial(packed_rows_of, segments=self._segments, embeddings=self._embeddings)
 
     @property
-    def memory(self) -> RowsMemory | None:
+    def memory(self) -> RowsMemory:
         """Where rows may be left, from which parts are made."""
         return self._memory
 
@@ -203,6 +203,7 @@ class TableSink:
                     self._waiting.tracks = [
                         track for track in self._waiting.tracks if track is not described
                     ]
+                self._memory.give_back(described.slot)
                 raise
 
     def failure(self, failure: Failure, track: Track | None) -> None:
@@ -240,8 +241,7 @@ class TableSink:
     def close(self) -> None:
         """Let other runs write there."""
         self._writer.shutdown()
-        if self._memory is not None:
-            self._memory.close()
+        self._memory.close()
         if self._one_writer is not None:
             self._one_writer.end()
 
@@ -341,11 +341,7 @@ class TableSink:
         return described
 
     def _values_of(self, described: PackedRows) -> dict[str, Any]:
-        return unpacked(fetch(self._descriptor, described.content)).values
-
-    @property
-    def _descriptor(self) -> int | None:
-        return None if self._memory is None else self._memory.descriptor
+        return unpacked(fetch(self._memory.descriptor, described.content)).values
 
     def _remember(self, described: PackedRows) -> None:
         """Keep what is shown of a run of one track."""
@@ -366,9 +362,8 @@ class TableSink:
             origin = taken.tracks[0].provenance
             some = [track for track in taken.tracks if track.provenance == origin]
             self._parts.write_made(partial(self._make, some), self._told_of_part(origin))
-            if self._memory is not None:
-                for track in some:
-                    self._memory.give_back(track.slot)
+            for track in some:
+                self._memory.give_back(track.slot)
             taken.tracks = [track for track in taken.tracks if track.provenance != origin]
             taken.bytes = sum(track.bytes for track in taken.tracks)
         if taken.failures:
@@ -388,7 +383,7 @@ class TableSink:
             self._vectors,
             told_with_tracks,
             told_with_segments,
-            self._descriptor,
+            self._memory.descriptor,
         )
         size = sum(track.bytes for track in tracks)
         return self._encoding.encode_part(part, [track.content for track in tracks], size)
