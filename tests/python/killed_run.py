@@ -18,7 +18,7 @@ from essentia_maest.collection.progress import SilentReporter
 from essentia_maest.collection.runner import CollectionRun
 from essentia_maest.collection.scan import scan
 from essentia_maest.collection.table_sink import TableSink
-from essentia_maest.results import parquet
+from essentia_maest.results import parquet, parts
 from remote_systems import CopyingFileSystem, register
 
 OPTIONS = AnalysisOptions.of(block=1)
@@ -41,8 +41,8 @@ def analyse(model: str, music: str, out: str, *, resume: bool) -> tuple[int, int
 
 
 def kill_at(file: int, moment: str) -> None:
-    """Have this process killed when it writes."""
-    write, written = parquet.write_file, 0
+    """Have this process killed when it writes a file of tables."""
+    write, written = parts.write_file, 0
 
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -58,8 +58,9 @@ def kill_at(file: int, moment: str) -> None:
         if written == file:
             die()
 
-    replaced: Any = parquet
-    replaced.write_file = counted
+    writers: tuple[Any, ...] = (parts, parquet)
+    for module in writers:
+        module.write_file = counted
 
 
 if __name__ == "__main__":

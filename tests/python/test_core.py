@@ -51,6 +51,7 @@ def test_what_a_cpu_cannot_run_is_skipped_and_told(folder: Path) -> None:
     about_other_cpus = {
         "Attention.integers_need_a_cpu_that_multiplies_bytes",
         "Attention.attention_is_refused_where_there_are_no_kernels",
+        "Attention.products_of_four_bytes_and_of_matrices_give_the_same",
     }
     integers = "Attention.integers_are_tried"
     assert about_other_cpus | {integers} < attention
