@@ -27,7 +27,7 @@ from lab.attention_precision import PATCHOUTS
 from lab.outliers import time_ratio
 
 _SWITCH = "ESSENTIA_MAEST_ISA"
-_INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "avx512vnni")
+_INSTRUCTION_SETS = ("baseline", "avx2", "avxvnni", "avx512", "avx512vnni")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -209,7 +209,7 @@ const AttentionKernels* integer_kernels(Isa isa) {
 
 const WordAttentionKernels* word_kernels(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx2) return &word_attention_kernels_avx2;
+  if (attention_kernels_isa(isa) == Isa::kAvx2) return &word_attention_kernels_avx2;
 #else
   (void)isa;
 #endif
@@ -226,6 +226,8 @@ const FloatAttentionKernels* float_kernels(Isa isa) {
 }
 
 }  // namespace
+
+Isa attention_kernels_isa(Isa isa) { return isa == Isa::kAvxVnni ? Isa::kAvx2 : isa; }
 
 AttentionKind attention_kind(Isa isa) {
   if (integer_kernels(isa) != nullptr) return AttentionKind::kIntegers;
@@ -245,7 +247,7 @@ void attention(Isa isa, const AttentionShape& shape, AttentionInput query, Atten
   } else {
     throw InvalidArgument(
         message("there are no kernels of attention for '", isa_name(isa),
-                "'; wanted is 'neon', 'dotprod', 'i8mm', 'avx2' or 'avx512vnni'"));
+                "'; wanted is 'neon', 'dotprod', 'i8mm', 'avx2', 'avxvnni' or 'avx512vnni'"));
   }
 }
 

@@ -37,6 +37,9 @@ enum class AttentionKind { kNone, kFloat, kWords, kIntegers };
 // float32. With AVX-512 alone ONNX Runtime's own is taken.
 AttentionKind attention_kind(Isa isa);
 
+// The instruction set whose name they go by.
+Isa attention_kernels_isa(Isa isa);
+
 // Writes softmax(query * key / sqrt(head_size)) * value to output
 // [batch, queries, heads * head_size], with the kernels for `isa`. A result does not depend on the
 // number of threads. Throws InvalidArgument if there are none, or this CPU cannot run them.

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
 #include "error.h"
@@ -10,8 +12,8 @@
 namespace maest {
 namespace {
 
-constexpr Isa kAll[] = {Isa::kBaseline, Isa::kNeon,   Isa::kDotprod,   Isa::kI8mm,
-                        Isa::kAvx2,     Isa::kAvx512, Isa::kAvx512Vnni};
+constexpr Isa kAll[] = {Isa::kBaseline, Isa::kNeon,    Isa::kDotprod, Isa::kI8mm,
+                        Isa::kAvx2,     Isa::kAvxVnni, Isa::kAvx512,  Isa::kAvx512Vnni};
 
 std::string runnable_names() {
   std::string names;
@@ -21,6 +23,18 @@ std::string runnable_names() {
   }
   return names;
 }
+
+#if defined(__x86_64__)
+// Not every compiler that knows the instructions knows a name for asking.
+bool has_avx_vnni() {
+  constexpr unsigned kAvxVnni = 1U << 4;
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvxVnni) != 0;
+}
+#endif
 
 #if defined(__aarch64__)
 // What Linux tells of the CPUs of a machine. The numbers are of its interface and never change
@@ -58,6 +72,8 @@ const char* isa_name(Isa isa) {
       return "i8mm";
     case Isa::kAvx2:
       return "avx2";
+    case Isa::kAvxVnni:
+      return "avxvnni";
     case Isa::kAvx512:
       return "avx512";
     case Isa::kAvx512Vnni:
@@ -78,6 +94,7 @@ Isa isa_from_name(const std::string& name) {
 
 Isa without_byte_products(Isa isa) {
   if (isa == Isa::kDotprod || isa == Isa::kI8mm) return Isa::kNeon;
+  if (isa == Isa::kAvxVnni) return Isa::kAvx2;
   return isa == Isa::kAvx512Vnni ? Isa::kAvx512 : isa;
 }
 
@@ -92,6 +109,8 @@ bool cpu_can_run(Isa isa) {
       return false;
     case Isa::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Isa::kAvxVnni:
+      return has_avx_vnni() && cpu_can_run(Isa::kAvx2);
     case Isa::kAvx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -110,6 +129,7 @@ bool cpu_can_run(Isa isa) {
     case Isa::kI8mm:
       return has_matrix_products();
     case Isa::kAvx2:
+    case Isa::kAvxVnni:
     case Isa::kAvx512:
     case Isa::kAvx512Vnni:
       return false;

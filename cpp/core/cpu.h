@@ -12,11 +12,12 @@ enum class Isa {
   kDotprod,     // NEON and sums of four products of 8-bit integers
   kI8mm,        // the same and products of matrices of them
   kAvx2,        // AVX2 and FMA
+  kAvxVnni,     // the same and VNNI of 256 bits: products of 8-bit integers
   kAvx512,      // AVX-512 F, BW, DQ, VL
   kAvx512Vnni,  // the same and VNNI: products of 8-bit integers
 };
 
-// "baseline", "neon", "dotprod", "i8mm", "avx2", "avx512" or "avx512vnni".
+// "baseline", "neon", "dotprod", "i8mm", "avx2", "avxvnni", "avx512" or "avx512vnni".
 const char* isa_name(Isa isa);
 
 // The inverse of isa_name. Throws InvalidArgument for any other name.

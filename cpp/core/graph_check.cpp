@@ -11,9 +11,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string_view>
+#include <vector>
 
 #include "error.h"
+#include "kernels.h"
 
 namespace maest {
 namespace {
@@ -21,7 +24,18 @@ namespace {
 constexpr int kDeepest = 100;  // messages in messages, as protobuf itself allows
 
 // The messages of ONNX that lead to values kept elsewhere, and to loops.
-enum class Message { model, training, function, graph, node, attribute, sparse, tensor, entry };
+enum class Message {
+  model,
+  training,
+  function,
+  graph,
+  node,
+  attribute,
+  sparse,
+  tensor,
+  entry,
+  value,
+};
 
 struct Child {
   Message parent;
@@ -29,7 +43,7 @@ struct Child {
   Message message;
 };
 
-constexpr std::array<Child, 20> kChildren{{
+constexpr std::array<Child, 21> kChildren{{
     {Message::model, 7, Message::graph},         {Message::model, 20, Message::training},
     {Message::model, 25, Message::function},     {Message::training, 1, Message::graph},
     {Message::training, 2, Message::graph},      {Message::function, 7, Message::node},
@@ -40,6 +54,7 @@ constexpr std::array<Child, 20> kChildren{{
     {Message::attribute, 11, Message::graph},    {Message::attribute, 22, Message::sparse},
     {Message::attribute, 23, Message::sparse},   {Message::sparse, 1, Message::tensor},
     {Message::sparse, 2, Message::tensor},       {Message::tensor, 13, Message::entry},
+    {Message::graph, 11, Message::value},
 }};
 
 // Bytes of a value of ONNX's TensorProto.DataType; 0 where values are no whole bytes, or text.
@@ -112,6 +127,9 @@ class Walk {
   GraphFacts check(std::string_view bytes) {
     message_in(bytes, Message::model, 0);
     if (facts_.loops && renamed_) refuse_loop("functions of its own under operators' names");
+    for (const std::string_view name : packed_) {
+      if (constants_.count(name) == 0 || computed_.count(name) != 0) refuse_weights(name);
+    }
     return facts_;
   }
 
@@ -121,6 +139,7 @@ class Walk {
     std::array<std::string_view, 11> texts;  // fields of that number: names, among other things
     Told told;
     TensorSize size;
+    std::vector<std::string_view> inputs;  // of a node
     while (!bytes.empty()) {
       const std::uint64_t tag = number(bytes, 5);
       const std::uint64_t field = tag >> 3;
@@ -139,6 +158,8 @@ class Walk {
           const std::uint64_t length = number(bytes, 10);
           const std::string_view content = taken(bytes, length);
           if (field < texts.size()) texts[field] = content;
+          if (kind == Message::node && field == 1) inputs.push_back(content);
+          if (kind == Message::node && field == 2) computed_.insert(content);
           if (kind == Message::tensor && field == 1) {
             for (std::string_view packed = content; !packed.empty();) size.add(number(packed, 10));
           }
@@ -161,6 +182,8 @@ class Walk {
     }
     if (kind == Message::entry && texts[1] == "location") check_place(std::string(texts[2]));
     if (kind == Message::function && is_plain(texts[10])) renamed_ = true;
+    if (kind == Message::tensor) constants_.insert(texts[8]);
+    if (kind == Message::value) computed_.insert(texts[1]);
     // Raw values. ONNX Runtime reads some before it looks how many there are.
     if (kind == Message::tensor && texts[9].data() != nullptr && !size.fits(texts[9].size())) {
       refuse_size(texts[8], texts[9].size());
@@ -169,6 +192,8 @@ class Walk {
     if (texts[4] == "LayerNormalization" && texts[1].data() != nullptr && texts[1].empty()) {
       refuse_nameless();
     }
+    const bool packs = texts[7] == kOperatorDomain && texts[4].rfind(kPackingOperators, 0) == 0;
+    if (packs && inputs.size() > 1) packed_.insert(inputs[1]);
     return node(texts[4], texts[7], told.idle_body);
   }
 
@@ -200,6 +225,11 @@ class Walk {
     throw ModelError(message("model file '", path_, "' is damaged: the values of '",
                              std::string(name), "' take ", found,
                              " bytes, which does not fit their shape and type"));
+  }
+
+  [[noreturn]] void refuse_weights(std::string_view name) const {
+    throw ModelError(message("model file '", path_, "' multiplies integers by '", std::string(name),
+                             "', which is computed or given; wanted are constants of the model"));
   }
 
   [[noreturn]] void damaged() const {
@@ -240,6 +270,10 @@ class Walk {
   std::string folder_;
   GraphFacts facts_;
   bool renamed_ = false;
+  // Names of tensors; they lie in the file.
+  std::set<std::string_view> constants_;
+  std::set<std::string_view> computed_;  // by nodes, or inputs of graphs
+  std::set<std::string_view> packed_;    // what operators of ours pack once
 };
 
 }  // namespace

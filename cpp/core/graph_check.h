@@ -17,6 +17,7 @@ struct GraphFacts {
 // - when the raw values of a tensor are more or fewer than its shape and type say: ONNX Runtime
 // reads
 //   some of them before it looks;
+// - when operators of ours pack weights that are no constants (row_sums.h);
 // - when a LayerNormalization has a last input without a name, which its optimizer follows;
 // - when it is not well-formed, so that nothing hides behind that.
 GraphFacts check_graph(const std::string& path);

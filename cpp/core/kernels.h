@@ -25,6 +25,9 @@ KernelNames kernels_for(Isa isa);
 // The domain of the names of our operators in a graph.
 inline constexpr char kOperatorDomain[] = "essentia_maest";
 
+// What the names of those begin with whose second input, weights, is packed once (row_sums.h).
+inline constexpr char kPackingOperators[] = "Multiply";
+
 // An operator of ours in one session.
 struct OperatorUse {
   std::string name;

@@ -37,6 +37,7 @@ inline constexpr int kOrtArenaAllocator = 1;
 inline constexpr int kOrtMemoryDefault = 0;
 inline constexpr int kOrtTensorFloat = 1;
 inline constexpr int kOrtTensorUint8 = 2;
+inline constexpr int kOrtTensorInt8 = 3;
 inline constexpr int kOrtTensorInt32 = 6;
 inline constexpr int kOrtTensorInt64 = 7;
 inline constexpr int kOrtTensorText = 8;

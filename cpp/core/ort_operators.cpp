@@ -31,7 +31,7 @@ class QuantizedAttention {
   static constexpr std::array kInputs{kOrtTensorFloat, kOrtTensorFloat};
   static constexpr std::array kOutputs{kOrtTensorFloat};
   static bool usable(Isa isa) { return attention_kind(isa) != AttentionKind::kNone; }
-  static Isa kernel_isa(Isa isa) { return isa; }
+  static Isa kernel_isa(Isa isa) { return attention_kernels_isa(isa); }
 
   explicit QuantizedAttention(const OrtKernelInfo* info)
       : heads_(kernel_attribute(info, "heads")),
@@ -123,8 +123,11 @@ class BiasGelu {
 // All of ours: what is done for each of them is done for this list.
 template <typename... Operators>
 struct OperatorList {};
-using Ours = OperatorList<QuantizedAttention, BiasGelu, QuantizeRows, NormQuantizeRows,
-                          DequantizeRows, AddRows, AddNormQuantizeRows, GeluQuantizeRows>;
+using Ours = OperatorList<
+    QuantizedAttention, BiasGelu, QuantizeRows, NormQuantizeRows, DequantizeRows<GivenSums>,
+    AddRows<GivenSums>, AddNormQuantizeRows<GivenSums>, GeluQuantizeRows<GivenSums>,
+    DequantizeRows<MultipliedSums>, AddRows<MultipliedSums>, AddNormQuantizeRows<MultipliedSums>,
+    GeluQuantizeRows<MultipliedSums>>;
 
 // Nothing may be thrown into ONNX Runtime: errors are handed over as it knows them.
 template <typename Work>

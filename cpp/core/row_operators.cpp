@@ -6,8 +6,8 @@
 namespace maest {
 
 RowOperator::RowOperator(const char* name, float levels)
-    : kernels_(row_kernels(default_isa())),
-      name_(name),
+    : name_(name),
+      kernels_(row_kernels(default_isa())),
       levels_(row_levels(default_isa(), levels)) {
   if (kernels_ == nullptr) throw ModelError(message(name, ": no kernels for this CPU"));
   if (!(levels >= 1.0F && levels <= kMostLevels)) {
@@ -18,18 +18,7 @@ RowOperator::RowOperator(const char* name, float levels)
 RowOperator::RowOperator(const char* name, const OrtKernelInfo* info)
     : RowOperator(name, kernel_float_attribute(info, "levels", kSafeLevels)) {}
 
-RowOperator::Rows RowOperator::rows_of(const KernelInput& input) const {
-  if (input.shape.empty() || input.shape.back() == 0) {
-    throw ModelError(message(name_, ": wanted are rows of at least one value"));
-  }
-  std::size_t count = 1;
-  for (std::size_t i = 0; i + 1 < input.shape.size(); ++i) {
-    count *= static_cast<std::size_t>(input.shape[i]);
-  }
-  return {input.shape, count, static_cast<std::size_t>(input.shape.back())};
-}
-
-const RowRange* RowOperator::ranges_of(const KernelInput& input, const Rows& rows) const {
+const RowRange* RowOperator::ranges_of(const KernelInput& input, const RowShape& rows) const {
   std::vector<std::int64_t> wanted = rows.shape;
   wanted.back() = 2;
   if (input.shape != wanted) throw ModelError(message(name_, ": wanted is a range of each row"));
@@ -37,14 +26,14 @@ const RowRange* RowOperator::ranges_of(const KernelInput& input, const Rows& row
   return reinterpret_cast<const RowRange*>(input.as<float>());
 }
 
-const float* RowOperator::same_rows(const KernelInput& input, const Rows& rows) const {
+const float* RowOperator::same_rows(const KernelInput& input, const RowShape& rows) const {
   if (input.shape != rows.shape) {
     throw ModelError(message(name_, ": wanted are rows to add that are as many and as long"));
   }
   return input.as<float>();
 }
 
-const float* RowOperator::table_of(const KernelInput& input, const Rows& rows,
+const float* RowOperator::table_of(const KernelInput& input, const RowShape& rows,
                                    std::size_t count) const {
   const std::vector<std::int64_t> wanted{static_cast<std::int64_t>(count), rows.shape.back()};
   if (input.shape != wanted) {
@@ -54,7 +43,7 @@ const float* RowOperator::table_of(const KernelInput& input, const Rows& rows,
 }
 
 RowRange* RowOperator::make_ranges(OrtKernelContext* context, std::size_t output,
-                                   const Rows& rows) {
+                                   const RowShape& rows) {
   std::vector<std::int64_t> shape = rows.shape;
   shape.back() = 2;
   return reinterpret_cast<RowRange*>(kernel_output<float>(context, output, shape));
@@ -62,7 +51,7 @@ RowRange* RowOperator::make_ranges(OrtKernelContext* context, std::size_t output
 
 void QuantizeRows::compute(OrtKernelContext* context) const {
   const KernelInput input = kernel_input(context, 0);
-  const Rows rows = rows_of(input);
+  const RowShape rows = row_shape(input, name_);
   const auto* const values = input.as<float>();
   auto* const integers = kernel_output<std::uint8_t>(context, 0, rows.shape);
   RowRange* const ranges = make_ranges(context, 1, rows);
@@ -79,7 +68,7 @@ NormQuantizeRows::NormQuantizeRows(const OrtKernelInfo* info)
 
 void NormQuantizeRows::compute(OrtKernelContext* context) const {
   const KernelInput input = kernel_input(context, 0);
-  const Rows rows = rows_of(input);
+  const RowShape rows = row_shape(input, name_);
   const float* const scale = table_of(kernel_input(context, 1), rows, 2);
   const float* const bias = scale + rows.columns;
   const auto* const values = input.as<float>();
@@ -94,81 +83,85 @@ void NormQuantizeRows::compute(OrtKernelContext* context) const {
   });
 }
 
-void DequantizeRows::compute(OrtKernelContext* context) const {
-  const KernelInput input = kernel_input(context, 0);
-  const Rows rows = rows_of(input);
-  const RowRange* const ranges = ranges_of(kernel_input(context, 1), rows);
-  const ProductColumns columns = product_columns(table_of(kernel_input(context, 2), rows, 3), rows);
-  const auto* const sums = input.as<std::int32_t>();
+template <typename Sums>
+void DequantizeRows<Sums>::compute(OrtKernelContext* context) const {
+  const auto call = this->sums_.begin(context);
+  const RowShape& rows = call.rows;
+  const RowRange* const ranges = this->ranges_of(this->input_after_sums(context, 0), rows);
+  const ProductColumns columns =
+      this->product_columns(this->table_of(this->input_after_sums(context, 1), rows, 3), rows);
   auto* const output = kernel_output<float>(context, 0, rows.shape);
-  each_piece(context, rows, [&](std::size_t first, std::size_t end, float*) {
-    for (std::size_t row = first; row < end; ++row) {
-      const std::size_t at = row * rows.columns;
-      kernels_->dequantize(sums + at, ranges[row], columns, nullptr, rows.columns, output + at);
-    }
+  this->each_row(context, call, [&](std::size_t row, const std::int32_t* sums, float*) {
+    this->kernels_->dequantize(sums, ranges[row], columns, nullptr, rows.columns,
+                               output + row * rows.columns);
   });
 }
 
-void AddRows::compute(OrtKernelContext* context) const {
-  const KernelInput input = kernel_input(context, 0);
-  const Rows rows = rows_of(input);
-  const RowRange* const ranges = ranges_of(kernel_input(context, 1), rows);
-  const ProductColumns columns = product_columns(table_of(kernel_input(context, 2), rows, 3), rows);
-  const float* const residual = same_rows(kernel_input(context, 3), rows);
-  const auto* const sums = input.as<std::int32_t>();
+template <typename Sums>
+void AddRows<Sums>::compute(OrtKernelContext* context) const {
+  const auto call = this->sums_.begin(context);
+  const RowShape& rows = call.rows;
+  const RowRange* const ranges = this->ranges_of(this->input_after_sums(context, 0), rows);
+  const ProductColumns columns =
+      this->product_columns(this->table_of(this->input_after_sums(context, 1), rows, 3), rows);
+  const float* const residual = this->same_rows(this->input_after_sums(context, 2), rows);
   auto* const output = kernel_output<float>(context, 0, rows.shape);
-  each_piece(context, rows, [&](std::size_t first, std::size_t end, float*) {
-    for (std::size_t row = first; row < end; ++row) {
-      const std::size_t at = row * rows.columns;
-      kernels_->dequantize(sums + at, ranges[row], columns, residual + at, rows.columns,
-                           output + at);
-    }
+  this->each_row(context, call, [&](std::size_t row, const std::int32_t* sums, float*) {
+    const std::size_t at = row * rows.columns;
+    this->kernels_->dequantize(sums, ranges[row], columns, residual + at, rows.columns,
+                               output + at);
   });
 }
 
-AddNormQuantizeRows::AddNormQuantizeRows(const OrtKernelInfo* info)
-    : RowOperator(kName, info), epsilon_(kernel_float_attribute(info, "epsilon")) {}
+template <typename Sums>
+AddNormQuantizeRows<Sums>::AddNormQuantizeRows(const OrtKernelInfo* info)
+    : SumsOperator<Sums>(kName, info), epsilon_(kernel_float_attribute(info, "epsilon")) {}
 
-void AddNormQuantizeRows::compute(OrtKernelContext* context) const {
-  const KernelInput input = kernel_input(context, 0);
-  const Rows rows = rows_of(input);
-  const RowRange* const in_ranges = ranges_of(kernel_input(context, 1), rows);
-  const ProductColumns columns = product_columns(table_of(kernel_input(context, 2), rows, 3), rows);
-  const float* const residual = same_rows(kernel_input(context, 3), rows);
-  const float* const scale = table_of(kernel_input(context, 4), rows, 2);
+template <typename Sums>
+void AddNormQuantizeRows<Sums>::compute(OrtKernelContext* context) const {
+  const auto call = this->sums_.begin(context);
+  const RowShape& rows = call.rows;
+  const RowRange* const in_ranges = this->ranges_of(this->input_after_sums(context, 0), rows);
+  const ProductColumns columns =
+      this->product_columns(this->table_of(this->input_after_sums(context, 1), rows, 3), rows);
+  const float* const residual = this->same_rows(this->input_after_sums(context, 2), rows);
+  const float* const scale = this->table_of(this->input_after_sums(context, 3), rows, 2);
   const float* const bias = scale + rows.columns;
-  const auto* const sums = input.as<std::int32_t>();
   auto* const added = kernel_output<float>(context, 0, rows.shape);
   auto* const integers = kernel_output<std::uint8_t>(context, 1, rows.shape);
-  RowRange* const ranges = make_ranges(context, 2, rows);
-  each_piece(context, rows, [&](std::size_t first, std::size_t end, float* scratch) {
-    for (std::size_t row = first; row < end; ++row) {
-      const std::size_t at = row * rows.columns;
-      kernels_->dequantize(sums + at, in_ranges[row], columns, residual + at, rows.columns,
-                           added + at);
-      kernels_->norm(added + at, scale, bias, rows.columns, epsilon_, scratch);
-      quantize(scratch, rows, integers + at, ranges + row);
-    }
+  RowRange* const ranges = this->make_ranges(context, 2, rows);
+  this->each_row(context, call, [&](std::size_t row, const std::int32_t* sums, float* scratch) {
+    const std::size_t at = row * rows.columns;
+    this->kernels_->dequantize(sums, in_ranges[row], columns, residual + at, rows.columns,
+                               added + at);
+    this->kernels_->norm(added + at, scale, bias, rows.columns, epsilon_, scratch);
+    this->quantize(scratch, rows, integers + at, ranges + row);
   });
 }
 
-void GeluQuantizeRows::compute(OrtKernelContext* context) const {
-  const KernelInput input = kernel_input(context, 0);
-  const Rows rows = rows_of(input);
-  const RowRange* const in_ranges = ranges_of(kernel_input(context, 1), rows);
-  const float* const table = table_of(kernel_input(context, 2), rows, 4);
-  const ProductColumns columns = product_columns(table, rows);
+template <typename Sums>
+void GeluQuantizeRows<Sums>::compute(OrtKernelContext* context) const {
+  const auto call = this->sums_.begin(context);
+  const RowShape& rows = call.rows;
+  const RowRange* const in_ranges = this->ranges_of(this->input_after_sums(context, 0), rows);
+  const float* const table = this->table_of(this->input_after_sums(context, 1), rows, 4);
+  const ProductColumns columns = this->product_columns(table, rows);
   const float* const gain = table + 3 * rows.columns;
-  const auto* const sums = input.as<std::int32_t>();
   auto* const integers = kernel_output<std::uint8_t>(context, 0, rows.shape);
-  RowRange* const ranges = make_ranges(context, 1, rows);
-  each_piece(context, rows, [&](std::size_t first, std::size_t end, float* scratch) {
-    for (std::size_t row = first; row < end; ++row) {
-      const std::size_t at = row * rows.columns;
-      kernels_->gelu(sums + at, in_ranges[row], columns, gain, rows.columns, scratch);
-      quantize(scratch, rows, integers + at, ranges + row);
-    }
+  RowRange* const ranges = this->make_ranges(context, 1, rows);
+  this->each_row(context, call, [&](std::size_t row, const std::int32_t* sums, float* scratch) {
+    this->kernels_->gelu(sums, in_ranges[row], columns, gain, rows.columns, scratch);
+    this->quantize(scratch, rows, integers + row * rows.columns, ranges + row);
   });
 }
+
+template class DequantizeRows<GivenSums>;
+template class DequantizeRows<MultipliedSums>;
+template class AddRows<GivenSums>;
+template class AddRows<MultipliedSums>;
+template class AddNormQuantizeRows<GivenSums>;
+template class AddNormQuantizeRows<MultipliedSums>;
+template class GeluQuantizeRows<GivenSums>;
+template class GeluQuantizeRows<MultipliedSums>;
 
 }  // namespace maest

@@ -144,6 +144,7 @@ TEST(Attention, integers_need_a_cpu_that_multiplies_bytes) {
   }
   if (!maest::cpu_can_run(Isa::kAvx2)) GTEST_SKIP() << "not a CPU with AVX2";
   EXPECT_EQ(maest::attention_kind(Isa::kAvx2), AttentionKind::kWords);
+  EXPECT_EQ(maest::attention_kind(Isa::kAvxVnni), AttentionKind::kWords);
   EXPECT_EQ(maest::attention_kind(Isa::kAvx512Vnni), AttentionKind::kIntegers);
 }
 

@@ -150,7 +150,7 @@ TEST(Rows, sums_of_two_products_fit_into_sixteen_bits_on_x86_without_vnni) {
   for (const Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512}) {
     EXPECT_EQ(maest::row_levels(isa, 180.0F), 180.0F);
   }
-  for (const Isa isa : {Isa::kAvx512Vnni, Isa::kNeon, Isa::kDotprod, Isa::kI8mm}) {
+  for (const Isa isa : {Isa::kAvx512Vnni, Isa::kAvxVnni, Isa::kNeon, Isa::kDotprod, Isa::kI8mm}) {
     EXPECT_EQ(maest::row_levels(isa, 180.0F), maest::kMostLevels);
   }
 }

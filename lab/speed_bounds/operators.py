@@ -21,7 +21,10 @@ import essentia_maest as maest
 _SWITCH = "ESSENTIA_MAEST_PROFILE"
 _SAMPLE_RATE = 16000
 KINDS = {
-    "products": ("MatMulInteger", "DynamicQuantizeMatMul", "MatMul", "Gemm"),
+    "products": (
+        "MultiplyRows", "MultiplyAddRows", "MultiplyAddNormQuantizeRows",
+        "MultiplyGeluQuantizeRows", "MatMulInteger", "DynamicQuantizeMatMul", "MatMul", "Gemm",
+    ),
     "attention": ("QuantizedAttention", "MultiHeadAttention"),
     "GELU": ("BiasGelu", "GeluQuantizeRows"),
     "rows": (

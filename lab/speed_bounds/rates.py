@@ -12,14 +12,20 @@ from essentia_maest.errors import MaestError
 _SOURCE = Path(__file__).parent / "loops.cpp"
 
 
-def loop_rates() -> dict[str, float]:
+def loop_rates(isa: str) -> dict[str, float]:
     """Compile and run the loops.
+
+    Parameters
+    ----------
+    isa : str
+        The instruction set that the engine uses: for "avx512vnni" loops of AVX-512 and VNNI, for
+        all others those of AVX2.
 
     Returns
     -------
     dict of str to float
-        "float32", "16 bits" and "8 bits" -> multiplications and additions a second, counted apart,
-        on one CPU. 8 bits are those of AVX2: without VNNI.
+        "float32", "8 bits" and, of AVX2, "16 bits" -> multiplications and additions a second,
+        counted apart, on one CPU.
 
     Raises
     ------
@@ -38,5 +44,10 @@ def loop_rates() -> dict[str, float]:
         except (OSError, subprocess.CalledProcessError) as error:
             words = getattr(error, "stderr", None) or error
             raise MaestError(f"loops of products cannot be run: {words}") from error
+    wanted = "avx512vnni " if isa == "avx512vnni" else "avx2 "
     lines = [line.rpartition(" ") for line in done.stdout.splitlines()]
-    return {name: 1e9 * float(rate) for name, _, rate in lines}
+    return {
+        name.removeprefix(wanted): 1e9 * float(rate)
+        for name, _, rate in lines
+        if name.startswith(wanted)
+    }

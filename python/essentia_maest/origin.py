@@ -55,7 +55,7 @@ def provenance(model: Model | None = None) -> dict[str, Any]:
     --------
     >>> import essentia_maest as maest
     >>> isa = maest.provenance()["kernels"]["isa"]
-    >>> isa in ("baseline", "avx2", "avx512", "avx512vnni", "neon", "dotprod", "i8mm")
+    >>> isa in ("baseline", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "dotprod", "i8mm")
     True
     """
     kernels: dict[str, Any] = _core.kernels()

@@ -16,7 +16,7 @@ def test_operators_of_each_run_are_added_up():
         [
             _event("model_loading_uri", 0, 5),
             # written as they end: a run after its operators
-            _event("a_kernel_time", 11, 30, "MatMulInteger"),
+            _event("a_kernel_time", 11, 30, "MultiplyGeluQuantizeRows"),
             _event("b_kernel_time", 42, 20, "MatMul"),
             _event("c_kernel_time", 10, 60, "If"),
             _event("d_kernel_time", 70, 7, "QuantizedAttention"),

@@ -1,5 +1,6 @@
 """Operators of ours in graphs that others made: sizes that do not fit are refused, not computed."""
 
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,8 @@ def test_results_of_another_shape(tmp_path: Path) -> None:
 INTEGERS = np.ones((1, 5, 8), np.int32)
 RANGES = np.ones((1, 5, 2), np.float32)
 COLUMNS = np.ones((3, 8), np.float32)
+BYTES = np.ones((1, 5, 8), np.uint8)
+WEIGHTS = np.ones((8, 8), np.int8)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,12 @@ COLUMNS = np.ones((3, 8), np.float32)
         ("DequantizeRows", (INTEGERS, RANGES, COLUMNS[:, :7]), "3 values of each column"),
         ("DequantizeRows", (INTEGERS[..., :0], RANGES, COLUMNS), "rows of at least one value"),
         ("AddRows", (INTEGERS, RANGES, COLUMNS, RANGES), "rows to add that are as many"),
+        ("MultiplyRows", (BYTES, WEIGHTS[:7], RANGES, COLUMNS), "weights of 8 inputs"),
+        ("MultiplyRows", (BYTES, WEIGHTS[:, :0], RANGES, COLUMNS), "weights of 8 inputs"),
+        ("MultiplyRows", (BYTES, WEIGHTS[0], RANGES, COLUMNS), "weights of 8 inputs"),
+        ("MultiplyRows", (BYTES[..., :0], WEIGHTS[:0], RANGES, COLUMNS), "rows of at least one"),
+        ("MultiplyRows", (BYTES, WEIGHTS[:, :5], RANGES, COLUMNS), "3 values of each column"),
+        ("MultiplyAddRows", (BYTES, WEIGHTS, RANGES, COLUMNS, RANGES), "rows to add that are as"),
     ],
 )
 def test_rows_that_do_not_fit(
@@ -100,6 +109,8 @@ def test_rows_that_do_not_fit(
 ) -> None:
     if _core.kernels()["rows"] == "onnxruntime":
         pytest.skip("no kernel of ours on this CPU")
+    if operator.startswith("Multiply") and platform.machine() != "x86_64":
+        pytest.skip("no products of ours on this CPU")
     model = onnx.load(UNTRAINED)
     names = [f"hostile_{number}" for number in range(len(inputs))]
     model.graph.initializer.extend(map(numpy_helper.from_array, inputs, names))
@@ -109,3 +120,36 @@ def test_rows_that_do_not_fit(
     onnx.save(model, tmp_path / "m.onnx")
     with pytest.raises(maest.ModelError, match=words):
         maest.Model(tmp_path / "m.onnx").predict(AUDIO)
+
+
+@pytest.mark.parametrize("weights", ["computed", "given", "a branch's", "nobody's"])
+def test_weights_that_may_change_are_refused(tmp_path: Path, weights: str) -> None:
+    """They are packed once: what changes afterwards would be computed as it was before."""
+    model = onnx.load(UNTRAINED)
+    tensors = {"bytes": BYTES, "ranges": RANGES, "columns": COLUMNS, "constants": WEIGHTS}
+    for name, values in tensors.items():
+        model.graph.initializer.append(numpy_helper.from_array(values, name))
+    product = helper.make_node(
+        "MultiplyRows", ["bytes", "weights", "ranges", "columns"], ["product"], domain=OURS
+    )
+    if weights == "computed":
+        model.graph.node.append(helper.make_node("Identity", ["constants"], ["weights"]))
+    elif weights == "given":
+        model.graph.initializer.append(numpy_helper.from_array(WEIGHTS, "weights"))
+        model.graph.input.append(
+            helper.make_tensor_value_info("weights", onnx.TensorProto.INT8, WEIGHTS.shape)
+        )
+    elif weights == "a branch's":
+        # constant where the node is, and something else elsewhere
+        model.graph.initializer.append(numpy_helper.from_array(WEIGHTS, "weights"))
+        model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
+        other = helper.make_node("Identity", ["constants"], ["weights"])
+        result = helper.make_tensor_value_info("weights", onnx.TensorProto.INT8, WEIGHTS.shape)
+        branch = helper.make_graph([other], "branch", [], [result])
+        model.graph.node.append(
+            helper.make_node("If", ["yes"], ["any"], then_branch=branch, else_branch=branch)
+        )
+    model.graph.node.append(product)
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(maest.ModelError, match="multiplies integers by 'weights', which is comp"):
+        maest.Model(tmp_path / "m.onnx")

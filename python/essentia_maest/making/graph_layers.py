@@ -1,7 +1,7 @@
 """A block's linear layers, and what is computed between them, in fp32 or in 8-bit integers.
 
-In integers a product is three nodes: one that quantises rows, each with a range of its own, a
-``MatMulInteger``, and one that takes the sums. What comes before and after a layer (norm, GELU, the
+In integers a product is two nodes: one that quantises rows, each with a range of its own, and one
+that multiplies them and takes the sums. What comes before and after a layer (norm, GELU, the
 residual) is part of those nodes, so that no tensor goes through memory for the sake of rounding.
 """
 
@@ -16,10 +16,10 @@ from essentia_maest.making.graph_operators import BIAS_GELU, DOMAIN
 from essentia_maest.making.graph_quantization import QuantizedMatrix, row_levels
 from essentia_maest.making.graph_scope import Scope
 from essentia_maest.making.row_functions import (
-    ADD,
-    ADD_NORM_QUANTIZE,
-    DEQUANTIZE,
-    GELU_QUANTIZE,
+    MULTIPLY,
+    MULTIPLY_ADD,
+    MULTIPLY_ADD_NORM_QUANTIZE,
+    MULTIPLY_GELU_QUANTIZE,
     NORM_QUANTIZE,
     QUANTIZE,
 )
@@ -90,7 +90,7 @@ class Layers:
         """Give the layer's result in fp32."""
         if rows.is_integer:
             product = self._product(rows, layer)
-            return self._ours(DEQUANTIZE, [*product, self._columns(layer)], layer.name)
+            return self._ours(MULTIPLY, [*product, self._columns(layer)], layer.name)
         bias = self.scope.constant(f"{layer.name}/bias", layer.bias)
         return self.scope.node("Add", [*self._product(rows, layer), bias], layer.name)
 
@@ -99,7 +99,7 @@ class Layers:
         if not rows.is_integer:
             return self.scope.node("Add", [residual, self.apply(rows, layer)], name)
         product = self._product(rows, layer)
-        return self._ours(ADD, [*product, self._columns(layer), residual], name)
+        return self._ours(MULTIPLY_ADD, [*product, self._columns(layer), residual], name)
 
     def add_and_norm(  # noqa: PLR0917
         self, rows: Rows, layer: Linear, residual: str, name: str, norm: Norm, matrix: str
@@ -111,7 +111,7 @@ class Layers:
             return added, self.norm(added, norm_name, norm, matrix)
         product = self._product(rows, layer)
         outputs = self.scope.split_node(
-            ADD_NORM_QUANTIZE,
+            MULTIPLY_ADD_NORM_QUANTIZE,
             [*product, self._columns(layer), residual, self._norm_table(norm_name, norm)],
             [name, f"{norm_name}/integers", f"{norm_name}/ranges"],
             DOMAIN,
@@ -125,7 +125,7 @@ class Layers:
         if rows.is_integer and matrix in self.integers:
             product = self._product(rows, layer)
             table = self._columns(layer, gain)
-            return self._rows(GELU_QUANTIZE, [*product, table], "gelu", matrix)
+            return self._rows(MULTIPLY_GELU_QUANTIZE, [*product, table], "gelu", matrix)
         if rows.is_integer:
             activated = self.scope.node("Gelu", [self.apply(rows, layer)], "gelu/activated")
         else:
@@ -149,7 +149,7 @@ class Layers:
         )
 
     def _product(self, rows: Rows, layer: Linear) -> tuple[str, ...]:
-        """Give what leaves a matrix: in fp32, or sums and the ranges of the rows they come from."""
+        """Give what leaves a matrix in fp32, or what is to be multiplied in integers."""
         name = layer.name
         if not rows.is_integer:
             weight = self.scope.constant(f"{name}/weight", layer.weight)
@@ -158,7 +158,7 @@ class Layers:
         integers, ranges = rows.tensors
         quantized = self.integers[layer.matrix].columns(layer.columns)
         weight = self.scope.constant(f"{name}/weight", quantized.values)
-        return self.scope.node("MatMulInteger", [integers, weight], f"{name}/sums"), ranges
+        return integers, weight, ranges
 
     def _columns(self, layer: Linear, gain: FloatArray | None = None) -> str:
         quantized = self.integers[layer.matrix].columns(layer.columns)

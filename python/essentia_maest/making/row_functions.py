@@ -19,9 +19,21 @@ DEQUANTIZE = "DequantizeRows"
 ADD = "AddRows"
 ADD_NORM_QUANTIZE = "AddNormQuantizeRows"
 GELU_QUANTIZE = "GeluQuantizeRows"
+MULTIPLY = "MultiplyRows"
+MULTIPLY_ADD = "MultiplyAddRows"
+MULTIPLY_ADD_NORM_QUANTIZE = "MultiplyAddNormQuantizeRows"
+MULTIPLY_GELU_QUANTIZE = "MultiplyGeluQuantizeRows"
 """What model files call them; a test compares the engine."""
 
-ROW_OPERATORS = (QUANTIZE, NORM_QUANTIZE, DEQUANTIZE, ADD, ADD_NORM_QUANTIZE, GELU_QUANTIZE)
+AFTER_SUMS = {
+    MULTIPLY: DEQUANTIZE,
+    MULTIPLY_ADD: ADD,
+    MULTIPLY_ADD_NORM_QUANTIZE: ADD_NORM_QUANTIZE,
+    MULTIPLY_GELU_QUANTIZE: GELU_QUANTIZE,
+}
+"""What each of those that multiply does with the sums."""
+
+ROW_OPERATORS = (QUANTIZE, NORM_QUANTIZE, *AFTER_SUMS.values(), *AFTER_SUMS)
 
 _SMALLEST_SPAN = 1e-30
 """Rows whose values differ by less are flat, as in ``cpp/core/row_kernels_body.h``."""
@@ -29,6 +41,15 @@ _SMALLEST_SPAN = 1e-30
 
 def row_functions(opset: int) -> list[FunctionProto]:
     """Define all of them."""
+    of_rows = _functions_of_rows(opset)
+    by_name = {function.name: function for function in of_rows}
+    products = [
+        _product_function(name, by_name[after], opset) for name, after in AFTER_SUMS.items()
+    ]
+    return [*of_rows, *products]
+
+
+def _functions_of_rows(opset: int) -> list[FunctionProto]:
     return [
         _function(
             QUANTIZE,
@@ -81,6 +102,29 @@ def row_functions(opset: int) -> list[FunctionProto]:
             attributes=("levels",),
         ),
     ]
+
+
+def _product_function(name: str, after: FunctionProto, opset: int) -> FunctionProto:
+    """Define a product and what is done with its sums: a node of another of ours.
+
+    Where the engine has no kernels for products it may have those of that other one, and earlier
+    versions of it have them anyhow.
+    """
+    from onnx import helper
+
+    used = _node(after.name, " ".join(after.input), " ".join(after.output))
+    used.domain = DOMAIN
+    for attribute in after.attribute:
+        _referring(used, attribute, attribute)
+    return helper.make_function(
+        DOMAIN,
+        name,
+        inputs=["rows", "weights", *after.input[1:]],
+        outputs=after.output,
+        nodes=[_node("MatMulInteger", "rows weights", after.input[0]), used],
+        opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(DOMAIN, 1)],
+        attributes=list(after.attribute),
+    )
 
 
 _SUMS = ["sums", "sum_ranges", "columns"]
