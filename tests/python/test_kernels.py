@@ -1,6 +1,7 @@
 """What computes is told: kernels, operators of ours in a session, and ONNX Runtime."""
 
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from essentia_maest.making.row_functions import AFTER_SUMS, ROW_OPERATORS
 from essentia_maest.making.weights import random_weights
 from essentia_maest.ort_library import find_library
 from essentia_maest.reading.store import resolve
-from products_apart import write_apart
+from products_apart import write_apart, write_unknown
 from untrained import UNTRAINED
 
 ORT = "onnxruntime"
@@ -105,19 +106,19 @@ def test_every_node_of_ours_is_computed_by_us(isa: str, name: str | Path, monkey
 
 
 @pytest.mark.parametrize("isa", _core.instruction_sets())
-@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("otherwise", [None, write_apart, write_unknown])
 def test_every_node_on_rows_is_computed_by_us(
-    isa: str, apart: bool, tmp_path: Path, monkeypatch
+    isa: str, otherwise: Callable | None, tmp_path: Path, monkeypatch
 ) -> None:
-    """Where products are not, what is done with their sums is, as in files that have them apart."""
+    """Where products are not, what is done with their sums is."""
     path = convert_random("tiny", tmp_path / "int8.onnx", precision="int8")
     graph = onnx.load(path).graph
-    if apart:
-        path = write_apart(path, tmp_path / "apart.onnx")
+    if otherwise is not None:
+        path = otherwise(path, tmp_path / "otherwise.onnx")
     monkeypatch.setenv("ESSENTIA_MAEST_ISA", isa)
     engine = maest.Model(path, num_threads=1)._engine
     computed = WANTED[isa]["rows"] != ORT
-    multiplied = HAS_PRODUCTS and not apart
+    multiplied = HAS_PRODUCTS and otherwise is None
     for operator in ROW_OPERATORS:
         if operator in AFTER_SUMS.values():
             (whole,) = (name for name, after in AFTER_SUMS.items() if after == operator)
@@ -148,18 +149,17 @@ def test_products_are_those_of_onnx_runtime(
         write_model(weights, description, "int8", path)
     monkeypatch.setenv("ESSENTIA_MAEST_ISA", isa)
     audio = np.random.default_rng(0).standard_normal(170_000).astype(np.float32)
-    ours, theirs = (
-        maest.Model(one, num_threads=2)
-        for one in (path, write_apart(path, tmp_path / "apart.onnx"))
-    )
-    for block in (1, 2):
+    ours = maest.Model(path, num_threads=2)
+    for write in (write_apart, write_unknown):
+        theirs = maest.Model(write(path, tmp_path / "theirs.onnx"), num_threads=2)
+        for block in (1, 2):
+            np.testing.assert_array_equal(
+                ours.tokens(audio, block=block, patchout=patchout),
+                theirs.tokens(audio, block=block, patchout=patchout),
+            )
         np.testing.assert_array_equal(
-            ours.tokens(audio, block=block, patchout=patchout),
-            theirs.tokens(audio, block=block, patchout=patchout),
+            ours.predict(audio, patchout=patchout), theirs.predict(audio, patchout=patchout)
         )
-    np.testing.assert_array_equal(
-        ours.predict(audio, patchout=patchout), theirs.predict(audio, patchout=patchout)
-    )
 
 
 def test_an_operator_under_another_name_is_told(tmp_path: Path) -> None:
