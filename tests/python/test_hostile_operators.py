@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 
 import essentia_maest as maest
 from essentia_maest import _core
+from essentia_maest.making.row_functions import AFTER_SUMS
 from untrained import UNTRAINED
 
 AUDIO = np.random.default_rng(0).standard_normal(170_000).astype(np.float32)
@@ -122,15 +123,21 @@ def test_rows_that_do_not_fit(
         maest.Model(tmp_path / "m.onnx").predict(AUDIO)
 
 
-@pytest.mark.parametrize("weights", ["computed", "given", "a branch's", "nobody's"])
-def test_weights_that_may_change_are_refused(tmp_path: Path, weights: str) -> None:
+@pytest.mark.parametrize(
+    ("operator", "weights"),
+    [
+        *((operator, "computed") for operator in AFTER_SUMS),
+        *(("MultiplyRows", weights) for weights in ("given", "a branch's", "nobody's")),
+    ],
+)
+def test_weights_that_may_change_are_refused(tmp_path: Path, operator: str, weights: str) -> None:
     """They are packed once: what changes afterwards would be computed as it was before."""
     model = onnx.load(UNTRAINED)
     tensors = {"bytes": BYTES, "ranges": RANGES, "columns": COLUMNS, "constants": WEIGHTS}
     for name, values in tensors.items():
         model.graph.initializer.append(numpy_helper.from_array(values, name))
     product = helper.make_node(
-        "MultiplyRows", ["bytes", "weights", "ranges", "columns"], ["product"], domain=OURS
+        operator, ["bytes", "weights", "ranges", "columns"], ["product"], domain=OURS
     )
     if weights == "computed":
         model.graph.node.append(helper.make_node("Identity", ["constants"], ["weights"]))
