@@ -277,7 +277,7 @@ def test_when_it_pays(music, model, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("ESSENTIA_MAEST_PROFILE", "profile")
         assert not whole_tracks_pay(tracks, model, Shares(2, 2))
-    wanted = 2 * (whole_tracks.PROCESS_BYTES + 2 * UNTRAINED.stat().st_size)
+    wanted = 2 * (whole_tracks.PROCESS_BYTES + 3 * UNTRAINED.stat().st_size)
     monkeypatch.setattr(whole_tracks, "memory_left", lambda: 2 * wanted)
     assert whole_tracks_pay(tracks, model, Shares(2, 2))
     for left in (2 * wanted - 2, None):
