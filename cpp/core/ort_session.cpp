@@ -193,7 +193,7 @@ std::unique_ptr<Session::Handles> Session::open() const {
   api.check(api.AddSessionConfigEntry(options.get(), "session.intra_op.allow_spinning", "0"),
             context);
 
-  // What was repacked for speed is freed rather than kept by the arena: weights are held once.
+  // What ONNX Runtime repacks for speed is freed rather than kept by its arena.
   api.check(api.AddSessionConfigEntry(options.get(),
                                       "session.use_device_allocator_for_initializers", "1"),
             context);
