@@ -13,7 +13,6 @@ from . import starting as _starting  # noqa: F401 - before all that takes its ti
 
 # isort: split
 from importlib import import_module as _import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from . import moved as _moved
@@ -32,6 +31,7 @@ from .errors import (
 from .example import example_audio
 from .file_analysis import FileAnalysis, FileFailure
 from .head import Head
+from .installed import version_of as _version_of
 from .model import Model
 from .origin import provenance
 from .patchout import Patchout
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .making.conversion import convert
     from .results.opened import Results, open_results
 
-__version__ = _version("essentia-maest")
+__version__: str
 
 __all__ = [
     "AudioFile",
@@ -98,6 +98,9 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         globals()[name] = value = getattr(_import_module(f".{_LATER[name]}", __name__), name)
         return value
+    if name == "__version__":
+        globals()[name] = found = _version_of("essentia-maest")
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

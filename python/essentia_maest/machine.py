@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from . import _core
+from .installed import version_of
 
 _PACKAGES = ("essentia-maest", "essentia", "numpy", "onnxruntime", "scikit-learn", "torch")
 _GROUP = Path("/sys/fs/cgroup")
@@ -54,10 +54,8 @@ def versions() -> str:
     """List the versions of Python and of the packages that numbers depend on."""
     found = [f"Python {platform.python_version()}"]
     for name in _PACKAGES:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
+        if (there := version_of(name)) is not None:
+            found.append(f"{name} {there}")
     return ", ".join(found)
 
 

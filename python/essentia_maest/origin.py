@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from . import _core
 from .decoding.libraries import essentia_library
 from .errors import OnnxRuntimeError
+from .installed import version_of
 from .machine import instructions
 from .ort_library import use_library
 
@@ -62,7 +62,7 @@ def provenance(model: Model | None = None) -> dict[str, Any]:
     if model is not None:
         kernels["operators"] = dict(model.operators)
     return {
-        "engine": version("essentia-maest"),
+        "engine": version_of("essentia-maest"),
         "kernels": kernels,
         "processor": list(instructions()),
         "runtime": _runtime(),
@@ -146,11 +146,11 @@ def _runtime() -> dict[str, str | None]:
 @cache
 def _decoders() -> dict[str, str | None]:
     """Give the decoders' versions. Essentia is not imported: its library tells those inside it."""
-    try:
-        found: dict[str, str | None] = {"essentia": version("essentia")}
-    except PackageNotFoundError:
-        found = {"essentia": None}
-    return {**found, **_inside_essentia(), "libsndfile": _libsndfile_version()}
+    return {
+        "essentia": version_of("essentia"),
+        **_inside_essentia(),
+        "libsndfile": _libsndfile_version(),
+    }
 
 
 def _inside_essentia() -> dict[str, str | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from .. import _core
 from ..files import sha256_of
 from ..front_end import SAMPLE_RATE
+from ..installed import version_of
 from ..model import Model
 from ..reading.families import strongest_by_family
 from .analysis import Analysis
@@ -164,8 +164,5 @@ def describe_versions() -> dict[str, str]:
     """Return the versions of what results depend on."""
     versions = {"python": platform.python_version(), "onnxruntime": _core.ort_version()}
     for name in ("essentia-maest", "essentia", "numpy", "soundfile"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "unknown"
+        versions[name] = version_of(name) or "unknown"
     return versions

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import time
+from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any, Protocol
@@ -142,7 +143,7 @@ class CollectionRun:
         self._sink = sink
         # Seconds of each track whose results the sink has, in whatever thread: a signal may come
         # between that and what the main thread counts.
-        self._kept: list[float] = []
+        self._kept = array("d")
         self._interrupts = Interrupts()
         self._reporter = reporter
         self._resume = resume

@@ -18,7 +18,7 @@ from .result_names import without_collisions
 from .walking import FoundFile, Passed, is_beside, is_hidden_folder, walk
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Track:
     """One audio file and where its results go.
 
@@ -70,7 +70,7 @@ class Scan:
     skipped: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A file, before it is known what its results are called."""
 

@@ -19,7 +19,7 @@ def is_beside(name: str) -> bool:
     return name.startswith("._")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundFile:
     """A file in a folder.
 

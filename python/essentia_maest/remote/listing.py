@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -162,6 +161,8 @@ def _nanoseconds(time: Any) -> int:
         try:
             time = datetime.fromisoformat(time)
         except ValueError:  # a header of HTTP
+            from email.utils import parsedate_to_datetime  # takes a while; asked of servers only
+
             time = parsedate_to_datetime(time)
     aware = time if time.tzinfo is not None else time.replace(tzinfo=timezone.utc)
     return int(aware.timestamp() * 1e9)

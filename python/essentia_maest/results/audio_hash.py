@@ -6,9 +6,9 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import BufferedReader
 
-_PIECE = 1 << 20
+_PIECE = 1 << 17  # stays in the cache between reading and hashing
 _HASH_DIGITS = 32  # 128 bits tell all files apart
 
 Ranges = list[tuple[int, int]]
@@ -44,7 +44,7 @@ def audio_hash(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()[:_HASH_DIGITS]
 
 
-def _audio_of(file: BinaryIO) -> Iterator[bytes]:
+def _audio_of(file: BufferedReader) -> Iterator[bytes | memoryview]:
     size = os.fstat(file.fileno()).st_size
     begin, end = _without_tags(file, size)
     first = _read(file, begin, 12)
@@ -64,19 +64,21 @@ def _audio_of(file: BinaryIO) -> Iterator[bytes]:
         yield from _pieces(file, start, stop)
 
 
-def _read(file: BinaryIO, begin: int, count: int) -> bytes:
+def _read(file: BufferedReader, begin: int, count: int) -> bytes:
     file.seek(begin)
     return file.read(count)
 
 
-def _pieces(file: BinaryIO, begin: int, end: int) -> Iterator[bytes]:
+def _pieces(file: BufferedReader, begin: int, end: int) -> Iterator[memoryview]:
+    """Read pieces into the same memory: each holds until the next is asked for."""
     file.seek(begin)
-    while begin < end and (piece := file.read(min(_PIECE, end - begin))):
-        begin += len(piece)
-        yield piece
+    room = memoryview(bytearray(max(0, min(_PIECE, end - begin))))
+    while begin < end and (count := file.readinto(room[: end - begin])):
+        begin += count
+        yield room[:count]
 
 
-def _without_tags(file: BinaryIO, size: int) -> tuple[int, int]:
+def _without_tags(file: BufferedReader, size: int) -> tuple[int, int]:
     """Leave out tags that stand before or after anything."""
     begin, end = 0, size
     while (head := _read(file, begin, 10))[:3] == b"ID3" and len(head) == 10:
@@ -88,7 +90,7 @@ def _without_tags(file: BinaryIO, size: int) -> tuple[int, int]:
     return begin, end
 
 
-def _without_last_tag(file: BinaryIO, begin: int, end: int) -> int:
+def _without_last_tag(file: BufferedReader, begin: int, end: int) -> int:
     if end - begin >= 128 and _read(file, end - 128, 3) == b"TAG":
         return end - 128
     tail = _read(file, max(begin, end - 32), min(32, end - begin))
@@ -102,7 +104,7 @@ def _without_last_tag(file: BinaryIO, begin: int, end: int) -> int:
     return end
 
 
-def _flac(file: BinaryIO, begin: int, end: int) -> Ranges:
+def _flac(file: BufferedReader, begin: int, end: int) -> Ranges:
     place, ranges = begin + 4, []
     while len(head := _read(file, place, 4)) == 4:
         length = int.from_bytes(head[1:], "big")
@@ -114,7 +116,7 @@ def _flac(file: BinaryIO, begin: int, end: int) -> Ranges:
     return []
 
 
-def _mp4(file: BinaryIO, begin: int, end: int) -> Ranges:
+def _mp4(file: BufferedReader, begin: int, end: int) -> Ranges:
     place, ranges = begin, []
     while len(head := _read(file, place, 16)) >= 8 and place < end:
         length, kind = struct.unpack(">I4s", head[:8])
@@ -131,7 +133,7 @@ def _mp4(file: BinaryIO, begin: int, end: int) -> Ranges:
     return ranges
 
 
-def _chunks(file: BinaryIO, begin: int, end: int, first: bytes) -> Ranges:
+def _chunks(file: BufferedReader, begin: int, end: int, first: bytes) -> Ranges:
     order, kept = "<", (b"fmt ", b"data")
     if first[:4] == b"FORM":
         order, kept = ">", (b"COMM", b"SSND")
@@ -200,7 +202,7 @@ class _OggStream:
         self._begin = b""
 
 
-def _ogg_streams(file: BinaryIO, begin: int, end: int) -> list[bytes] | None:
+def _ogg_streams(file: BufferedReader, begin: int, end: int) -> list[bytes] | None:
     """Hash the packets of each stream; None where the pages do not follow each other."""
     streams: dict[int, _OggStream] = {}
     done: list[bytes] = []
