@@ -16,11 +16,13 @@ from essentia_maest.files import write_whole, written_whole
 from essentia_maest.machine import machine, versions
 from essentia_maest.progress import tracked
 from lab.finetuning.scores import DealtScores, Difference, Truth, dealt_scores
+from lab.finetuning.settings import RANDOM as RANDOM_SETTING
+from lab.finetuning.settings import from_random
 from lab.finetuning.tables import Measured, differences, page, table
 from lab.finetuning.timed import seconds_of, timed
 from lab.finetuning.unheard import dealt_again, make_unheard_corpus
 from lab.quality.references import MelStatistics
-from training.config import Experiment, InitialisationConfig, LayersConfig
+from training.config import Experiment
 from training.data.store import SpectrogramStore
 from training.data.tracks import SPLITS, read_tracks
 from training.downstream.linear import probe
@@ -29,6 +31,7 @@ from training.finetuning.command import finetune
 from training.finetuning.head_alone import HEAD_ALONE
 from training.finetuning.own_tracks import TRACKS, groups_of_tracks
 from training.finetuning.plan import plan_finetuning
+from training.run.checkpoint import load_checkpoint
 from training.run.fit import fit
 from training.run.inference import Computing, Predictor, load_trained
 from training.run.logs import EPOCHS, read_rows
@@ -207,31 +210,16 @@ def _others(own: Path, held: _Held, given: list[str]) -> dict[str, Experiment]:
     plan = partial(plan_finetuning, dataset=own / "dataset", run=own / "run", tracks=tracks)
     tuned = plan(own / HEAD_ALONE, overrides=given)
     blocks = replace(tuned.recipe, layers=replace(tuned.recipe.layers, frozen_blocks=0))
-    whole = plan(Path("default"), overrides=[*given, *_FAIR])
-    everything = replace(whole.recipe, layers=LayersConfig())
-    found = {
-        ALL_BLOCKS: replace(tuned, recipe=blocks),
-        RANDOM: replace(
-            whole,
-            recipe=everything,
-            model=replace(whole.model, head="mean"),
-            initialisation=InitialisationConfig(),
-        ),
-    }
+    whole = plan(Path("default"), overrides=[*given, *RANDOM_SETTING.values, *_PATIENT])
+    found = {ALL_BLOCKS: replace(tuned, recipe=blocks), RANDOM: from_random(whole)}
     return {
         name: replace(one, run=replace(one.run, folder=own / name.replace(" ", "-")))
         for name, one in found.items()
     }
 
 
-# Nothing is learnt yet: a higher rate, for longer, and no end before it.
-_FAIR = [
-    "--recipe.schedule.peak=1e-3",
-    "--recipe.schedule.constant_until=10",
-    "--recipe.schedule.fall=20",
-    "--recipe.epochs=30",
-    "--recipe.patience=30",
-]
+# Nothing is learnt at first: it does not end before the last epoch; the best one is taken.
+_PATIENT = ["--recipe.patience=1000", "--recipe.margin=0", "--run.validate_every=3"]
 
 
 def _answers(
@@ -264,7 +252,8 @@ def _block(checkpoint: Path) -> str:
 
 
 def _predicted(checkpoint: Path, held: _Held) -> NDArray[np.floating]:
-    trained = load_trained(checkpoint, averaged=False)
+    averaged = load_checkpoint(checkpoint).averaged is not None  # then it is what is exported
+    trained = load_trained(checkpoint, averaged=averaged)
     return Predictor(trained, held.store, _COMPUTING).activations(held.test).numpy()
 
 

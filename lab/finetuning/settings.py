@@ -28,8 +28,6 @@ class Setting:
         Blocks that keep their weights; None is the lower half.
     averaging : int, optional
         Epochs after which the mean of the weights begins.
-    trained : bool
-        Whether it begins with a trained start and its head alone, or with random weights.
     optimizer : {"adam", "muon"}
     """
 
@@ -40,7 +38,6 @@ class Setting:
     decay: float = 0.8
     frozen: int | None = None
     averaging: int | None = None
-    trained: bool = True
     optimizer: Literal["adam", "muon"] = "adam"
 
     @property
@@ -65,22 +62,17 @@ class Setting:
 
 
 SETTINGS: Mapping[str, Setting] = {
-    "10 epochs, rate 3e-4": Setting(),
-    "10 epochs, rate 1e-3": Setting(rate=1e-3),
-    "30 epochs, rate 3e-4": Setting(epochs=30),
-    "30 epochs, rate 1e-3": Setting(rate=1e-3, epochs=30),
-    "30 epochs, rate 3e-3": Setting(rate=3e-3, epochs=30),
-    "30 epochs, rate 1e-3, no mixup": Setting(rate=1e-3, epochs=30, mixup=0.0),
-    "30 epochs, rate 1e-3, no block frozen": Setting(rate=1e-3, epochs=30, frozen=0),
-    "30 epochs, rate 1e-3, mean of weights": Setting(rate=1e-3, epochs=30, averaging=10),
-    "random weights, 30 epochs, rate 1e-3": Setting(
-        rate=1e-3, epochs=30, decay=1.0, frozen=0, trained=False
-    ),
-    "random weights, 30 epochs, rate 2.5e-3, Muon": Setting(
-        rate=2.5e-3, epochs=30, decay=1.0, frozen=0, trained=False, optimizer="muon"
-    ),
+    "rate 3e-4": Setting(),
+    "rate 1e-3": Setting(rate=1e-3),
+    "rate 3e-3": Setting(rate=3e-3),
+    "rate 1e-3, mean of weights from epoch 4": Setting(rate=1e-3, averaging=4),
+    "rate 1e-3, no mixup": Setting(rate=1e-3, mixup=0.0),
+    "rate 1e-3, no block frozen": Setting(rate=1e-3, frozen=0),
 }
-"""Each changes something of another."""
+"""Each changes something of another. Rates are for the width of the model that ships."""
+
+RANDOM = Setting(rate=2.5e-3, epochs=30, decay=1.0, frozen=0, optimizer="muon")
+"""From random weights, as the model that ships was made (training/configs/default.yaml)."""
 
 
 def from_random(whole: Experiment) -> Experiment:

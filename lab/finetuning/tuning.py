@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from essentia_maest.files import write_whole
 from essentia_maest.machine import machine, versions
-from lab.finetuning.settings import SETTINGS, Setting, from_random
+from lab.finetuning.settings import SETTINGS, Setting
 from lab.finetuning.timed import seconds_of, timed
 from lab.finetuning.unheard import dealt_again, make_unheard_corpus
 from training.config import Experiment
@@ -123,7 +124,6 @@ class _Deal:
     """A deal of the music, and the heads alone that its runs begin with."""
 
     folder: Path
-    start: Path
     plan: Callable[..., Experiment]
     shared: Sequence[str]
     groups: NDArray[np.int64]
@@ -133,10 +133,7 @@ class _Deal:
         folder = self.folder / f"{name.replace(', ', ' ').replace(' ', '-')}-{seed}"
         # All epochs are wanted, and the first weights beside them.
         given = [*setting.values, f"--run.seed={seed}", "--recipe.patience=1000", *self.shared]
-        if setting.trained:
-            one = self.plan(self.folder / HEAD_ALONE, run=folder, overrides=given)
-        else:
-            one = from_random(self.plan(self.start, run=folder, overrides=given))
+        one = self.plan(self.folder / HEAD_ALONE, run=folder, overrides=given)
         timed(
             _note(folder),
             folder,
@@ -159,23 +156,33 @@ def _deal(labels: Path, start: str, own: Path, overrides: Sequence[str]) -> _Dea
     groups = groups_of_tracks(store, own / TRACKS)
     whole = plan(Path(start), run=own / "none", overrides=shared)
     make_head_alone(whole, store, groups, own / HEAD_ALONE)
-    return _Deal(own, Path(start), plan, shared, groups)
+    return _Deal(own, plan, shared, groups)
 
 
 def _tried(name: str, runs: Sequence[Path]) -> Tried:
-    rows = [read_rows(run / EPOCHS) for run in runs]
-    scores = [[row["mean_average_precision"] for row in epochs] for epochs in rows]
+    every = [[row for row in read_rows(run / EPOCHS) if _scored(row)] for run in runs]
+    scores = [[_score(row) for row in rows] for rows in every]
     best = [int(np.argmax(one)) for one in scores]
     return Tried(
         name,
         [one[0] for one in scores],
         [one[-1] for one in scores],
         [max(one) for one in scores],
-        [epochs[-1]["loss"] for epochs in rows],
-        [int(epochs[-1]["epoch"]) for epochs in rows],
-        [int(epochs[place]["epoch"]) for epochs, place in zip(rows, best, strict=True)],
+        [_score(rows[-1], "loss") for rows in every],
+        [int(rows[-1]["epoch"]) for rows in every],
+        [int(rows[place]["epoch"]) for rows, place in zip(every, best, strict=True)],
         [seconds_of(_note(run)) for run in runs],
     )
+
+
+def _scored(row: Mapping[str, float]) -> bool:
+    return not math.isnan(row["mean_average_precision"])
+
+
+def _score(row: Mapping[str, float], what: str = "mean_average_precision") -> float:
+    """Give a score: of the mean of the weights, where there is one."""
+    averaged = row[f"averaged_{what}"]
+    return row[what] if math.isnan(averaged) else averaged
 
 
 def page(tried: Sequence[Tried], start: str, where: str) -> str:
@@ -195,7 +202,7 @@ def page(tried: Sequence[Tried], start: str, where: str) -> str:
         f"`python -m lab tune finetuning OUTPUT --start {start}`: on the training and validation "
         "splits of the soundtracks that `python -m lab finetuning` takes; test splits were not "
         "looked at. Means of all runs, in brackets each of them: validation mAP of the last epoch, "
-        "its lead over the first weights (the head alone, but for random weights), its loss, mAP "
+        "its lead over the head alone, its loss, mAP "
         "and number of the best epoch, which a choice among many raises by chance.",
         "",
         "| | mAP, last epoch | lead | loss | mAP, best epoch | best of epochs | CPU s |",

@@ -16,7 +16,7 @@ from lab.corpus.plans import deal
 from lab.corpus.produced_music import ProducedTrack
 from lab.finetuning import fifty_files
 from lab.finetuning.scores import DealtScores, Difference, Truth, dealt_scores
-from lab.finetuning.settings import SETTINGS, from_random
+from lab.finetuning.settings import RANDOM, SETTINGS, from_random
 from lab.finetuning.tables import Measured, differences, page, table
 from lab.finetuning.tuning import Tried
 from lab.finetuning.tuning import page as tuning_page
@@ -25,18 +25,23 @@ from lab.typed_commands import run_typed
 from training.errors import DataError
 from training.finetuning.plan import plan_finetuning
 from training.recipe.bootstrap import Interval
+from training.run.config_file import read_experiment
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_settings_of_fine_tuning_differ_and_the_defaults_are_one(tmp_path: Path) -> None:
     plan = partial(plan_finetuning, Path("default"), tmp_path, tmp_path / "run", tracks=100)
-    plans = {
-        name: plan(overrides=setting.values)
-        if setting.trained
-        else from_random(plan(overrides=setting.values))
-        for name, setting in SETTINGS.items()
-    }
+    plans = {name: plan(overrides=setting.values) for name, setting in SETTINGS.items()}
     assert len(set(map(repr, plans.values()))) == len(plans)
     assert plan() in plans.values()
+    random = from_random(plan(overrides=RANDOM.values))
+    assert random.initialisation.source == "random"
+    assert random.recipe.layers.frozen_blocks == 0
+    shipped = read_experiment(ROOT / "training" / "configs" / "default.yaml")
+    for name in ("optimizer", "batch", "weight_decay", "gradient_clipping"):
+        assert getattr(random.recipe, name) == getattr(shipped.recipe, name)
+    assert random.recipe.schedule.peak == shipped.recipe.schedule.peak
 
 
 def test_a_setting_is_told_with_its_lead() -> None:
