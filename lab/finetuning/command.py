@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -40,7 +41,7 @@ _MIDDLE = 7
 _COMPUTING = Computing(workers=0, accelerator="cpu")
 FINETUNED, HEAD = "finetune", "head alone, its epoch 0"
 LAST = "its last epoch, whatever validation said"
-ALL_BLOCKS, RANDOM = "all blocks trained", "from random weights"
+RANDOM = "from random weights"
 MEL = "probe on mel statistics"
 
 
@@ -54,7 +55,6 @@ _PAIRS = (
     (FINETUNED, _probe_name(_MIDDLE)),
     (FINETUNED, MEL),
     (FINETUNED, RANDOM),
-    (ALL_BLOCKS, FINETUNED),
     (HEAD, RANDOM),
 )
 
@@ -94,14 +94,14 @@ def finetuning(
     others: int = 3,
     draws: int = 1000,
     seed: int = 0,
+    overrides: Sequence[str] = (),
 ) -> Path:
     """Measure what fine-tuning is worth on real music that the model that ships has not heard.
 
     Seven soundtracks out of Debian packages (400 MB to fetch) are the classes. `python -m training
     finetune` is run as a user would, for each of several ways to deal the pieces to splits; beside
     it linear probes on embeddings of the start (a head alone), and on mel statistics; on some deals
-    also the start with all its blocks trained, and a network of its size from random weights. With
-    six deals, every piece is tested once.
+    also a network of its size from random weights. With six deals, every piece is tested once.
     Scores are those of the test splits, with 95 % bootstrap intervals over pieces. What was made
     is kept: a killed run is repeated to go on.
 
@@ -120,11 +120,13 @@ def finetuning(
     seeds : int
         Runs of `finetune` for each deal.
     others : int
-        Deals, from the first, on which all blocks and random weights are trained, too: once each.
+        Deals, from the first, on which random weights are trained, too: once each.
     draws : int
         Of the bootstrap.
     seed : int
         The first of the runs', and of the bootstrap.
+    overrides : sequence of str
+        Values that all runs share, as ``--run.validate_every=5``.
 
     Returns
     -------
@@ -140,18 +142,26 @@ def finetuning(
             also = turn == 0 and number < others
             own = work / (f"deal-{number}" + (f"-seed-{seed + turn}" if seed + turn else ""))
             one = _measured_deal(
-                dealt_again(labels, number), start, own, number, seed + turn, others=also
+                dealt_again(labels, number),
+                start,
+                own,
+                number,
+                others=also,
+                seed=seed + turn,
+                overrides=overrides,
             )
             held.append(one)
             for name, answers in _answers(one, own, work, start, others=also).items():
                 found.setdefault(name, Measured(name)).add(*answers)
     # The deals of the first seed come first, and the others' first among them.
-    groups = [(held, draws, seed)] + ([(held[:others], draws, seed)] if others else [])
-    tables = [_tables(list(found.values()), *group) for group in groups]
+    some = [held[:others]] if 0 < others < len(held) else []
+    tables = [_tables(list(found.values()), runs, draws, seed) for runs in (held, *some)]
     path = output / "finetuning.md"
     path.parent.mkdir(parents=True, exist_ok=True)
     pieces = len(set().union(*(one.truth.groups.tolist() for one in held)))
     command = f"--start {start} --deals {deals} --seeds {seeds} --others {others} --seed {seed}"
+    if overrides:
+        command += f" --overrides '{json.dumps(list(overrides))}'"
     sizes = [one.sizes for one in held[:deals]]
     where = f"{machine()}. {versions()}."
     write_whole(path, page(tables, sizes, pieces, seeds, command=command, where=where))
@@ -181,10 +191,17 @@ def _tables(
 
 
 def _measured_deal(
-    labels: Path, start: str, own: Path, deal: int, seed: int, *, others: bool
+    labels: Path,
+    start: str,
+    own: Path,
+    deal: int,
+    *,
+    others: bool,
+    seed: int,
+    overrides: Sequence[str],
 ) -> _Held:
     """Train what is to be trained in a deal."""
-    given = [f"--run.seed={seed}", "--run.accelerator=cpu"]
+    given = [f"--run.seed={seed}", "--run.accelerator=cpu", *overrides]
     target = own.with_suffix(".onnx")
     timed(
         own / "finetune.json",
@@ -195,27 +212,26 @@ def _measured_deal(
     if not others:
         return held
     groups = groups_of_tracks(held.store, own / TRACKS)
-    for experiment in _others(own, held, given).values():
-        folder = experiment.run.folder
-        timed(
-            own / f"{folder.name}.json",
-            folder,
-            partial(fit, experiment, resume=folder.exists(), groups=groups),
-        )
+    experiment = _random(own, held, given)
+    folder = experiment.run.folder
+    timed(
+        own / f"{folder.name}.json",
+        folder,
+        partial(fit, experiment, resume=folder.exists(), groups=groups),
+    )
     return held
 
 
-def _others(own: Path, held: _Held, given: list[str]) -> dict[str, Experiment]:
-    tracks = len(held.store.indices("train"))
-    plan = partial(plan_finetuning, dataset=own / "dataset", run=own / "run", tracks=tracks)
-    tuned = plan(own / HEAD_ALONE, overrides=given)
-    blocks = replace(tuned.recipe, layers=replace(tuned.recipe.layers, frozen_blocks=0))
-    whole = plan(Path("default"), overrides=[*given, *RANDOM_SETTING.values, *_PATIENT])
-    found = {ALL_BLOCKS: replace(tuned, recipe=blocks), RANDOM: from_random(whole)}
-    return {
-        name: replace(one, run=replace(one.run, folder=own / name.replace(" ", "-")))
-        for name, one in found.items()
-    }
+def _random(own: Path, held: _Held, given: list[str]) -> Experiment:
+    """Plan a training from random weights."""
+    whole = plan_finetuning(
+        Path("default"),
+        own / "dataset",
+        own / RANDOM.replace(" ", "-"),
+        tracks=len(held.store.indices("train")),
+        overrides=[*given, *RANDOM_SETTING.values, *_PATIENT],
+    )
+    return from_random(whole)
 
 
 # Nothing is learnt at first: it does not end before the last epoch; the best one is taken.
@@ -232,9 +248,8 @@ def _answers(
         LAST: (_predicted(own / "run" / "checkpoints" / "last.ckpt", held), "", None),
     }
     if others:
-        for name in (ALL_BLOCKS, RANDOM):
-            folder = own / name.replace(" ", "-")
-            found[name] = _of_run(folder, held, seconds_of(own / f"{folder.name}.json"))
+        folder = own / RANDOM.replace(" ", "-")
+        found[RANDOM] = _of_run(folder, held, seconds_of(own / f"{folder.name}.json"))
     return found | _probes(start, held, work)
 
 

@@ -147,16 +147,21 @@ def page(
         "",
         first[1],
         "",
-        "`finetune` is the command with its defaults: the head alone is its epoch 0, which it "
-        "keeps unless a later one is better by validation by more than two standard errors "
-        "(bootstrap over pieces). Probes are of scikit-learn, on the engine's embeddings, with "
+        "`finetune` is the command, with what is said above beside its defaults: the head alone is "
+        "its epoch 0, which it keeps unless a later one is better by validation by more than two "
+        "standard errors (bootstrap over pieces). Probes are of scikit-learn, on the engine's "
+        "embeddings, with "
         "the penalty that is best on the validation split. Processor seconds go from audio files "
-        "to a model, those of all processors together; of all blocks and random weights, training "
-        "alone.",
+        "to a model, those of all processors together; of random weights, training alone.",
         "",
     ]
     for other in others:
-        lines += ["Other ways, one run of each, on the first deals only:", "", other[0], ""]
+        lines += [
+            "With a random start, one run for each of the first deals only:",
+            "",
+            other[0],
+            "",
+        ]
         lines += [other[1], ""]
     return "\n".join([*lines, f"Machine: {where}", ""])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,8 +115,10 @@ def tune_finetuning(
             tried.append(_tried(name, runs))
     path = output / "tuning.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = "".join(f" {one}" for one in (f"--deals {deals} --seeds {seeds}", *overrides))
-    write_whole(path, page(tried, f"{start}{told}", f"{machine()}. {versions()}."))
+    told = f"{start} --deals {deals} --seeds {seeds}"
+    for name, values in (("only", only), ("overrides", overrides)):
+        told += f" --{name} '{json.dumps(list(values))}'" if values else ""
+    write_whole(path, page(tried, told, f"{machine()}. {versions()}."))
     return path
 
 
