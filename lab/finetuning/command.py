@@ -126,7 +126,7 @@ def finetuning(
     seed : int
         The first of the runs', and of the bootstrap.
     overrides : sequence of str
-        Values that all runs share, as ``--run.validate_every=5``.
+        Values that all runs share, as ``--run.validate_every=2``.
 
     Returns
     -------
