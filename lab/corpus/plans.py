@@ -127,6 +127,7 @@ def deal(names: Iterable[str], turn: int = 0) -> dict[str, str]:
         Three or more.
     turn : int
         For other splits: with 0 to 2, no name is held out in two of them if there are twelve.
+        3 to 5 are 0 to 2 with validation and test changed over: with 0 to 5, none is tested twice.
 
     Returns
     -------
@@ -135,8 +136,11 @@ def deal(names: Iterable[str], turn: int = 0) -> dict[str, str]:
     """
     order = sorted(names, key=_shuffled)
     each = max(1, round(len(order) / 6))
-    order = order[2 * each * turn :] + order[: 2 * each * turn]
+    first = 2 * each * (turn % 3)
+    order = order[first:] + order[:first]
     held = ["test"] * each + ["validation"] * each
+    if turn >= 3:
+        held.reverse()
     return dict(zip(order, held + ["train"] * (len(order) - len(held)), strict=True))
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,14 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from essentia_maest import Model, load_audio
-from essentia_maest.files import write_json, write_whole, written_whole
+from essentia_maest.files import write_whole, written_whole
 from essentia_maest.machine import machine, versions
 from essentia_maest.progress import tracked
-from lab.finetuning.scores import DealtScores, Truth, dealt_scores
-from lab.finetuning.tables import Measured, page, table
+from lab.finetuning.scores import DealtScores, Difference, Truth, dealt_scores
+from lab.finetuning.settings import RANDOM as RANDOM_SETTING
+from lab.finetuning.settings import from_random
+from lab.finetuning.tables import Measured, differences, page, table
+from lab.finetuning.timed import seconds_of, timed
 from lab.finetuning.unheard import dealt_again, make_unheard_corpus
 from lab.quality.references import MelStatistics
-from training.config import Experiment, InitialisationConfig, LayersConfig
+from training.config import Experiment
 from training.data.store import SpectrogramStore
 from training.data.tracks import SPLITS, read_tracks
 from training.downstream.linear import probe
@@ -30,6 +32,7 @@ from training.finetuning.command import finetune
 from training.finetuning.head_alone import HEAD_ALONE
 from training.finetuning.own_tracks import TRACKS, groups_of_tracks
 from training.finetuning.plan import plan_finetuning
+from training.run.checkpoint import load_checkpoint
 from training.run.fit import fit
 from training.run.inference import Computing, Predictor, load_trained
 from training.run.logs import EPOCHS, read_rows
@@ -37,13 +40,31 @@ from training.run.logs import EPOCHS, read_rows
 _MIDDLE = 7
 _COMPUTING = Computing(workers=0, accelerator="cpu")
 FINETUNED, HEAD = "finetune", "head alone, its epoch 0"
-ALL_BLOCKS, RANDOM = "all blocks trained", "from random weights"
+LAST = "its last epoch, whatever validation said"
+RANDOM = "from random weights"
+MEL = "probe on mel statistics"
+
+
+def _probe_name(block: int) -> str:
+    return f"probe on block {block}"
+
+
+_PAIRS = (
+    (FINETUNED, HEAD),
+    (LAST, HEAD),
+    (FINETUNED, _probe_name(_MIDDLE)),
+    (FINETUNED, MEL),
+    (FINETUNED, RANDOM),
+    (HEAD, RANDOM),
+)
 
 
 @dataclass(frozen=True)
 class _Held:
-    """A deal: the data set, and what is true of its tracks."""
+    """A deal, trained on with a seed: the data set, and what is true of its tracks."""
 
+    deal: int
+    seed: int
     store: SpectrogramStore
     targets: NDArray[np.float32]
     splits: NDArray[np.str_]
@@ -55,7 +76,7 @@ class _Held:
 
     @property
     def truth(self) -> Truth:
-        return Truth(self.targets[self.test], self.groups[self.test])
+        return Truth(self.targets[self.test], self.groups[self.test], self.deal)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -68,17 +89,19 @@ def finetuning(
     start: str = "default",
     cache: Path | None = None,
     work: Path | None = None,
-    deals: int = 3,
-    others: int = 1,
+    deals: int = 6,
+    seeds: int = 1,
+    others: int = 3,
     draws: int = 1000,
     seed: int = 0,
+    overrides: Sequence[str] = (),
 ) -> Path:
     """Measure what fine-tuning is worth on real music that the model that ships has not heard.
 
     Seven soundtracks out of Debian packages (400 MB to fetch) are the classes. `python -m training
     finetune` is run as a user would, for each of several ways to deal the pieces to splits; beside
     it linear probes on embeddings of the start (a head alone), and on mel statistics; on some deals
-    also the start with all its blocks trained, and a network of its size from random weights.
+    also a network of its size from random weights. With six deals, every piece is tested once.
     Scores are those of the test splits, with 95 % bootstrap intervals over pieces. What was made
     is kept: a killed run is repeated to go on.
 
@@ -93,13 +116,17 @@ def finetuning(
     work : path, optional
         Folder for music, spectrograms and runs; default: ``work`` in the output folder.
     deals : int
-        1 to 3.
+        1 to 6.
+    seeds : int
+        Runs of `finetune` for each deal.
     others : int
-        Deals, from the first, on which all blocks and random weights are trained, too.
+        Deals, from the first, on which random weights are trained, too: once each.
     draws : int
         Of the bootstrap.
     seed : int
-        Of the runs and the bootstrap.
+        The first of the runs', and of the bootstrap.
+    overrides : sequence of str
+        Values that all runs share, as ``--run.validate_every=2``.
 
     Returns
     -------
@@ -110,121 +137,105 @@ def finetuning(
     labels = make_unheard_corpus(work / "music", cache=cache)
     found: dict[str, Measured] = {}
     held = []
-    for number in range(deals):
-        own = work / f"deal-{number}"
-        one = _measured_deal(dealt_again(labels, number), start, own, seed, others=number < others)
-        held.append(one)
-        for name, answers in _answers(one, own, work, start, others=number < others).items():
-            found.setdefault(name, Measured(name)).add(*answers)
-    tables = []
-    for count in sorted({deals, min(others, deals)} - {0}, reverse=True):
-        truths = [one.truth for one in held[:count]]
-        rows = [
-            Measured(
-                item.name,
-                item.activations[:count],
-                item.found[:count],
-                item.processor_seconds[:count],
+    for turn in range(seeds):
+        for number in range(deals):
+            also = turn == 0 and number < others
+            own = work / (f"deal-{number}" + (f"-seed-{seed + turn}" if seed + turn else ""))
+            one = _measured_deal(
+                dealt_again(labels, number),
+                start,
+                own,
+                number,
+                others=also,
+                seed=seed + turn,
+                overrides=overrides,
             )
-            for item in found.values()
-            if len(item.activations) >= count
-        ]
-        baseline = found[_probe_name(_MIDDLE)].activations[:count]
-        scores: dict[str, DealtScores] = {
-            item.name: dealt_scores(
-                item.activations,
-                None if item.name == _probe_name(_MIDDLE) else baseline,
-                truths,
-                draws=draws,
-                seed=seed,
-            )
-            for item in rows
-        }
-        tables.append(table(rows, scores))
+            held.append(one)
+            for name, answers in _answers(one, own, work, start, others=also).items():
+                found.setdefault(name, Measured(name)).add(*answers)
+    # The deals of the first seed come first, and the others' first among them.
+    some = [held[:others]] if 0 < others < len(held) else []
+    tables = [_tables(list(found.values()), runs, draws, seed) for runs in (held, *some)]
     path = output / "finetuning.md"
     path.parent.mkdir(parents=True, exist_ok=True)
     pieces = len(set().union(*(one.truth.groups.tolist() for one in held)))
-    command = f"--start {start} --deals {deals} --others {others} --seed {seed}"
-    tuned, alone = (found[name].activations for name in (FINETUNED, HEAD))
-    gained = dealt_scores(tuned, alone, [one.truth for one in held], draws=draws, seed=seed).above
-    assert gained is not None
-    sizes = [one.sizes for one in held]
+    command = f"--start {start} --deals {deals} --seeds {seeds} --others {others} --seed {seed}"
+    if overrides:
+        command += f" --overrides '{json.dumps(list(overrides))}'"
+    sizes = [one.sizes for one in held[:deals]]
     where = f"{machine()}. {versions()}."
-    text = page(tables, sizes, pieces, gained, command=command, where=where)
-    write_whole(path, text)
+    write_whole(path, page(tables, sizes, pieces, seeds, command=command, where=where))
     return path
 
 
-def _measured_deal(labels: Path, start: str, own: Path, seed: int, *, others: bool) -> _Held:
+def _tables(
+    found: Sequence[Measured], held: Sequence[_Held], draws: int, seed: int
+) -> tuple[str, str]:
+    """Make the table of what was measured of all of some runs, and that of differences."""
+    count = len(held)
+    rows = {item.name: item.first(count) for item in found if len(item.activations) >= count}
+    truths = [one.truth for one in held]
+
+    def scores(name: str, baseline: str | None) -> DealtScores:
+        other = None if baseline is None else rows[baseline].activations
+        return dealt_scores(rows[name].activations, other, truths, draws=draws, seed=seed)
+
+    above: dict[tuple[str, str], Difference] = {}
+    for pair in _PAIRS:
+        if set(pair) <= set(rows):
+            difference = scores(*pair).above
+            assert difference is not None
+            above[pair] = difference
+    own = {name: scores(name, None) for name in rows}
+    return table(list(rows.values()), own), differences(above)
+
+
+def _measured_deal(
+    labels: Path,
+    start: str,
+    own: Path,
+    deal: int,
+    *,
+    others: bool,
+    seed: int,
+    overrides: Sequence[str],
+) -> _Held:
     """Train what is to be trained in a deal."""
-    given = [f"--run.seed={seed}", "--run.accelerator=cpu"]
+    given = [f"--run.seed={seed}", "--run.accelerator=cpu", *overrides]
     target = own.with_suffix(".onnx")
-    _timed(
+    timed(
         own / "finetune.json",
         own,
         lambda: finetune(labels, Path(start), target, work=own, overrides=given),
     )
-    held = _held(own)
+    held = _held(own, deal, seed)
     if not others:
         return held
     groups = groups_of_tracks(held.store, own / TRACKS)
-    for experiment in _others(own, held, given).values():
-        folder = experiment.run.folder
-        _timed(
-            own / f"{folder.name}.json",
-            folder,
-            partial(fit, experiment, resume=folder.exists(), groups=groups),
-        )
+    experiment = _random(own, held, given)
+    folder = experiment.run.folder
+    timed(
+        own / f"{folder.name}.json",
+        folder,
+        partial(fit, experiment, resume=folder.exists(), groups=groups),
+    )
     return held
 
 
-def _others(own: Path, held: _Held, given: list[str]) -> dict[str, Experiment]:
-    tracks = len(held.store.indices("train"))
-    plan = partial(plan_finetuning, dataset=own / "dataset", run=own / "run", tracks=tracks)
-    tuned = plan(own / HEAD_ALONE, overrides=given)
-    blocks = replace(tuned.recipe, layers=replace(tuned.recipe.layers, frozen_blocks=0))
-    whole = plan(Path("default"), overrides=[*given, *_FAIR])
-    everything = replace(whole.recipe, layers=LayersConfig())
-    found = {
-        ALL_BLOCKS: replace(tuned, recipe=blocks),
-        RANDOM: replace(
-            whole,
-            recipe=everything,
-            model=replace(whole.model, head="mean"),
-            initialisation=InitialisationConfig(),
-        ),
-    }
-    return {
-        name: replace(one, run=replace(one.run, folder=own / name.replace(" ", "-")))
-        for name, one in found.items()
-    }
+def _random(own: Path, held: _Held, given: list[str]) -> Experiment:
+    """Plan a training from random weights."""
+    whole = plan_finetuning(
+        Path("default"),
+        own / "dataset",
+        own / RANDOM.replace(" ", "-"),
+        tracks=len(held.store.indices("train")),
+        overrides=[*given, *RANDOM_SETTING.values, *_PATIENT],
+    )
+    return from_random(whole)
 
 
-# Nothing is learnt yet: a higher rate, for longer, and no end before it.
-_FAIR = [
-    "--recipe.schedule.peak=1e-3",
-    "--recipe.schedule.constant_until=10",
-    "--recipe.schedule.fall=20",
-    "--recipe.epochs=30",
-    "--recipe.patience=30",
-]
-
-
-def _timed(path: Path, folder: Path, action: Callable[[], object]) -> None:
-    """Do something once, and note what it took of processors if it was not interrupted."""
-    if path.is_file():
-        return
-    whole = not folder.exists()
-    before = os.times()
-    action()
-    after = os.times()
-    seconds = sum(after[:4]) - sum(before[:4])
-    write_json(path, {"processor_seconds": seconds if whole else None})
-
-
-def _seconds(path: Path) -> float | None:
-    found: float | None = json.loads(path.read_text())["processor_seconds"]
-    return found
+# Nothing is learnt at first: it does not end before the last epoch; the best one is taken.
+_PATIENT = ["--recipe.patience=1000", "--recipe.margin=0", "--run.validate_every=3"]
 
 
 def _answers(
@@ -232,13 +243,13 @@ def _answers(
 ) -> dict[str, tuple[NDArray[np.floating], str, float | None]]:
     """Give what each system says of the test split, what came of it, and what it took."""
     found = {
-        FINETUNED: _of_run(own / "run", held, _seconds(own / "finetune.json")),
+        FINETUNED: _of_run(own / "run", held, seconds_of(own / "finetune.json")),
         HEAD: (_predicted(own / HEAD_ALONE, held), _block(own / HEAD_ALONE), None),
+        LAST: (_predicted(own / "run" / "checkpoints" / "last.ckpt", held), "", None),
     }
     if others:
-        for name in (ALL_BLOCKS, RANDOM):
-            folder = own / name.replace(" ", "-")
-            found[name] = _of_run(folder, held, _seconds(own / f"{folder.name}.json"))
+        folder = own / RANDOM.replace(" ", "-")
+        found[RANDOM] = _of_run(folder, held, seconds_of(own / f"{folder.name}.json"))
     return found | _probes(start, held, work)
 
 
@@ -256,11 +267,12 @@ def _block(checkpoint: Path) -> str:
 
 
 def _predicted(checkpoint: Path, held: _Held) -> NDArray[np.floating]:
-    trained = load_trained(checkpoint, averaged=False)
+    averaged = load_checkpoint(checkpoint).averaged is not None  # then it is what is exported
+    trained = load_trained(checkpoint, averaged=averaged)
     return Predictor(trained, held.store, _COMPUTING).activations(held.test).numpy()
 
 
-def _held(own: Path) -> _Held:
+def _held(own: Path, deal: int, seed: int) -> _Held:
     store = SpectrogramStore(own / "dataset")
     everyone = np.arange(len(store), dtype=np.int64)
     table = read_tracks(own / TRACKS).table
@@ -269,15 +281,13 @@ def _held(own: Path) -> _Held:
     for split in SPLITS:
         splits[store.indices(split)] = split
     return _Held(
+        deal,
+        seed,
         store,
         np.stack([store.targets(int(index)) for index in everyone]),
         splits,
         np.array([group_of[name] for name in store.ids(everyone)]),
     )
-
-
-def _probe_name(block: int) -> str:
-    return f"probe on block {block}"
 
 
 def _probes(
@@ -289,7 +299,7 @@ def _probes(
     systems: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
         _probe_name(block): partial(_embedding, model, block) for block in blocks
     }
-    systems["probe on mel statistics"] = lambda audio: mel.features(audio)[EMBEDDING]
+    systems[MEL] = lambda audio: mel.features(audio)[EMBEDDING]
     found: dict[str, tuple[NDArray[np.floating], str, float | None]] = {}
     for name, listen in systems.items():
         features, listening = _features(name, listen, held, work)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
+from numpy.typing import NDArray
+
 from essentia_maest.files import write_whole
 from essentia_maest.machine import machine, versions
-from lab.finetuning.unheard import make_unheard_corpus
+from lab.finetuning.settings import SETTINGS, Setting
+from lab.finetuning.timed import seconds_of, timed
+from lab.finetuning.unheard import dealt_again, make_unheard_corpus
 from training.config import Experiment
 from training.data.spectrograms import make_spectrograms
 from training.data.store import SpectrogramStore
@@ -25,23 +32,6 @@ from training.finetuning.plan import plan_finetuning
 from training.run.fit import fit
 from training.run.logs import EPOCHS, read_rows
 
-SETTINGS: Mapping[str, Sequence[str]] = {
-    "finetune.yaml": (),
-    "learning rate 1e-4": ("--recipe.schedule.peak=1e-4",),
-    "learning rate 1e-3": ("--recipe.schedule.peak=1e-3",),
-    "rate by layer x 0.65": ("--recipe.layers.rate_decay=0.65",),
-    "one rate for all layers": ("--recipe.layers.rate_decay=1.0",),
-    "no block frozen": ("--recipe.layers.frozen_blocks=0",),
-    "1 block frozen": ("--recipe.layers.frozen_blocks=1",),
-    "no patchout": ("--model.patchout.frequency=0", "--model.patchout.time=0"),
-    "no mixup": ("--recipe.augmentation.mixup_alpha=0",),
-    "no masks": (
-        "--recipe.augmentation.time_groups=0",
-        "--recipe.augmentation.band_groups=0",
-    ),
-}
-"""Each changes one value, or a few that belong together; the last given counts."""
-
 
 @dataclass(frozen=True)
 class Tried:
@@ -50,20 +40,25 @@ class Tried:
     Attributes
     ----------
     name : str
-    average_precision, loss : sequence of float
-        By seed, on the validation split, of the epoch with the best mAP.
-    best, epochs : sequence of int
-        That epoch, and how many there were.
-    seconds : sequence of float
-        By the clock, training alone.
+    start, last, best : sequence of float
+        By run, mAP on the validation split: of the first weights, of the last epoch, and of the
+        best.
+    loss : sequence of float
+        Of the last epoch.
+    epochs, best_epoch : sequence of int
+        How many there were, and which was the best.
+    processor_seconds : sequence of float, optional
+        Of all processors; None where it was interrupted.
     """
 
     name: str
-    average_precision: Sequence[float]
+    start: Sequence[float]
+    last: Sequence[float]
+    best: Sequence[float]
     loss: Sequence[float]
-    best: Sequence[int]
     epochs: Sequence[int]
-    seconds: Sequence[float]
+    best_epoch: Sequence[int]
+    processor_seconds: Sequence[float | None]
 
 
 def tune_finetuning(
@@ -73,13 +68,14 @@ def tune_finetuning(
     cache: Path | None = None,
     work: Path | None = None,
     only: Sequence[str] = (),
-    seeds: int = 2,
+    deals: int = 3,
+    seeds: int = 1,
     overrides: Sequence[str] = (),
 ) -> Path:
-    """Compare values of `training/configs/finetune.yaml` on the validation split.
+    """Compare values of `training/configs/finetune.yaml` on validation splits.
 
-    On the soundtracks of `python -m lab finetuning`; their test split is not looked at. What
-    was made is kept: a killed run is repeated to go on.
+    On the soundtracks of `python -m lab finetuning`, dealt as there; test splits are not looked at.
+    No run ends before its last epoch. What was made is kept: a killed run is repeated to go on.
 
     Parameters
     ----------
@@ -93,8 +89,10 @@ def tune_finetuning(
         Folder for music, spectrograms and runs; default: ``work`` in the output folder.
     only : sequence of str
         Settings to try; default: all.
+    deals : int
+        1 to 6, as of `python -m lab finetuning`.
     seeds : int
-        Runs of each.
+        Runs of each setting on each deal.
     overrides : sequence of str
         Values that all settings share, as ``--recipe.epochs=20``.
 
@@ -106,53 +104,88 @@ def tune_finetuning(
     output = Path(output)
     work = output / "work" if work is None else work
     labels = make_unheard_corpus(work / "music", cache=cache)
-    own = work / "own"
+    on = [
+        _deal(dealt_again(labels, number), start, work / "tuning" / f"deal-{number}", overrides)
+        for number in range(deals)
+    ]
+    tried = []
+    for name, setting in SETTINGS.items():
+        if not only or name in only:
+            runs = [deal.run(name, setting, seed) for seed in range(seeds) for deal in on]
+            tried.append(_tried(name, runs))
+    path = output / "tuning.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = f"{start} --deals {deals} --seeds {seeds}"
+    for name, values in (("only", only), ("overrides", overrides)):
+        told += f" --{name} '{json.dumps(list(values))}'" if values else ""
+    write_whole(path, page(tried, told, f"{machine()}. {versions()}."))
+    return path
+
+
+@dataclass(frozen=True)
+class _Deal:
+    """A deal of the music, and the heads alone that its runs begin with."""
+
+    folder: Path
+    plan: Callable[..., Experiment]
+    shared: Sequence[str]
+    groups: NDArray[np.int64]
+
+    def run(self, name: str, setting: Setting, seed: int) -> Path:
+        """Train with a setting, unless that was done; gives the run's folder."""
+        folder = self.folder / f"{name.replace(', ', ' ').replace(' ', '-')}-{seed}"
+        # All epochs are wanted, and the first weights beside them.
+        given = [*setting.values, f"--run.seed={seed}", "--recipe.patience=1000", *self.shared]
+        one = self.plan(self.folder / HEAD_ALONE, run=folder, overrides=given)
+        timed(
+            _note(folder),
+            folder,
+            partial(fit, one, resume=folder.exists(), groups=self.groups),
+        )
+        return folder
+
+
+def _note(run: Path) -> Path:
+    return run.with_name(f"{run.name}.json")
+
+
+def _deal(labels: Path, start: str, own: Path, overrides: Sequence[str]) -> _Deal:
     own.mkdir(parents=True, exist_ok=True)
     make_own_table(labels, own, validation_share=0.15, test_share=0.15, seed=0)
     make_spectrograms(own / TRACKS, own / "dataset", shortest_seconds=SHORTEST_SECONDS)
     store = SpectrogramStore(own / "dataset")
-    tracks = len(store.indices("train"))
-    plan = partial(plan_finetuning, dataset=own / "dataset", tracks=tracks)
-    cpu = ["--run.accelerator=cpu", *overrides]
-    whole = plan(Path(start), run=work / "tuning", overrides=cpu)
-    begun = own / HEAD_ALONE
+    plan = partial(plan_finetuning, dataset=own / "dataset", tracks=len(store.indices("train")))
+    shared = ["--run.accelerator=cpu", *overrides]
     groups = groups_of_tracks(store, own / TRACKS)
-    make_head_alone(whole, store, groups, begun)
-    tried = []
-    for name, values in SETTINGS.items():
-        if only and name not in only:
-            continue
-        experiments = []
-        for seed in range(seeds):
-            folder = work / "tuning" / f"{name.replace(' ', '-')}-{seed}"
-            one = plan(begun, run=folder, overrides=[*cpu, *values])
-            experiments.append(replace(one, run=replace(one.run, seed=seed)))
-        for experiment in experiments:
-            if not (experiment.run.folder / "final.ckpt").exists():
-                fit(experiment, resume=experiment.run.folder.exists(), groups=groups)
-        tried.append(_tried(name, experiments))
-    path = output / "tuning.md"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    given = " ".join(["", *overrides])
-    write_whole(path, page(tried, f"{start}{given}", f"{machine()}. {versions()}."))
-    return path
+    whole = plan(Path(start), run=own / "none", overrides=shared)
+    make_head_alone(whole, store, groups, own / HEAD_ALONE)
+    return _Deal(own, plan, shared, groups)
 
 
-def _tried(name: str, experiments: Sequence[Experiment]) -> Tried:
-    found = []
-    for experiment in experiments:
-        rows = read_rows(experiment.run.folder / EPOCHS)
-        best = max(rows, key=lambda row: row["mean_average_precision"])
-        seconds = sum(row["train_seconds"] for row in rows)
-        found.append((best, len(rows), seconds))
+def _tried(name: str, runs: Sequence[Path]) -> Tried:
+    every = [[row for row in read_rows(run / EPOCHS) if _scored(row)] for run in runs]
+    scores = [[_score(row) for row in rows] for rows in every]
+    best = [int(np.argmax(one)) for one in scores]
     return Tried(
         name,
-        [best["mean_average_precision"] for best, _, _ in found],
-        [best["loss"] for best, _, _ in found],
-        [int(best["epoch"]) for best, _, _ in found],
-        [count - 1 for _, count, _ in found],
-        [seconds for _, _, seconds in found],
+        [one[0] for one in scores],
+        [one[-1] for one in scores],
+        [max(one) for one in scores],
+        [_score(rows[-1], "loss") for rows in every],
+        [int(rows[-1]["epoch"]) for rows in every],
+        [int(rows[place]["epoch"]) for rows, place in zip(every, best, strict=True)],
+        [seconds_of(_note(run)) for run in runs],
     )
+
+
+def _scored(row: Mapping[str, float]) -> bool:
+    return not math.isnan(row["mean_average_precision"])
+
+
+def _score(row: Mapping[str, float], what: str = "mean_average_precision") -> float:
+    """Give a score: of the mean of the weights, where there is one."""
+    averaged = row[f"averaged_{what}"]
+    return row[what] if math.isnan(averaged) else averaged
 
 
 def page(tried: Sequence[Tried], start: str, where: str) -> str:
@@ -170,21 +203,25 @@ def page(tried: Sequence[Tried], start: str, where: str) -> str:
         "# How the values of fine-tuning were chosen",
         "",
         f"`python -m lab tune finetuning OUTPUT --start {start}`: on the training and validation "
-        "splits of the soundtracks that `python -m lab finetuning` takes; the test split was not "
-        f"looked at. Means of {len(tried[0].loss)} seeds, in brackets each of them: mAP and loss "
-        "of the epoch with the best mAP, that epoch (0 is the head alone, from which all begin), "
-        "and how many there were.",
+        "splits of the soundtracks that `python -m lab finetuning` takes; test splits were not "
+        "looked at. Means of all runs, in brackets each of them: validation mAP of the last epoch, "
+        "its lead over the head alone, its loss, mAP "
+        "and number of the best epoch, which a choice among many raises by chance.",
         "",
-        "| | validation mAP | loss | best epoch | epochs |",
-        "|-|-|-|-|-|",
+        "| | mAP, last epoch | lead | loss | mAP, best epoch | best of epochs | CPU s |",
+        "|-|-|-|-|-|-|-|",
     ]
     for one in tried:
+        lead = [last - start for last, start in zip(one.last, one.start, strict=True)]
+        seconds = [value for value in one.processor_seconds if value is not None]
         cells = [
             one.name,
-            _each(one.average_precision, 3),
+            _each(one.last, 3),
+            _each(lead, 3),
             _each(one.loss, 3),
-            _each(one.best, 0),
-            _each(one.epochs, 0),
+            _each(one.best, 3),
+            f"{', '.join(map(str, one.best_epoch))} of {one.epochs[0]}",
+            f"{mean(seconds):.0f}" if seconds else "",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", f"Machine: {where}", ""])

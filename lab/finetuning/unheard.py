@@ -106,7 +106,7 @@ def dealt_again(table: Path, turn: int) -> Path:
     table : path
         What `make_unheard_corpus` gave.
     turn : int
-        0 to 2: 0 is the table itself.
+        0 to 5, as `lab.corpus.plans.deal` has them: 0 is the table itself.
     """
     if turn == 0:
         return table

@@ -222,12 +222,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ("--run.seed=-1", "run.seed is -1"),
         ("--run.checkpoint_minutes=0", "run.checkpoint_minutes"),
         ("--run.validate_every=0", "run.validate_every is 0"),
+        ("--recipe.patience=4 --run.validate_every=5", "would end before its first validation"),
         ("--data.workers=-1", "data.workers is -1"),
     ],
 )
 def test_values_that_do_not_go_together(override: str, named: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        load("table3_passt", override)
+        load("table3_passt", *override.split())
     assert named in str(caught.value)
 
 

@@ -133,7 +133,7 @@ def test_what_follows_from_the_start_and_what_counts_more(tmp_path: Path) -> Non
     assert experiment.recipe.sampling.replacement
     assert experiment.recipe.sampling.tracks == 1000
     assert experiment.recipe.patience is not None
-    assert experiment.recipe.schedule.peak == 3e-4
+    assert experiment.recipe.schedule.peak == 1e-3
     assert plan(tracks=5).recipe.batch == 5
     assert plan(tracks=5).recipe.sampling.tracks == 256
 

@@ -18,7 +18,7 @@ import torch
 from essentia_maest.files import UNFINISHED
 from run_fixtures import CLASSES, make_dataset, make_experiment, rows_without_clock
 from spectrogram_fixtures import make_tracks, write_store
-from training.config import Experiment, ScheduleConfig
+from training.config import Experiment, SamplingConfig, ScheduleConfig
 from training.data.store import SpectrogramStore
 from training.data.tracks import Tracks
 from training.errors import ConfigError, DataError, TrainingError
@@ -275,6 +275,18 @@ def test_classes_without_positives_are_named_and_the_run_goes_on(
     row = read_rows(tmp_path / "run" / "epochs.csv")[-1]
     assert (row["classes_scored"], row["classes_skipped"]) == (CLASSES, 1)
     assert 0.0 < row["mean_average_precision"] <= 1.0
+
+
+@pytest.mark.parametrize(("drawn", "replacement"), [(30, False), (29, False), (30, True)])
+def test_a_set_that_an_epoch_uses_whole_is_told_to_be_unbalanced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, drawn: int, replacement: bool
+) -> None:
+    dataset = make_dataset(tmp_path / "dataset")
+    sampling = SamplingConfig(tracks=drawn, replacement=replacement, frequency_offset=1.0)
+    with caplog.at_level(logging.INFO):
+        fit(make_experiment(dataset, tmp_path / "run", epochs=1, sampling=sampling))
+    told = "every epoch has all 30 training tracks" in caplog.text
+    assert told == (drawn == 30 and not replacement)
 
 
 def test_fewer_tracks_than_a_batch(tmp_path: Path) -> None:

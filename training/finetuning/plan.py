@@ -18,7 +18,7 @@ _BATCH = 16
 _LEAST_DRAWS = 256
 """Tracks of an epoch at least: a small set is heard several times between validations."""
 _FREQUENCY_ROWS = 3
-_PEAK, _PEAK_WIDTH = 3e-4, 128
+_PEAK, _PEAK_WIDTH = 1e-3, 128
 """The largest learning rate, and the width that it was tried with; wider networks take less, in
 proportion (Yang et al., *Tensor Programs V*, 2022)."""
 

@@ -185,6 +185,11 @@ def _run(run: RunConfig, recipe: RecipeConfig) -> Iterator[str]:
     }
     yield from _ranges("run", run, least)
     yield from _above_zero("run.checkpoint_minutes", run.checkpoint_minutes)
+    if recipe.patience is not None and recipe.patience < run.validate_every:
+        yield (
+            f"recipe.patience is {recipe.patience}, less than run.validate_every, "
+            f"{run.validate_every}: training would end before its first validation"
+        )
     share = recipe.micro_batch * run.devices * run.nodes
     if share > 0 and recipe.batch % share:
         yield (
