@@ -123,11 +123,11 @@ class BiasGelu {
 // All of ours: what is done for each of them is done for this list.
 template <typename... Operators>
 struct OperatorList {};
-using Ours = OperatorList<
-    QuantizedAttention, BiasGelu, QuantizeRows, NormQuantizeRows, DequantizeRows<GivenSums>,
-    AddRows<GivenSums>, AddNormQuantizeRows<GivenSums>, GeluQuantizeRows<GivenSums>,
-    DequantizeRows<MultipliedSums>, AddRows<MultipliedSums>, AddNormQuantizeRows<MultipliedSums>,
-    GeluQuantizeRows<MultipliedSums>>;
+using Ours = OperatorList<QuantizedAttention, BiasGelu, QuantizeRows, NormQuantizeRows,
+                          DequantizeRows<GivenSums>, AddRows<GivenSums>,
+                          AddNormQuantizeRows<GivenSums>, GeluQuantizeRows<GivenSums>,
+                          DequantizeRows<MultipliedSums>, AddRows<MultipliedSums>,
+                          AddNormQuantizeRows<MultipliedSums>, GeluQuantizeRows<MultipliedSums>>;
 
 // Nothing may be thrown into ONNX Runtime: errors are handed over as it knows them.
 template <typename Work>
