@@ -62,7 +62,7 @@ def test_operators_that_compute_are_told(isa, monkeypatch):
         name: kernels[name] for name in ("isa", "mel", "gelu", "attention", "rows")
     } == _core.kernels()
     assert kernels["isa"] == isa
-    assert kernels["operators"]["GeluQuantizeRows"] == kernels["rows"]
+    assert kernels["operators"]["NormQuantizeRows"] == kernels["rows"]
     assert kernels["operators"]["QuantizedAttention"] == kernels["attention"]
     assert "operators" not in maest.provenance()["kernels"]
 
