@@ -96,6 +96,8 @@ def test_the_map_tells_and_opens_tracks(browser):
     assert told in [name if name != BROKEN else r"caf\xe9.wav" for name in NAMES]
     browser.click(*point)
     assert browser.wait(PATH) == told
+    browser.mouse("moved", *browser.run(CORNER))
+    browser.wait("document.getElementById('tip').hidden")
 
 
 def test_the_map_moves_by_mouse_and_keys(browser):
@@ -228,6 +230,11 @@ PICTURE = _AFTER_FRAMES + "document.querySelector('#map canvas').toDataURL())"
 MIDDLE = """(() => {
   const box = document.getElementById('map').getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
+})()"""
+# A place of the map where nothing is: the map is wider than high, and has a margin.
+CORNER = """(() => {
+  const box = document.getElementById('map').getBoundingClientRect();
+  return [box.x + 2, box.y + 2];
 })()"""
 # A place of the map where a point is drawn.
 POINT = (

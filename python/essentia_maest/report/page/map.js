@@ -29,19 +29,17 @@ class TrackMap {
     this.rows.forEach((row, i) => this.positions.set(this.placeOf(row), 2 * i));
     this.colours = new Uint8Array(4 * this.rows.length);
     this.chosen = null;
-    const rowOf = (picked) => (picked.index >= 0 ? this.rows[picked.index] : null);
+    this.pointed = null;
     this.view = this.wholeView();
     this.instance = new this.deck.Deck({
       parent,
       views: new this.deck.OrthographicView({ id: "map", flipY: true }),
       controller: { keyboard: false },
       viewState: this.view,
-      pickingRadius: 4,
       style: { position: "absolute" },
-      getCursor: ({ isDragging, isHovering }) =>
-        isDragging ? "grabbing" : isHovering ? "pointer" : "grab",
+      getCursor: ({ isDragging }) =>
+        isDragging ? "grabbing" : this.pointed !== null ? "pointer" : "grab",
       onViewStateChange: ({ viewState }) => this.look(viewState),
-      onHover: (picked) => hover(rowOf(picked), picked.x, picked.y),
       onError: (error) => notice(`The map cannot be drawn: ${error.message}`),
     });
     parent.addEventListener("keydown", (event) => this.key(event, open));
@@ -51,11 +49,42 @@ class TrackMap {
     parent.addEventListener("click", (event) => {
       const moved = Math.hypot(event.clientX - pressed?.clientX, event.clientY - pressed?.clientY);
       if (moved > 4) return;
-      const box = parent.getBoundingClientRect();
-      const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-      const picked = this.instance.pickObject({ x, y, radius: 4, layerIds: ["tracks"] });
-      if (picked) open(rowOf(picked));
+      const row = this.at(...this.within(event));
+      if (row !== null) open(row);
     });
+    // Once a frame, however often the pointer moves.
+    let moved = null;
+    const point = (event) => {
+      if (!moved) requestAnimationFrame(() => {
+        const [x, y] = this.within(moved);
+        this.pointed = moved.type === "pointerleave" || moved.buttons ? null : this.at(x, y);
+        moved = null;
+        hover(this.pointed, x, y);
+      });
+      moved = event;
+    };
+    parent.addEventListener("pointermove", point);
+    parent.addEventListener("pointerleave", point);
+  }
+
+  // Where in the map's element the pointer is.
+  within(event) {
+    const box = this.parent.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  }
+
+  // The track that is there, or next to it. Looking at all of them takes less than having them
+  // drawn anew, each in a colour of its own, as deck.gl does to find it.
+  at(x, y) {
+    const scale = 2 ** this.view.zoom, [left, top] = this.bounds();
+    const { row, away } = this.nearest(left + x / scale, top + y / scale);
+    return away * scale <= this.radius() + 4 ? row : null;
+  }
+
+  // Of points, in pixels.
+  radius() {
+    const size = Math.max(1.5, Math.min(6, 300 / Math.sqrt(this.rows.length + 1)));
+    return size * 2 ** Math.min(2, Math.max(0, (this.view.zoom - this.wholeView().zoom) / 3));
   }
 
   placeOf(row) {
@@ -115,16 +144,14 @@ class TrackMap {
         getFillColor: { value: this.colours, size: 4, normalized: true },
       },
     };
-    const size = Math.max(1.5, Math.min(6, 300 / Math.sqrt(this.rows.length + 1)));
-    const closer = 2 ** Math.min(2, Math.max(0, (this.view.zoom - this.wholeView().zoom) / 3));
+    const radius = this.radius();
     const layers = [
       new ScatterplotLayer({
         id: "tracks",
         data: this.points,
         radiusUnits: "pixels",
         getRadius: 1,
-        radiusScale: size * closer,
-        pickable: true,
+        radiusScale: radius,
       }),
     ];
     if (this.chosen !== null && hasPlace(this.data, this.chosen))
@@ -134,7 +161,7 @@ class TrackMap {
           data: [this.placeOf(this.chosen)],
           getPosition: (place) => place,
           radiusUnits: "pixels",
-          getRadius: size * closer + 5,
+          getRadius: radius + 5,
           filled: false,
           stroked: true,
           lineWidthUnits: "pixels",
@@ -154,7 +181,7 @@ class TrackMap {
       const zoom = this.view.zoom + (event.key === "-" ? -0.5 : 0.5);
       this.look({ zoom: Math.min(this.view.maxZoom, Math.max(this.view.minZoom, zoom)) });
     } else if (event.key === "0") this.showWhole();
-    else if (event.key === "Enter") open(this.nearest(x, y));
+    else if (event.key === "Enter") open(this.nearest(x, y).row);
     else return;
     event.preventDefault();
   }
@@ -165,6 +192,6 @@ class TrackMap {
       const away = (this.positions[2 * i] - x) ** 2 + (this.positions[2 * i + 1] - y) ** 2;
       if (away < least) [best, least] = [i, away];
     }
-    return this.rows[best];
+    return { row: this.rows[best] ?? null, away: Math.sqrt(least) };
   }
 }
