@@ -1,10 +1,9 @@
-#include "decoding/audio_file.h"
+#include "audio_file.h"
 
 #include <pybind11/stl.h>
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,7 +12,6 @@
 #include "decoding/container.h"
 #include "decoding/ffmpeg_library.h"
 #include "decoding/ffmpeg_memory.h"
-#include "decoding/open_audio_file.h"
 #include "decoding/routes.h"
 #include "decoding/sndfile_library.h"
 #include "error.h"
@@ -36,45 +34,6 @@ constexpr const char* kReaderNames[] = {"ffmpeg", "sndfile", "extra"};
 // What is made room for at first, whatever a header promises, and what is read at a time.
 constexpr std::int64_t kMostRoom = std::int64_t{1} << 26;
 constexpr std::int64_t kPiece = 10 * kSampleRate;
-
-// A file has a place, and the GIL is not held while it is decoded: calls from several threads
-// queue.
-class GuardedAudioFile {
- public:
-  explicit GuardedAudioFile(const std::string& path)
-      : file_(open_audio_file(path, check_signals)) {}
-
-  // Calls `work` with the file, without the GIL, alone.
-  template <typename Work>
-  auto alone(const Work& work) {
-    const Unlocked unlocked;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return work(file_);
-  }
-
-  // What never changes needs no lock.
-  const SourceFacts& facts() const { return file_.facts(); }
-
- private:
-  std::mutex mutex_;
-  AudioFile file_;
-};
-
-// A file, of which only what is heard is decoded.
-class GuardedHeardFile {
- public:
-  GuardedHeardFile(GuardedAudioFile& file, const HeardFile& heard) : file_(file), heard_(heard) {}
-
-  // Calls `work` with it, without the GIL, alone.
-  template <typename Work>
-  auto alone(const Work& work) {
-    return file_.alone([&](AudioFile&) { return work(heard_); });
-  }
-
- private:
-  GuardedAudioFile& file_;
-  HeardFile heard_;
-};
 
 Skipping skipping(bool one_step) { return one_step ? Skipping::one_step : Skipping::exact; }
 

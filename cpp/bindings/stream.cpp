@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "arrays.h"
+#include "audio_file.h"
+#include "file_analysis.h"
 #include "register.h"
 #include "unlocked.h"
 
@@ -24,15 +26,16 @@ class GuardedStream {
       : stream_(std::move(extractor), request) {}
 
   template <typename Work>
-  py::tuple outputs_of(const Work& work) {
-    Outputs outputs;
+  auto result_of(const Work& work) {
     SignalWatch signals;
-    {
-      const Unlocked unlocked;
-      const std::lock_guard<std::mutex> lock(mutex_);
-      outputs = work(stream_, signals.watch());
-    }
-    return to_arrays(std::move(outputs));
+    const Unlocked unlocked;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return work(stream_, signals.watch());
+  }
+
+  template <typename Work>
+  py::tuple outputs_of(const Work& work) {
+    return to_arrays(result_of(work));
   }
 
   void reset(std::int64_t lead_frames) {
@@ -55,6 +58,16 @@ class GuardedStream {
   Stream stream_;
 };
 
+template <typename File>
+py::tuple push_file_into(GuardedStream& self, File& file, const py::object& turn) {
+  Pushed pushed = self.result_of([&](Stream& stream, const Watch& watch) {
+    return file.alone_unlocked([&](auto& opened) {
+      return push_file(stream, opened, [&](bool computing) { tell(turn, computing); }, watch);
+    });
+  });
+  return py::make_tuple(to_arrays(std::move(pushed.outputs)), pushed.samples, pushed.peak);
+}
+
 }  // namespace
 
 void register_stream(py::module_& module) {
@@ -74,6 +87,8 @@ void register_stream(py::module_& module) {
              return self.outputs_of(
                  [](Stream& stream, const Watch& watch) { return stream.finish(watch); });
            })
+      .def("push_file", &push_file_into<GuardedAudioFile>, py::arg("file"), py::arg("turn"))
+      .def("push_file", &push_file_into<GuardedHeardFile>, py::arg("file"), py::arg("turn"))
       .def("reset", &GuardedStream::reset, py::arg("lead_frames") = 0)
       .def("stop", &GuardedStream::stop)
       .def_property_readonly("plan", &GuardedStream::plan)

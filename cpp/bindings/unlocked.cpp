@@ -51,6 +51,20 @@ void take_lock(const Take& take) {
   }
 }
 
+// Calls `work` with the lock; throws the error that Python has if it gives false.
+template <typename Work>
+void locked(const Work& work) {
+  PyGILState_STATE state{};
+  take_lock([&] { state = PyGILState_Ensure(); });
+  if (work()) {
+    PyGILState_Release(state);
+    return;
+  }
+  py::error_already_set error;
+  PyGILState_Release(state);
+  throw error;
+}
+
 }  // namespace
 
 Unlocked::Unlocked() : state_(PyEval_SaveThread()) {}
@@ -60,16 +74,15 @@ Unlocked::~Unlocked() {
 }
 
 void check_signals() {
-  PyGILState_STATE state{};
-  take_lock([&] { state = PyGILState_Ensure(); });
-  const bool interrupted = PyErr_CheckSignals() != 0;
-  if (!interrupted) {
-    PyGILState_Release(state);
-    return;
-  }
-  py::error_already_set error;
-  PyGILState_Release(state);
-  throw error;
+  locked([] { return PyErr_CheckSignals() == 0; });
+}
+
+void tell(const py::object& whom, bool what) {
+  locked([&] {
+    PyObject* const given = PyObject_CallOneArg(whom.ptr(), what ? Py_True : Py_False);
+    Py_XDECREF(given);
+    return given != nullptr;
+  });
 }
 
 SignalWatch::SignalWatch() {

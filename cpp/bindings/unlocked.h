@@ -28,6 +28,10 @@ class Unlocked {
 // lock.
 void check_signals();
 
+// Calls something of Python's with true or false; throws what it raises. To be called without the
+// lock.
+void tell(const pybind11::object& whom, bool what);
+
 // Lets Ctrl-C end a computation, in a moment, while it lives; to be made and destroyed with the
 // lock. Does nothing in threads other than the main one, where Python has its handlers run.
 class SignalWatch {

@@ -78,7 +78,7 @@ void Stream::compute_ready(Outputs& outputs, std::int64_t at_least, const Watch&
 Outputs Stream::push(const float* samples, std::size_t count, const Watch& watch) {
   shared_->stop.require_going();
   front_end_.require_usable(samples, count);
-  Outputs outputs = extractor_->empty_outputs(plan_);
+  Outputs outputs = no_outputs();
   for (std::size_t begin = 0; begin < count; begin += kSlice) {
     {
       const Timed timed(shared_->front_end_nanoseconds);
@@ -95,7 +95,7 @@ Outputs Stream::finish(const Watch& watch) {
   if (front_end_.finished()) {
     throw InvalidArgument("finish() was already called; reset() starts a new signal");
   }
-  Outputs outputs = extractor_->empty_outputs(plan_);
+  Outputs outputs = no_outputs();
   front_end_.finish(segmenter_.frames());
   compute_ready(outputs, 1, watch);
   compute_tail(outputs, watch);

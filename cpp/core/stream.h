@@ -41,6 +41,9 @@ class Stream {
 
   const Plan& plan() const { return plan_; }
 
+  // What push() returns of no segments.
+  Outputs no_outputs() const { return extractor_->empty_outputs(plan_); }
+
   // Since the stream was made, over all its signals. May be asked while another thread computes.
   Spent spent() const;
 

@@ -1,6 +1,6 @@
 """Types of the C++ engine; its behaviour is documented where the package wraps it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, Literal
 
@@ -189,6 +189,15 @@ class Plan:
 class Stream:
     def __init__(self, extractor: Extractor, request: Request) -> None: ...
     def push(self, samples: _Array) -> tuple[_Array, ...]: ...
+    def push_file(
+        self, file: AudioFile | HeardFile, turn: Callable[[bool], object]
+    ) -> tuple[tuple[_Array, ...], int, float]:
+        """Push what is left of a file; give outputs, how many samples, and the largest of them.
+
+        `turn` is called with True before samples are computed, with False before others are
+        decoded.
+        """
+
     def finish(self) -> tuple[_Array, ...]: ...
     def reset(self, lead_frames: int = 0) -> None: ...
     def stop(self) -> None: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,14 @@ Mp3Error = Literal["none", "1lsb"]
 """What leaving out of mp3 what nobody hears may change of the rest: nothing, or each sample by one
 step of 16 bits, for which a little less is decoded."""
 
-READ_SAMPLES = 1 << 16
+_READ_SAMPLES = 1 << 16
+
+
+class Readable(Protocol):
+    """Samples that are read to their end."""
+
+    def read(self, samples: int) -> npt.NDArray[np.float32]:
+        """Give the next samples, at most so many; none at the end."""
 
 
 def checked_mp3_error(mp3_error: str) -> Mp3Error:
@@ -118,8 +125,13 @@ def pieces(
     numpy.ndarray
         float32, shape [samples], none empty.
     """
-    while len(piece := read(READ_SAMPLES)):
+    while len(piece := read(_READ_SAMPLES)):
         yield piece
+
+
+def engine_samples(part: object) -> _core.AudioFile | _core.HeardFile | None:
+    """Return what the engine reads itself; None where samples come from Python."""
+    return part if isinstance(part, _core.HeardFile) else _opened(part)
 
 
 def _opened(file: object) -> _core.AudioFile | None:

@@ -16,7 +16,7 @@ from .decoding.audio_file import AudioFile, engine_file
 from .errors import UntrainedModelWarning
 from .file_analysis import FileAnalysis
 from .front_end import SAMPLE_RATE
-from .hearing import Hearing, Mp3Error, checked_mp3_error
+from .hearing import Hearing, Mp3Error, checked_mp3_error, pieces
 from .ort_library import use_library
 from .reading.description import read_info, read_labels
 from .reading.families import METADATA_KEY, checked_families
@@ -282,10 +282,12 @@ class OpenedModel:
                 stream.reset()
                 if spread is not None and chosen.starts is not None:
                     parts = PartsStream(stream, [spread.section(one) for one in chosen.starts])
-            elif parts is None:
-                outputs.append(stream.push(part))
             else:
-                outputs += parts.push(part)
+                for piece in pieces(part.read):
+                    if parts is None:
+                        outputs.append(stream.push(piece))
+                    else:
+                        outputs += parts.push(piece)
         if parts is None:
             outputs.append(stream.finish())
         return tuple(np.concatenate(one) for one in zip(*outputs, strict=True)), chosen

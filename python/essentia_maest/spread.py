@@ -13,7 +13,7 @@ import numpy.typing as npt
 from . import _core
 from .errors import AudioFileError, InvalidArgumentError
 from .front_end import SAMPLE_RATE
-from .hearing import READ_SAMPLES, Hearing, pieces
+from .hearing import Hearing, Readable, pieces
 from .stream import Stream
 
 Samples = npt.NDArray[np.float32]
@@ -159,8 +159,8 @@ class SeekableAudio(Protocol):
 
 def wanted_parts(
     file: SeekableAudio, spread: Spread | None, hearing: Hearing | None = None
-) -> Iterator[Chosen | Samples]:
-    """Read of a file what is wanted of it.
+) -> Iterator[Chosen | Readable]:
+    """Give what is wanted of a file.
 
     Parameters
     ----------
@@ -173,10 +173,10 @@ def wanted_parts(
 
     Yields
     ------
-    Chosen or numpy.ndarray
-        First what is chosen, then the samples of it: of the whole file, or of one section after
-        the other. If the file turns out shorter than it promises, another choice comes, and what
-        came before does not count.
+    Chosen or Readable
+        First what is chosen, then what has the samples of it, to be read to its end before the next
+        is asked for: the whole file, or one section after the other. If the file turns out shorter
+        than it promises, another choice comes, and what came before does not count.
 
     Raises
     ------
@@ -187,12 +187,12 @@ def wanted_parts(
         yield Chosen(None, None)
         heard = None if hearing is None else hearing.whole(file)
         if heard is not None:
-            yield from pieces(heard.read)
+            yield heard
             if not heard.failed:
                 return
             yield Chosen(None, None)
             file.seek(0.0)
-        yield from pieces(file.read)
+        yield file
         return
     samples = _promised(file)
     counted = samples is None
@@ -207,7 +207,7 @@ def wanted_parts(
         samples, counted = _count(file), True
     yield Chosen(None, None)
     file.seek(0.0)
-    yield from pieces(file.read)
+    yield file
 
 
 class PartsStream:
@@ -265,24 +265,34 @@ def _count(file: SeekableAudio) -> int:
 
 def _sections(
     file: SeekableAudio, sections: Iterator[Section], hearing: Hearing | None
-) -> Generator[Samples, None, bool]:
-    """Read sections; return False as soon as the file ends before one does."""
+) -> Generator[Readable, None, bool]:
+    """Give sections; return False as soon as the file ends before one does."""
     for section in sections:
         begin, end = section.begin, section.end
         first_frame = begin // _FRAME + section.lead
         heard = None if hearing is None else hearing.section(file, first_frame, begin, end)
         if heard is not None:
-            for piece in pieces(heard.read):
-                yield piece
-                begin += len(piece)
+            part = _Some(heard, end - begin)
+            yield part
             if not heard.failed:
                 continue
+            begin = end - part.left
         file.seek(begin / SAMPLE_RATE)
-        left = end - begin
-        while left:
-            piece = file.read(min(left, READ_SAMPLES))
-            if not len(piece):
-                return False
-            yield piece
-            left -= len(piece)
+        rest = _Some(file, end - begin)
+        yield rest
+        if rest.left:
+            return False
     return True
+
+
+class _Some:
+    """So many samples of a file, at the most."""
+
+    def __init__(self, file: Readable, left: int) -> None:
+        self._file = file
+        self.left = left
+
+    def read(self, samples: int) -> Samples:
+        piece = self._file.read(min(samples, self.left))
+        self.left -= len(piece)
+        return piece

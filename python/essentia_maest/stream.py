@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import numpy.typing as npt
@@ -113,3 +114,40 @@ class Stream(Generic[Results]):
 
     def _given(self, outputs: tuple[npt.NDArray, ...]) -> Results:  # type: ignore[type-arg]
         return outputs[0] if self._single else outputs  # type: ignore[return-value]
+
+
+def push_file(
+    stream: Stream[Results],
+    file: _core.AudioFile | _core.HeardFile,
+    turn: Callable[[bool], object],
+) -> tuple[Results, int, float]:
+    """Push what is left of a file that the engine reads, without a sample in Python.
+
+    Parameters
+    ----------
+    stream : Stream
+        What takes the samples.
+    file : _core.AudioFile or _core.HeardFile
+        What has them.
+    turn : callable
+        Called with True before samples are computed, with False before others are decoded; not
+        after an error while computing.
+
+    Returns
+    -------
+    results
+        As `Stream.push`.
+    samples : int
+        How many there were.
+    peak : float
+        Largest absolute value of one.
+
+    Raises
+    ------
+    AudioFileError
+        The file cannot be decoded.
+    InvalidArgumentError, StreamStoppedError
+        As `Stream.push`.
+    """
+    outputs, samples, peak = stream._engine.push_file(file, turn)
+    return stream._given(outputs), samples, peak

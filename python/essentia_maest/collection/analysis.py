@@ -8,11 +8,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ..hearing import Readable, engine_samples, pieces
 from ..model import Model
 from ..opened_model import Array
 from ..spread import PartsStream, start_seconds
+from ..stream import push_file
 from .options import AnalysisOptions
 from .outcomes import StageSeconds
+from .track_decoding import Read
+
+Turn = Callable[[bool], object]
+"""Called with True before samples are computed, with False before others are decoded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +98,38 @@ class TrackAnalysis:
         else:
             for outputs in self._parts.push(samples):
                 self._keep(outputs)
+
+    def hear(self, part: Readable, turn: Turn) -> Read:
+        """Read samples to their end, and take them.
+
+        Parameters
+        ----------
+        part : Readable
+            What has them: where the engine reads it, no sample is in Python.
+        turn : callable
+            See `Turn`; not called after an error while computing.
+
+        Returns
+        -------
+        Read
+
+        Raises
+        ------
+        essentia_maest.errors.MaestError
+            They cannot be decoded; or as `push`.
+        """
+        engine = engine_samples(part) if self._parts is None else None
+        if engine is not None:
+            outputs, samples, peak = push_file(self._stream, engine, turn)
+            self._keep(outputs)
+            return Read(samples, peak)
+        read = Read()
+        for piece in pieces(part.read):
+            turn(True)
+            read = read.and_piece(piece)
+            self.push(piece)
+            turn(False)
+        return read
 
     def finish(self) -> Analysis:
         """End the track.
@@ -177,6 +215,43 @@ class GuardedAnalysis:
         except Exception as error:
             # Its frames would hold the samples, and with them memory that is shared.
             self._error = error.with_traceback(None)
+
+    def hear(self, part: Readable, turn: Turn) -> Read:
+        """Read samples to their end, and take them; after an error, let them go.
+
+        Parameters
+        ----------
+        part, turn
+            See `TrackAnalysis.hear`.
+
+        Returns
+        -------
+        Read
+
+        Raises
+        ------
+        Exception
+            They cannot be decoded.
+        """
+        computing = False
+
+        def noted(now: bool) -> None:
+            nonlocal computing
+            computing = now
+            turn(now)
+
+        if self._error is None and self._analysis is not None:
+            try:
+                return self._analysis.hear(part, noted)
+            except Exception as error:
+                if not computing:
+                    raise
+                self._error = error.with_traceback(None)
+                turn(False)
+        read = Read()
+        for piece in pieces(part.read):  # it may be that the track cannot be decoded
+            read = read.and_piece(piece)
+        return read
 
     def finish(self) -> Analysis:
         """End the track.

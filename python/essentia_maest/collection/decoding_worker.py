@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MaestError
+from ..hearing import Readable, pieces
 from ..log import kept
 from ..results.audio_hash import audio_hash
 from ..spread import Chosen
@@ -85,6 +86,11 @@ class _Outlet:
         self._heard = 0
         self.written = 0
         self.peak = 0.0
+
+    def hear(self, part: Readable) -> None:
+        """Write samples to their end."""
+        for piece in pieces(part.read):
+            self.write(piece)
 
     def write(self, samples: npt.NDArray[np.float32]) -> None:
         """Take samples; wait while there is no room for them."""

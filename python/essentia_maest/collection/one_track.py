@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-import numpy.typing as npt
-
 from ..errors import MaestError
+from ..hearing import Readable
 from ..model import Model
 from ..results.audio_hash import audio_hash
 from ..spread import Chosen
@@ -21,7 +19,7 @@ from .opening import open_track
 from .options import AnalysisOptions
 from .outcomes import Failure
 from .scan import Track
-from .track_decoding import decode_into, peak_of, seconds_allowed
+from .track_decoding import decode_into, seconds_allowed
 from .worker_main import Clock
 from .worker_processes import time_limit
 
@@ -131,6 +129,7 @@ class _Heard:
         self.written = 0
         self.peak = 0.0
         self.seconds = 0.0
+        self._began = 0.0
 
     def choose(self, chosen: Chosen) -> None:
         if chosen.starts is not None:
@@ -141,11 +140,15 @@ class _Heard:
         self.written = 0
         self.peak = 0.0
 
-    def write(self, samples: npt.NDArray[np.float32]) -> None:
-        self._clock.stop()  # it is for the decoder
-        started = time.thread_time()
-        self.peak = max(self.peak, peak_of(samples))
-        self.written += len(samples)
-        self.analysis.push(samples)
-        self.seconds += time.thread_time() - started
-        self._clock.start()
+    def hear(self, part: Readable) -> None:
+        read = self.analysis.hear(part, self._turn)
+        self.peak = max(self.peak, read.peak)
+        self.written += read.samples
+
+    def _turn(self, computing: bool) -> None:
+        if computing:
+            self._clock.stop()  # it is for the decoder
+            self._began = time.thread_time()
+        else:
+            self.seconds += time.thread_time() - self._began
+            self._clock.start()

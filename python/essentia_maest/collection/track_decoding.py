@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..hearing import Hearing, pieces
+from ..hearing import Hearing, Readable, pieces
 from ..spread import Chosen, Spread, wanted_parts
 from .flags import SILENT_BELOW
 from .messages import AudioSource, Facts
@@ -16,6 +17,31 @@ from .scan import Track
 
 # Files behind URLs are brought first.
 _BRING_SECONDS_PER_MB = 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Read:
+    """What was read of a track.
+
+    Attributes
+    ----------
+    samples : int
+        How many.
+    peak : float
+        Largest absolute value of one.
+    """
+
+    samples: int = 0
+    peak: float = 0.0
+
+    def and_piece(self, samples: npt.NDArray[np.float32]) -> Read:
+        """Count a piece, too."""
+        return Read(self.samples + len(samples), max(self.peak, peak_of(samples)))
+
+
+def peak_of(samples: npt.NDArray[np.float32]) -> float:
+    """Give the largest absolute value of samples; 0 of none."""
+    return max(float(samples.max()), -float(samples.min())) if len(samples) else 0.0
 
 
 class Outlet(Protocol):
@@ -38,8 +64,8 @@ class Outlet(Protocol):
     def start_over(self) -> None:
         """Learn that what was written does not count."""
 
-    def write(self, samples: npt.NDArray[np.float32]) -> None:
-        """Take samples."""
+    def hear(self, part: Readable) -> None:
+        """Read samples to their end, and take them."""
 
 
 def decode_into(
@@ -74,7 +100,7 @@ def decode_into(
             chosen = part
             outlet.choose(chosen)
         else:
-            outlet.write(part)
+            outlet.hear(part)
     assert chosen is not None  # it comes first
     peak = outlet.peak
     if peak < SILENT_BELOW and (chosen.starts is not None or hearing is not None):
@@ -90,11 +116,6 @@ def decode_into(
         source.seconds,
         source.damage or None,
     )
-
-
-def peak_of(samples: npt.NDArray[np.float32]) -> float:
-    """Give the largest absolute value of samples; 0 of none."""
-    return max(float(samples.max()), -float(samples.min())) if len(samples) else 0.0
 
 
 def seconds_allowed(track: Track, limit: Callable[[str], float]) -> float:
