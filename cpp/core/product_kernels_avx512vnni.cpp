@@ -3,31 +3,22 @@
 #if !defined(__AVX512F__) || !defined(__AVX512VNNI__)
 #error "compile this file with -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni"
 #endif
-#include <immintrin.h>
+#define MAEST_KERNEL_NAMESPACE products_avx512vnni
+#define MAEST_KERNELS product_kernels_avx512vnni
+#define MAEST_LANES 16
+#include "product_kernels_lanes.h"
 
-#include <cstddef>
-#include <cstdint>
+namespace maest::MAEST_KERNEL_NAMESPACE {
 
-namespace maest::products_avx512vnni {
-
-using Sums = __m512i;
-constexpr std::size_t kLanes = 16;
-constexpr std::size_t kRows = 6;  // 24 sums, four vectors of weights, and inputs: 29 registers
+// 24 sums, four vectors of weights, and inputs: 29 registers of 32.
+constexpr std::size_t kRows = 6;
 constexpr std::size_t kVectors = 4;
 
-static inline Sums nothing() { return _mm512_setzero_si512(); }
-static inline void store(std::int32_t* to, Sums sums) { _mm512_store_si512(to, sums); }
-static inline Sums four_inputs(std::uint32_t group) {
-  return _mm512_set1_epi32(static_cast<int>(group));
-}
-static inline Sums weights_at(const std::int8_t* packed) { return _mm512_load_si512(packed); }
 static inline Sums add_products(Sums sums, Sums inputs, Sums weights) {
   return _mm512_dpbusd_epi32(sums, inputs, weights);
 }
 
-}  // namespace maest::products_avx512vnni
+}  // namespace maest::MAEST_KERNEL_NAMESPACE
 
-#define MAEST_KERNEL_NAMESPACE products_avx512vnni
-#define MAEST_KERNELS product_kernels_avx512vnni
 #include "product_kernels_body.h"
 #endif

@@ -1,11 +1,7 @@
 // The kernels of product_kernels.h, for the instruction set of the file that includes this. That
-// file defines MAEST_KERNEL_NAMESPACE and MAEST_KERNELS, and in that namespace:
-//   Sums            a vector of 32-bit sums
-//   kLanes          how many
+// file defines MAEST_KERNELS, has included product_kernels_lanes.h, and has in its namespace
 //   kRows, kVectors rows and vectors of columns that are computed at once
-//   nothing(), store(), four_inputs(), weights_at(), add_products()
-// Nothing from the standard library is used, so that the linker never merges a function compiled
-// for one CPU with that of another.
+//   add_products()  sums, and for each four products of an unsigned and a signed byte
 #pragma once
 
 #include "product_kernels.h"
