@@ -122,8 +122,7 @@ def _judge(
     # A signal may come before the command is there to take it, or after all is done.
     told = {signal.SIGKILL: -sent, signal.SIGTERM: 143, signal.SIGINT: 130}[sent]
     check_end(figures, label, ended, [0, told, -sent])
-    # An empty folder is that of a run which had not begun.
-    if ended.code in (130, 143) and out.exists() and any(out.iterdir()):
+    if ended.code in (130, 143) and out.exists():
         check_summary(figures, label, out, ended, collection.tracks)
 
 

@@ -215,11 +215,11 @@ def test_the_last_block_is_computed_for_two_tokens_unless_tapped(deep, tmp_path)
             nodes = [event for event in json.load(file) if event["name"].endswith("_kernel_time")]
         # names inside a function of the model are lost: what ends before its block does
         block = [event["name"] for event in nodes].index("block_12_kernel_time")
-        fc2 = [event for event in nodes[:block] if event["args"]["op_name"].startswith("MatMul")][
-            -1
-        ]
-        lengths[tap] = fc2["args"]["output_type_shape"][0]["float"][1]
-    assert lengths == {0: 2, 7: 2, 12: 2 + len(kept)}
+        products = [node["args"] for node in nodes[:block] if "MatMul" in node["args"]["op_name"]]
+        lengths[tap] = {  # of projection, fc1 and fc2
+            product["output_type_shape"][0]["float"][1] for product in products[-3:]
+        }
+    assert lengths == {0: {2}, 7: {2}, 12: {2 + len(kept)}}
 
 
 def test_every_patch_and_position_matters(deep):

@@ -119,6 +119,7 @@ def test_every_node_on_rows_is_computed_by_us(
     engine = maest.Model(path, num_threads=1)._engine
     computed = WANTED[isa]["rows"] != ORT
     multiplied = HAS_PRODUCTS and otherwise is None
+    assert all(nodes_of(graph, operator) for operator in IN_FILES)
     for operator in ROW_OPERATORS:
         if operator in AFTER_SUMS.values():
             (whole,) = (name for name, after in AFTER_SUMS.items() if after == operator)
